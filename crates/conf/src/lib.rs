@@ -1,0 +1,1 @@
+//! main.cf and master.cf: grammar, expansion, parameter kinds and declarations

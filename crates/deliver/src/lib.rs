@@ -1,0 +1,1 @@
+//! The agents: smtp lmtp local virtual pipe error discard

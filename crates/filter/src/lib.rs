@@ -1,0 +1,1 @@
+//! The judge: restrictions, policy, checks

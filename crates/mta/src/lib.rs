@@ -1,0 +1,1 @@
+//! The office: the road of a message, and the sessions that start it

@@ -1,0 +1,1 @@
+//! Listeners, connections, TLS, DNS and the driver of machines

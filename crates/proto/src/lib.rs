@@ -1,0 +1,1 @@
+//! Grammars and conversations: bytes in, events out; no I/O

@@ -1,0 +1,1 @@
+//! From an address to the next stop: rewriting, aliases, classes, transport

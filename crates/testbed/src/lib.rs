@@ -1,0 +1,1 @@
+//! Instances, sinks, a DNS server and scripted dialogues for tests
