@@ -1,0 +1,47 @@
+//! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
+
+use std::ffi::OsString;
+
+/// One command.
+pub struct Command {
+    /// The name it is called by, as first word or as the name of a link.
+    pub name: &'static str,
+    /// One line for `facteur help`.
+    pub summary: &'static str,
+    /// Runs it with the words after its name; gives the exit status.
+    pub run: fn(Vec<OsString>) -> u8,
+}
+
+/// Every command.
+pub const COMMANDS: &[&Command] = &[];
+
+/// The command of this name.
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name).copied()
+}
+
+/// The text of `facteur help`.
+pub fn usage() -> String {
+    let mut text = String::from("usage: facteur COMMAND [ARGUMENT ...]\n\nCommands:\n");
+    for command in COMMANDS {
+        text.push_str(&format!("  {:<14} {}\n", command.name, command.summary));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_named_once_and_told() {
+        for (n, command) in COMMANDS.iter().enumerate() {
+            assert!(!command.summary.is_empty(), "{} needs a summary", command.name);
+            assert!(
+                COMMANDS[..n].iter().all(|other| other.name != command.name),
+                "{} stands twice",
+                command.name
+            );
+        }
+    }
+}

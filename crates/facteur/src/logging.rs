@@ -1,0 +1,300 @@
+//! The log writer behind the `log` macros: Postfix's line form to a file, to standard output or to syslog,
+//! and `name: warning: text` on standard error for commands.
+//!
+//! A record's target is the program: `smtpd` is printed `postfix/smtpd[pid]`, a target with a slash is
+//! printed as it is. Lines of the running program are gathered and written in one go by a thread of their own.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
+
+use jiff::{Timestamp, tz::TimeZone};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+/// Where log lines go.
+pub enum Target {
+    /// `name: text` on standard error: how commands speak.
+    Command(&'static str),
+    /// `maillog_file`; reopened by [`reopen`].
+    File(PathBuf),
+    /// `maillog_file = /dev/stdout`.
+    Stdout,
+    /// The system's log socket, `/dev/log`.
+    Syslog,
+}
+
+struct Writer {
+    prefix: RwLock<String>,
+    pending: Mutex<Pending>,
+    wake: Condvar,
+    command: RwLock<Option<&'static str>>,
+    verbose: bool,
+}
+
+#[derive(Default)]
+struct Pending {
+    lines: Vec<u8>,
+    /// Lengths of the lines, for syslog, where each is a datagram.
+    ends: Vec<(usize, Level)>,
+    writing: bool,
+    sink: Option<Sink>,
+    dropped: u64,
+}
+
+enum Sink {
+    File(PathBuf, File),
+    Stdout,
+    Syslog(Option<UnixDatagram>),
+}
+
+/// Most bytes that wait for the writer; beyond it lines are dropped and counted, so that a full disk does not
+/// fill memory.
+const PENDING_MAX: usize = 16 << 20;
+
+static WRITER: OnceLock<Arc<Writer>> = OnceLock::new();
+
+/// Starts logging. `syslog_name` is what stands before the slash (`postfix`).
+///
+/// # Errors
+/// The log file cannot be opened: the message names it.
+pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), String> {
+    let (command, sink) = match target {
+        Target::Command(name) => (Some(name), None),
+        Target::File(path) => {
+            let file = open(&path)
+                .map_err(|error| format!("cannot open the log file {}: {error}", path.display()))?;
+            (None, Some(Sink::File(path, file)))
+        }
+        Target::Stdout => (None, Some(Sink::Stdout)),
+        Target::Syslog => (None, Some(Sink::Syslog(None))),
+    };
+    let fresh = WRITER.get().is_none();
+    let writer = WRITER.get_or_init(|| {
+        Arc::new(Writer {
+            prefix: RwLock::new(String::new()),
+            pending: Mutex::new(Pending::default()),
+            wake: Condvar::new(),
+            command: RwLock::new(None),
+            verbose,
+        })
+    });
+    syslog_name.clone_into(&mut writer.prefix.write().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    *writer.command.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = command;
+    let serves = sink.is_some();
+    writer.lock().sink = sink;
+    if fresh {
+        // A second logger cannot be set: nobody else sets one in this program.
+        let _ = log::set_boxed_logger(Box::new(Handle(writer.clone())));
+        log::set_max_level(if verbose { LevelFilter::Debug } else { LevelFilter::Info });
+    }
+    if serves {
+        let writer = writer.clone();
+        std::thread::Builder::new()
+            .name("log".into())
+            .spawn(move || writer.run())
+            .map_err(|error| format!("cannot start the log thread: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Opens the log file again, after rotation.
+pub fn reopen() {
+    let Some(writer) = WRITER.get() else { return };
+    let mut pending = writer.lock();
+    if let Some(Sink::File(path, file)) = &mut pending.sink
+        && let Ok(new) = open(path)
+    {
+        *file = new;
+    }
+}
+
+/// Waits until everything logged so far is written.
+pub fn flush() {
+    let Some(writer) = WRITER.get() else { return };
+    for _ in 0..200 {
+        {
+            let pending = writer.lock();
+            if pending.sink.is_none() || (pending.lines.is_empty() && !pending.writing) {
+                return;
+            }
+        }
+        writer.wake.notify_all();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+fn open(path: &PathBuf) -> std::io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+struct Handle(Arc<Writer>);
+
+impl Log for Handle {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= Level::Info || self.0.verbose
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.take(record);
+        }
+    }
+
+    fn flush(&self) {
+        flush();
+    }
+}
+
+/// What Postfix prints before the text.
+fn severity(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error: ",
+        Level::Warn => "warning: ",
+        Level::Info | Level::Debug | Level::Trace => "",
+    }
+}
+
+impl Writer {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn take(&self, record: &Record<'_>) {
+        if let Some(name) = *self.command.read().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            eprintln!("{name}: {}{}", severity(record.level()), record.args());
+            return;
+        }
+        let mut pending = self.lock();
+        if pending.lines.len() > PENDING_MAX {
+            pending.dropped += 1;
+            return;
+        }
+        let idle = pending.lines.is_empty();
+        self.format(&mut pending.lines, record);
+        let end = pending.lines.len();
+        pending.ends.push((end, record.level()));
+        drop(pending);
+        if idle {
+            self.wake.notify_one();
+        }
+    }
+
+    fn format(&self, out: &mut Vec<u8>, record: &Record<'_>) {
+        let target = record.target();
+        let _ = write!(out, "{} {} ", stamp(), host());
+        if target.contains('/') {
+            let _ = write!(out, "{target}");
+        } else {
+            let prefix = self.prefix.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let program = target.split("::").next().unwrap_or(target);
+            let _ = write!(out, "{prefix}/{program}");
+        }
+        let _ = writeln!(out, "[{}]: {}{}", std::process::id(), severity(record.level()), record.args());
+    }
+
+    fn run(&self) {
+        loop {
+            let (lines, ends, mut sink) = {
+                let mut pending = self.lock();
+                while pending.lines.is_empty() {
+                    pending = self.wake.wait(pending).unwrap_or_else(|poisoned| poisoned.into_inner());
+                }
+                if pending.dropped > 0 {
+                    let dropped = std::mem::take(&mut pending.dropped);
+                    let line = format!(
+                        "{} {} postfix/log[{}]: warning: {dropped} lines lost: the log could not be written fast enough\n",
+                        stamp(),
+                        host(),
+                        std::process::id()
+                    );
+                    pending.lines.extend_from_slice(line.as_bytes());
+                    let end = pending.lines.len();
+                    pending.ends.push((end, Level::Warn));
+                }
+                pending.writing = true;
+                (std::mem::take(&mut pending.lines), std::mem::take(&mut pending.ends), pending.sink.take())
+            };
+            if let Some(sink) = &mut sink {
+                write_out(sink, &lines, &ends);
+            }
+            let mut pending = self.lock();
+            pending.writing = false;
+            // reopen() or start() may have put a newer one there meanwhile.
+            if pending.sink.is_none() {
+                pending.sink = sink;
+            }
+        }
+    }
+}
+
+fn write_out(sink: &mut Sink, lines: &[u8], ends: &[(usize, Level)]) {
+    match sink {
+        // A log that cannot be written must not stop the mail.
+        Sink::File(_, file) => drop(file.write_all(lines)),
+        Sink::Stdout => drop(std::io::stdout().write_all(lines)),
+        Sink::Syslog(socket) => {
+            let mut start = 0;
+            for (end, level) in ends {
+                send(socket, &lines[start..*end - 1], *level);
+                start = *end;
+            }
+        }
+    }
+}
+
+/// LOG_MAIL is facility 2 (RFC 3164); severity 3 error, 4 warning, 6 information.
+fn send(socket: &mut Option<UnixDatagram>, line: &[u8], level: Level) {
+    let severity = match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    // The system's log adds the host name itself: `<pri>stamp program[pid]: text`; the stamp has 15 characters.
+    let (stamp, rest) = line.split_at(line.len().min(16));
+    let body = rest.iter().position(|b| *b == b' ').map_or(rest, |space| &rest[space + 1..]);
+    let mut packet = format!("<{}>", 2 * 8 + severity).into_bytes();
+    packet.extend_from_slice(stamp);
+    packet.extend_from_slice(body);
+    for _ in 0..2 {
+        if socket.is_none() {
+            *socket = UnixDatagram::unbound().ok().filter(|new| new.connect("/dev/log").is_ok());
+        }
+        match socket {
+            Some(open) if open.send(&packet).is_err() => *socket = None,
+            _ => return,
+        }
+    }
+}
+
+/// `Nov 21 13:14:00`, in local time; computed once a second.
+fn stamp() -> String {
+    static LAST: Mutex<Option<(i64, String)>> = Mutex::new(None);
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    let now = Timestamp::now();
+    let mut last = LAST.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some((second, text)) = &*last
+        && *second == now.as_second()
+    {
+        return text.clone();
+    }
+    let zone = ZONE.get_or_init(TimeZone::system);
+    let text = now.to_zoned(zone.clone()).strftime("%b %e %H:%M:%S").to_string();
+    *last = Some((now.as_second(), text.clone()));
+    text
+}
+
+/// The host's name up to its first dot, as syslog prints it.
+fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let name =
+            nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        match name.split('.').next() {
+            Some(short) if !short.is_empty() => short.to_owned(),
+            _ => "localhost".to_owned(),
+        }
+    })
+}
