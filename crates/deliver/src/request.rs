@@ -1,0 +1,168 @@
+//! One attempt: what an agent is asked, and what it answers.
+
+use std::io;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mail::{Address, BodyType, Client, Outcome, QueueId, Recipient, Refusal, Ret};
+
+/// The content of a queued message: header and body with LF line ends, read as often as needed.
+///
+/// Reading may block for a disk read: agents read in pieces, small contents in one go.
+pub trait Content: Send + Sync {
+    /// Bytes in all.
+    fn len(&self) -> u64;
+
+    /// Is there nothing at all?
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The whole content, when it is in memory already.
+    fn whole(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Reads at `offset` into `buffer`; 0 is the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Content for Vec<u8> {
+    fn len(&self) -> u64 {
+        self.as_slice().len() as u64
+    }
+
+    fn whole(&self) -> Option<&[u8]> {
+        Some(self)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.get(at..)).unwrap_or_default();
+        let len = rest.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&rest[..len]);
+        Ok(len)
+    }
+}
+
+/// Why the agent is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Deliver.
+    #[default]
+    Deliver,
+    /// Say whether it could be delivered, without delivering (`sendmail -bv`, address verification).
+    Probe,
+}
+
+/// One recipient of a request.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its index among the recipients of the queued message.
+    pub index: usize,
+    /// Who.
+    pub recipient: Recipient,
+}
+
+/// One attempt for one group of recipients with the same transport and next hop.
+#[derive(Clone)]
+pub struct Request {
+    /// The message.
+    pub id: QueueId,
+    /// Reverse-path.
+    pub sender: Address,
+    /// Who gets it.
+    pub targets: Vec<Target>,
+    /// Name of the master.cf service, as routed to.
+    pub transport: String,
+    /// Next hop, as routed to: a domain, `[host]:port`, or the text of an error.
+    pub nexthop: String,
+    /// The message itself.
+    pub content: Arc<dyn Content>,
+    /// When it came in: `Arrival-Date`, the clear-text retry rule of TLS, macros.
+    pub arrival: Timestamp,
+    /// `BODY=`.
+    pub body_type: BodyType,
+    /// Does it need SMTPUTF8 (RFC 6531)?
+    pub smtputf8: bool,
+    /// `ENVID=`, decoded.
+    pub envid: Option<String>,
+    /// `RET=`.
+    pub ret: Option<Ret>,
+    /// Where the message came from: XFORWARD, the macros of pipe, the environment of local.
+    pub client: Client,
+    /// Was the message from a local submission or a rewritable client (XFORWARD `SOURCE=LOCAL`)?
+    pub rewrite_local: bool,
+    /// Deliver, or only probe.
+    pub purpose: Purpose,
+}
+
+/// What became of one recipient, or of one of those it was expanded to.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// The index of the queued recipient.
+    pub index: usize,
+    /// Who this is about, when an alias or a `.forward` put another one in its place.
+    pub recipient: Option<Recipient>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// `relay=` of the log line: `host[addr]:port`, `local`, `none`.
+    pub relay: String,
+    /// The program that is logged, when it is not the one of the service that was asked (mail passed on to
+    /// another agent).
+    pub program: Option<Arc<str>>,
+    /// Messages over the same connection so far, this one included; 0 or 1 is not logged.
+    pub conn_use: u32,
+    /// Seconds of connection set-up, and of transmission: the last two of `delays=a/b/c/d`.
+    pub delays: (f64, f64),
+}
+
+/// What the scheduler learns about the destination.
+#[derive(Clone, Debug, Default)]
+pub enum Feedback {
+    /// It took mail, or refused it in person.
+    #[default]
+    Alive,
+    /// It was not there at all; the reason given to the mail that will not be tried.
+    Dead(Refusal),
+}
+
+/// The answer to a request.
+///
+/// A recipient may appear more than once, when it was expanded. It is done when none of its entries is
+/// `Later`; every `Never` is told to the sender; with `Later` it is tried again as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What became of each recipient.
+    pub delivered: Vec<Delivered>,
+    /// What the scheduler learns.
+    pub feedback: Feedback,
+}
+
+impl Delivered {
+    /// An outcome without connection.
+    pub fn new(index: usize, outcome: impl Into<Outcome>, relay: impl Into<String>) -> Delivered {
+        Delivered {
+            index,
+            recipient: None,
+            outcome: outcome.into(),
+            relay: relay.into(),
+            program: None,
+            conn_use: 0,
+            delays: (0.0, 0.0),
+        }
+    }
+}
+
+impl Report {
+    /// The same refusal for every recipient.
+    pub fn all(request: &Request, refusal: &Refusal, relay: &str) -> Report {
+        let delivered =
+            request.targets.iter().map(|t| Delivered::new(t.index, refusal.clone(), relay)).collect();
+        Report { delivered, feedback: Feedback::Alive }
+    }
+
+    /// Must the recipient be tried again?
+    pub fn is_pending(&self, index: usize) -> bool {
+        self.delivered.iter().any(|d| d.index == index && matches!(d.outcome, Outcome::Later(_)))
+    }
+}
