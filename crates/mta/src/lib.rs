@@ -1,1 +1,8 @@
-//! The office: the road of a message, and the sessions that start it
+//! The office: the road of a message, and the sessions that start it.
+//!
+//! Read [`road`] first: everything enters the queue by `accept` and leaves it by `carry`.
+//! This room must never know how a table or a mailbox is stored, and nothing of HTTP.
+
+pub mod cleanup;
+pub mod road;
+pub mod smtpd;
