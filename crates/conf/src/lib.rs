@@ -1,1 +1,32 @@
-//! main.cf and master.cf: grammar, expansion, parameter kinds and declarations
+//! main.cf and master.cf: grammar, expansion, parameter kinds and declarations.
+//!
+//! This room reads the text files it is told to read and does no other I/O: what a machine must be asked for
+//! (its host name, its addresses) arrives in [`Facts`].
+//!
+//! The way of a setting: [`MainCf`] keeps what the files say, with file and line; a [`Registry`] knows every
+//! [`Declaration`]; a [`View`] joins both with the overrides of one service and answers by name, expanded;
+//! [`params!`] turns declarations into a typed struct that is read from a view in one go.
+
+mod declare;
+mod expand;
+mod facts;
+mod kind;
+mod main_cf;
+mod master_cf;
+mod mistake;
+mod registry;
+mod units;
+mod value;
+mod view;
+
+pub use declare::{Block, Declaration, Status};
+pub use expand::{ExpandError, Scope, expand};
+pub use facts::Facts;
+pub use kind::Kind;
+pub use main_cf::{MainCf, Setting};
+pub use master_cf::{MasterCf, Service, ServiceKind};
+pub use mistake::{Mistake, Severity};
+pub use registry::Registry;
+pub use units::{TimeUnit, parse_time};
+pub use value::Value;
+pub use view::View;

@@ -1,0 +1,159 @@
+//! From the text of a parameter to the typed value of its field.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{Kind, Mistake, Severity, TimeUnit, View, parse_time};
+
+/// A type a parameter's field can have.
+pub trait Value: Sized {
+    /// Reads an expanded text; the error says what is wrong with it.
+    fn parse(name: &str, text: &str, kind: Kind, unit: TimeUnit) -> Result<Self, String>;
+
+    /// Reads the parameter from a view. A value that does not parse becomes a mistake, and the default is taken.
+    fn read(
+        view: &View,
+        name: &'static str,
+        kind: Kind,
+        default: &'static str,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Self {
+        let unit = match kind {
+            Kind::Time { unit: Some(unit) } => TimeUnit::of(unit).expect("params! knows the units"),
+            Kind::Time { unit: None } => TimeUnit::of_default(&view.expand(default)),
+            _ => TimeUnit::of_default(""),
+        };
+        let text = if kind == Kind::Raw {
+            view.raw(name).unwrap_or(default).to_owned()
+        } else {
+            view.value(name, default)
+        };
+        Self::parse(name, &text, kind, unit).unwrap_or_else(|wrong| {
+            let place = view.place(name);
+            let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+            mistakes.push(Mistake::new(Severity::Error, place, wrong));
+            let fallback = if kind == Kind::Raw { default.to_owned() } else { view.expand(default) };
+            Self::parse(name, &fallback, kind, unit).unwrap_or_else(|_| Self::last_resort(kind))
+        })
+    }
+
+    /// What is taken when the default cannot be read either, because it refers to a broken parameter.
+    fn last_resort(kind: Kind) -> Self;
+}
+
+impl Value for String {
+    fn parse(name: &str, text: &str, kind: Kind, _: TimeUnit) -> Result<Self, String> {
+        match kind {
+            Kind::Enum(words)
+                if !text.is_empty() && !words.iter().any(|word| word.eq_ignore_ascii_case(text)) =>
+            {
+                Err(format!("bad value: {name} = {text}; one of {} is expected", words.join(", ")))
+            }
+            _ => Ok(text.to_owned()),
+        }
+    }
+
+    fn last_resort(_: Kind) -> Self {
+        Self::new()
+    }
+}
+
+impl Value for PathBuf {
+    fn parse(_: &str, text: &str, _: Kind, _: TimeUnit) -> Result<Self, String> {
+        Ok(Self::from(text))
+    }
+
+    fn last_resort(_: Kind) -> Self {
+        Self::new()
+    }
+}
+
+impl Value for u64 {
+    fn parse(name: &str, text: &str, _: Kind, _: TimeUnit) -> Result<Self, String> {
+        text.parse().map_err(|_| bad_number(name, text))
+    }
+
+    fn last_resort(_: Kind) -> Self {
+        0
+    }
+}
+
+impl Value for i64 {
+    fn parse(name: &str, text: &str, kind: Kind, _: TimeUnit) -> Result<Self, String> {
+        let number: Self = text.parse().map_err(|_| bad_number(name, text))?;
+        match kind {
+            Kind::Int { min, .. } if number < min => {
+                Err(format!("invalid {name} parameter value {number} < {min}"))
+            }
+            Kind::Int { max, .. } if number > max => {
+                Err(format!("invalid {name} parameter value {number} > {max}"))
+            }
+            _ => Ok(number),
+        }
+    }
+
+    fn last_resort(kind: Kind) -> Self {
+        if let Kind::Int { min, max } = kind { min.max(0).min(max) } else { 0 }
+    }
+}
+
+impl Value for Duration {
+    fn parse(name: &str, text: &str, _: Kind, unit: TimeUnit) -> Result<Self, String> {
+        parse_time(text, unit).ok_or_else(|| format!("parameter {name}: bad time value or unit: {text}"))
+    }
+
+    fn last_resort(_: Kind) -> Self {
+        Self::ZERO
+    }
+}
+
+impl Value for bool {
+    fn parse(name: &str, text: &str, _: Kind, _: TimeUnit) -> Result<Self, String> {
+        match text {
+            _ if text.eq_ignore_ascii_case("yes") => Ok(true),
+            _ if text.eq_ignore_ascii_case("no") => Ok(false),
+            _ => Err(format!("bad boolean configuration: {name} = {text}; yes or no is expected")),
+        }
+    }
+
+    fn last_resort(_: Kind) -> Self {
+        false
+    }
+}
+
+impl Value for Vec<String> {
+    fn parse(_: &str, text: &str, _: Kind, _: TimeUnit) -> Result<Self, String> {
+        Ok(words(text))
+    }
+
+    fn last_resort(_: Kind) -> Self {
+        Self::new()
+    }
+}
+
+fn bad_number(name: &str, text: &str) -> String {
+    format!("bad numerical configuration: {name} = {text}")
+}
+
+/// Splits at commas and white space, outside braces.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut depth) = (Vec::new(), String::new(), 0usize);
+    for letter in text.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ',' | ' ' | '\t' | '\r' | '\n' if depth == 0 => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                continue;
+            }
+            _ => {}
+        }
+        word.push(letter);
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
