@@ -3,6 +3,7 @@
 //! Read [`road`] first: everything enters the queue by `accept` and leaves it by `carry`.
 //! This room must never know how a table or a mailbox is stored, and nothing of HTTP.
 
+pub mod bounce;
 pub mod cleanup;
 pub mod road;
 pub mod smtpd;
