@@ -1,0 +1,1 @@
+//! The table types: one file and one line each.
