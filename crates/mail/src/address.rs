@@ -114,9 +114,9 @@ fn is_dot_string(local: &str) -> bool {
     !local.is_empty()
         && local.split('.').all(|atom| {
             !atom.is_empty()
-                && atom.chars().all(|c| {
-                    !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
-                })
+                && atom
+                    .chars()
+                    .all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c))
         })
 }
 
@@ -125,7 +125,9 @@ fn is_dot_string(local: &str) -> bool {
 /// Like Postfix, never divides `owner-list` or `list-request` when `-` is a delimiter, nor at the first
 /// character, nor the reserved names `mailer-daemon` and `double-bounce`.
 pub fn split_extension<'a>(local: &'a str, delimiters: &str) -> Option<(&'a str, char, &'a str)> {
-    if delimiters.is_empty() || local.eq_ignore_ascii_case("mailer-daemon") || local.eq_ignore_ascii_case("double-bounce")
+    if delimiters.is_empty()
+        || local.eq_ignore_ascii_case("mailer-daemon")
+        || local.eq_ignore_ascii_case("double-bounce")
     {
         return None;
     }

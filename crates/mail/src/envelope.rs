@@ -89,6 +89,18 @@ pub struct Client {
     pub ident: String,
 }
 
+/// What the submitter wants to hear of every recipient (`sendmail -v`, `sendmail -bv`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeliveryReport {
+    /// Nothing beyond the usual notices.
+    #[default]
+    No,
+    /// Deliver, and report on every recipient.
+    Verbose,
+    /// Report what delivery would do, without delivering.
+    Probe,
+}
+
 /// Everything about a message that is not in its header or body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
@@ -114,6 +126,8 @@ pub struct Envelope {
     pub content_filter: Option<String>,
     /// VERP delimiters when the sender asked for VERP (`sendmail -V`, XVERP).
     pub verp: Option<String>,
+    /// `sendmail -v` and `-bv`.
+    pub report: DeliveryReport,
     /// Log service the message came in by: `smtpd`, `pickup`, for metrics and trace.
     pub origin: String,
 }

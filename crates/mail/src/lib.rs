@@ -13,7 +13,7 @@ pub mod trail;
 pub mod verdict;
 
 pub use address::Address;
-pub use envelope::{BodyType, Client, Envelope, Notify, Recipient, Ret};
+pub use envelope::{BodyType, Client, DeliveryReport, Envelope, Notify, Recipient, Ret};
 pub use queue_id::QueueId;
 pub use trail::{Because, Trail};
 pub use verdict::{Blame, Class, Detail, Outcome, Refusal, RemoteReply, Trouble};

@@ -49,7 +49,9 @@ impl Delivery<'_> {
     /// The line for an outcome. `soft` is `soft_bounce`, which logs `SOFTBOUNCE`.
     pub fn line(&self, outcome: &Outcome, soft: bool) -> String {
         let (dsn, status, text) = match outcome {
-            Outcome::Delivered { detail, text, .. } => (format!("2.{}.{}", detail.0, detail.1), "sent", text.as_str()),
+            Outcome::Delivered { detail, text, .. } => {
+                (format!("2.{}.{}", detail.0, detail.1), "sent", text.as_str())
+            }
             Outcome::Expanded { text } => ("2.0.0".to_owned(), "sent", text.as_str()),
             Outcome::Later(refusal) => (refusal.status().to_string(), "deferred", refusal.log_text()),
             Outcome::Never(refusal) if soft => {
@@ -81,7 +83,14 @@ impl Delivery<'_> {
 }
 
 /// `NOQUEUE: reject: RCPT from name[addr]: 550 5.1.1 <x>: …; from=<…> to=<…> proto=ESMTP helo=<…>`.
-pub fn reject(id: Option<&QueueId>, action: &str, stage: &str, client: &str, refusal: &Refusal, envelope: &str) -> String {
+pub fn reject(
+    id: Option<&QueueId>,
+    action: &str,
+    stage: &str,
+    client: &str,
+    refusal: &Refusal,
+    envelope: &str,
+) -> String {
     let id = id.map_or("NOQUEUE", QueueId::as_str);
     format!(
         "{id}: {action}: {stage} from {client}: {} {} {}; {envelope}",
@@ -102,7 +111,9 @@ mod tests {
 
     #[test]
     fn seconds_are_short() {
-        for (value, text) in [(0.0, "0"), (0.004, "0"), (0.05, "0.05"), (0.123, "0.12"), (1.26, "1.3"), (12.7, "13")] {
+        for (value, text) in
+            [(0.0, "0"), (0.004, "0"), (0.05, "0.05"), (0.123, "0.12"), (1.26, "1.3"), (12.7, "13")]
+        {
             assert_eq!(seconds(value, 2), text, "{value}");
         }
     }

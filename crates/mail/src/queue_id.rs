@@ -13,7 +13,8 @@ impl QueueId {
 
     /// Accepts ASCII letters and digits only: an id is also a file name.
     pub fn parse(text: &str) -> Option<QueueId> {
-        let fits = !text.is_empty() && text.len() <= Self::MAX && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        let fits =
+            !text.is_empty() && text.len() <= Self::MAX && text.bytes().all(|b| b.is_ascii_alphanumeric());
         fits.then(|| QueueId(text.into()))
     }
 

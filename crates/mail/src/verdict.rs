@@ -191,7 +191,10 @@ impl Trouble {
     }
 
     /// Trouble with the error that caused it.
-    pub fn from_error(what: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Trouble {
+    pub fn from_error(
+        what: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Trouble {
         Trouble { what: what.into(), source: Some(Arc::new(source)) }
     }
 }
@@ -214,7 +217,8 @@ impl std::error::Error for Trouble {
 /// Doubt is temporary: 451 4.3.0, and the peer hears nothing of our insides.
 impl From<Trouble> for Refusal {
     fn from(trouble: Trouble) -> Refusal {
-        Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Temporary lookup failure").logged(trouble.to_string())
+        Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Temporary lookup failure")
+            .logged(trouble.to_string())
     }
 }
 

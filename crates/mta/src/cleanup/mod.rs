@@ -14,6 +14,8 @@ mod visit;
 
 pub use visit::{Judgement, Part, Visitor, Visits};
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, tz::TimeZone};
 use mail::{Envelope, QueueId, Refusal, Trouble};
 
@@ -21,6 +23,12 @@ use mail::{Envelope, QueueId, Refusal, Trouble};
 pub trait Sink: Send {
     /// Appends bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Trouble>;
+}
+
+impl Sink for queue::Draft {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        queue::Draft::write(self, bytes).map_err(Trouble::from)
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -96,21 +104,23 @@ pub struct Cleaner {}
 
 impl Cleaner {
     /// Starts a message: its envelope is rewritten at once, so a failing table is known before the content.
-    pub async fn begin<S: Sink>(&self, _intake: Intake, _sink: S) -> Result<Cleaning<'_, S>, Refusal> {
+    ///
+    /// What it returns owns its share of the configuration: a session keeps it across its own steps.
+    pub async fn begin<S: Sink>(self: &Arc<Self>, _intake: Intake, _sink: S) -> Result<Cleaning<S>, Refusal> {
         todo!()
     }
 }
 
 /// A message under way.
-pub struct Cleaning<'a, S> {
-    cleaner: &'a Cleaner,
+pub struct Cleaning<S> {
+    cleaner: Arc<Cleaner>,
     sink: S,
 }
 
-impl<S: Sink> Cleaning<'_, S> {
+impl<S: Sink> Cleaning<S> {
     /// Adds a rule that sees headers and perhaps the body, after those added before.
     pub fn watch(&mut self, _visitor: Box<dyn Visitor>) {
-        let _ = (self.cleaner, &self.sink);
+        let _ = (&self.cleaner, &self.sink);
         todo!()
     }
 
