@@ -1,1 +1,22 @@
-//! The judge: restrictions, policy, checks
+//! The judge: who may talk to us, and send through us. Postfix's restriction language, whole.
+//!
+//! A [`Judge`] holds the compiled restriction lists of one SMTP service; it never changes and is shared by all
+//! its sessions. A session tells it what it knows ([`Facts`]) at each [`Stage`] and keeps a small [`Standing`]
+//! for it: reasons put off by defer_if_permit, and the [`Orders`] for the message.
+//!
+//! This room opens no listener and writes no reply: it says yes, or hands back a [`mail::Refusal`]. What it must
+//! ask for (DNS, address classes, address probes) comes in through the traits of [`outside`].
+
+pub mod facts;
+pub mod judge;
+pub mod orders;
+pub mod outside;
+pub mod stage;
+pub mod standing;
+
+pub use facts::{Certificate, Facts, NameLookup, Peer, Tls};
+pub use judge::{Judge, Verdict};
+pub use orders::Orders;
+pub use outside::{Addresses, Boxed, Dns, DnsFailure, Outside, Probe, Verifier};
+pub use stage::Stage;
+pub use standing::Standing;

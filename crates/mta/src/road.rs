@@ -3,7 +3,9 @@
 //! `accept`: judge, clean up, put in the queue; only then may anyone say "250".
 //! `carry`: route, hand over, settle.
 
-use mail::{Address, Envelope, QueueId, Recipient, Refusal};
+use mail::{Envelope, QueueId, Recipient, Refusal};
+
+pub use filter::{Orders, Probe};
 
 /// Proof that a message is durably in the queue: the reply 250 is built from it and from nothing else.
 #[derive(Clone, Debug)]
@@ -14,23 +16,6 @@ impl Queued {
     pub fn id(&self) -> &QueueId {
         &self.0
     }
-}
-
-/// What a restriction, check or filter asked to be done with the message once it is complete.
-#[derive(Clone, Debug, Default)]
-pub struct Orders {
-    /// HOLD: put it into the hold queue.
-    pub hold: bool,
-    /// DISCARD: say 250 and forget it.
-    pub discard: bool,
-    /// FILTER transport:destination.
-    pub filter: Option<String>,
-    /// REDIRECT: all recipients are replaced by this one.
-    pub redirect: Option<Address>,
-    /// BCC: these recipients are added.
-    pub bcc: Vec<Address>,
-    /// PREPEND: header lines (without line end) put before the others, in order.
-    pub prepend: Vec<String>,
 }
 
 /// A message on its way in. It has an id from the first recipient on; nothing is promised until `finish`.
@@ -70,19 +55,4 @@ pub trait Door: Clone + Send + Sync + 'static {
 
     /// Address verification by probe (`reject_unverified_*`): what is known of this recipient.
     fn verify(&self, recipient: &Recipient) -> impl Future<Output = Probe> + Send;
-}
-
-/// What verify(8) knows of an address.
-#[derive(Clone, Debug)]
-pub enum Probe {
-    /// Delivery would work.
-    Deliverable,
-    /// Delivery would fail for now, for this reason.
-    Deferred(String),
-    /// Delivery would fail, for this reason.
-    Undeliverable(String),
-    /// Not known yet; a probe is under way.
-    Pending,
-    /// The question could not be answered.
-    Trouble(String),
 }

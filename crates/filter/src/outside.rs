@@ -1,0 +1,132 @@
+//! What the judge asks of others. The rooms below and above answer; tests answer from a table.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use mail::{Address, Refusal, Trail, Trouble};
+use route::{Context, Listing, Router, Stop};
+
+/// A future in a box: restrictions that wait are rare enough.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why the DNS has no answer. `Later` is never "no".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DnsFailure {
+    /// There is no such name, or no such record.
+    NotFound,
+    /// The domain says it takes no mail (RFC 7505).
+    NullMx,
+    /// No answer for now, with the resolver's words for the log.
+    Later(String),
+    /// The name or the answer is malformed.
+    Invalid(String),
+}
+
+/// The questions the judge asks the DNS.
+pub trait Dns: Send + Sync {
+    /// A and AAAA records, as `inet_protocols` has it.
+    fn addresses<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<IpAddr>, DnsFailure>>;
+    /// Addresses of a host by the system's rules: hosts file and DNS.
+    fn host<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<IpAddr>, DnsFailure>>;
+    /// A records: the answers of a DNSBL.
+    fn a<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<Ipv4Addr>, DnsFailure>>;
+    /// Mail exchangers with their preference, best first.
+    fn mx<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<(u16, String)>, DnsFailure>>;
+    /// Name servers.
+    fn ns<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<String>, DnsFailure>>;
+    /// Texts.
+    fn txt<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<String>, DnsFailure>>;
+}
+
+/// The questions the judge asks about addresses. [`route::Router`] answers them.
+pub trait Addresses: Send + Sync {
+    /// The full form of an address.
+    fn rewrite(&self, address: &Address) -> Address;
+    /// Its next stop.
+    fn resolve<'a>(
+        &'a self,
+        sender: &'a Address,
+        recipient: &'a Address,
+        trail: &'a mut Trail,
+    ) -> Boxed<'a, Result<Stop, Refusal>>;
+    /// Is it a listed recipient?
+    fn listed_recipient<'a>(
+        &'a self,
+        recipient: &'a Address,
+        stop: &'a Stop,
+        trail: &'a mut Trail,
+    ) -> Boxed<'a, Result<Listing, Trouble>>;
+    /// Is it a listed sender?
+    fn listed_sender<'a>(
+        &'a self,
+        sender: &'a Address,
+        stop: &'a Stop,
+        trail: &'a mut Trail,
+    ) -> Boxed<'a, Result<Listing, Trouble>>;
+}
+
+impl Addresses for Router {
+    fn rewrite(&self, address: &Address) -> Address {
+        Router::rewrite(self, Context::Local, address)
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        sender: &'a Address,
+        recipient: &'a Address,
+        trail: &'a mut Trail,
+    ) -> Boxed<'a, Result<Stop, Refusal>> {
+        Box::pin(Router::resolve(self, sender, recipient, trail))
+    }
+
+    fn listed_recipient<'a>(
+        &'a self,
+        recipient: &'a Address,
+        stop: &'a Stop,
+        trail: &'a mut Trail,
+    ) -> Boxed<'a, Result<Listing, Trouble>> {
+        Box::pin(Router::listed_recipient(self, recipient, stop, trail))
+    }
+
+    fn listed_sender<'a>(
+        &'a self,
+        sender: &'a Address,
+        stop: &'a Stop,
+        trail: &'a mut Trail,
+    ) -> Boxed<'a, Result<Listing, Trouble>> {
+        Box::pin(Router::listed_sender(self, sender, stop, trail))
+    }
+}
+
+/// What verify(8) knows of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Delivery would work.
+    Deliverable,
+    /// Delivery would fail for now, for this reason.
+    Deferred(String),
+    /// Delivery would fail, for this reason.
+    Undeliverable(String),
+    /// Not known yet; a probe is under way.
+    Pending,
+    /// The question could not be answered.
+    Trouble(String),
+}
+
+/// Address verification (`reject_unverified_*`): starts a probe, or tells what the last one found.
+pub trait Verifier: Send + Sync {
+    /// What is known of this address now.
+    fn verify<'a>(&'a self, address: &'a Address) -> Boxed<'a, Probe>;
+}
+
+/// Everybody the judge asks.
+#[derive(Clone)]
+pub struct Outside {
+    /// The DNS.
+    pub dns: Arc<dyn Dns>,
+    /// Address classes.
+    pub addresses: Arc<dyn Addresses>,
+    /// Address probes.
+    pub verifier: Arc<dyn Verifier>,
+}
