@@ -1,10 +1,9 @@
 //! What the office lends its agents: a way back into the queue, and a way to another agent.
 
-use std::sync::Arc;
-
 use mail::{Envelope, QueueId, Trouble};
+use queue::Body;
 
-use crate::{Boxed, Content, Report, Request};
+use crate::{Boxed, Report, Request};
 
 /// A new message made of an old one: an alias, a `.forward`, a list with an owner.
 pub struct Letter {
@@ -16,7 +15,7 @@ pub struct Letter {
     /// Header lines to put before the content, each with its line end: `Delivered-To: user@example.org`.
     pub prepend: Vec<u8>,
     /// The content that is forwarded.
-    pub content: Arc<dyn Content>,
+    pub content: Body,
 }
 
 /// The door into the queue.

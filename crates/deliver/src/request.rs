@@ -1,48 +1,10 @@
 //! One attempt: what an agent is asked, and what it answers.
 
-use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use mail::{Address, BodyType, Client, Outcome, QueueId, Recipient, Refusal, Ret};
-
-/// The content of a queued message: header and body with LF line ends, read as often as needed.
-///
-/// Reading may block for a disk read: agents read in pieces, small contents in one go.
-pub trait Content: Send + Sync {
-    /// Bytes in all.
-    fn len(&self) -> u64;
-
-    /// Is there nothing at all?
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The whole content, when it is in memory already.
-    fn whole(&self) -> Option<&[u8]> {
-        None
-    }
-
-    /// Reads at `offset` into `buffer`; 0 is the end.
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
-}
-
-impl Content for Vec<u8> {
-    fn len(&self) -> u64 {
-        self.as_slice().len() as u64
-    }
-
-    fn whole(&self) -> Option<&[u8]> {
-        Some(self)
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = usize::try_from(offset).ok().and_then(|at| self.get(at..)).unwrap_or_default();
-        let len = rest.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&rest[..len]);
-        Ok(len)
-    }
-}
+use queue::Body;
 
 /// Why the agent is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,8 +38,8 @@ pub struct Request {
     pub transport: String,
     /// Next hop, as routed to: a domain, `[host]:port`, or the text of an error.
     pub nexthop: String,
-    /// The message itself.
-    pub content: Arc<dyn Content>,
+    /// The message itself: header and body with LF line ends.
+    pub content: Body,
     /// When it came in: `Arrival-Date`, the clear-text retry rule of TLS, macros.
     pub arrival: Timestamp,
     /// `BODY=`.

@@ -1,0 +1,166 @@
+//! Locks that other mail programs respect: `file.lock`, fcntl(2), flock(2).
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::failure::{Failure, Unexplained};
+
+/// A kind of lock (`mailbox_delivery_lock`, `virtual_mailbox_lock`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// `file.lock`.
+    Dotlock,
+    /// fcntl(2) record lock.
+    Fcntl,
+    /// flock(2).
+    Flock,
+}
+
+impl Lock {
+    /// `dotlock`, `fcntl`, `flock`.
+    pub fn parse(name: &str) -> Option<Lock> {
+        match name {
+            "dotlock" => Some(Lock::Dotlock),
+            "fcntl" => Some(Lock::Fcntl),
+            "flock" => Some(Lock::Flock),
+            _ => None,
+        }
+    }
+}
+
+/// How a mailbox is locked.
+#[derive(Clone, Debug)]
+pub struct Locking {
+    /// The kinds used, all of them.
+    pub kinds: Vec<Lock>,
+    /// `deliver_lock_attempts`.
+    pub attempts: u32,
+    /// `deliver_lock_delay`.
+    pub delay: Duration,
+    /// `stale_lock_time`.
+    pub stale: Duration,
+    /// Is a `file.lock` that cannot be made left out (files named in aliases)?
+    pub dotlock_may_fail: bool,
+}
+
+/// A `file.lock` that is removed when this ends.
+pub struct Dotlock(PathBuf);
+
+impl Drop for Dotlock {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            log::warn!("remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+impl Locking {
+    /// Makes `path.lock`, when it is to be used. `now` gives seconds since 1970.
+    pub fn dotlock(
+        &self,
+        path: &Path,
+        now: &dyn Fn() -> u64,
+        kind: Unexplained,
+    ) -> Result<Option<Dotlock>, Failure> {
+        if !self.kinds.contains(&Lock::Dotlock) {
+            return Ok(None);
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = PathBuf::from(name);
+        match self.make_dotlock(&lock, now) {
+            Ok(()) => Ok(Some(Dotlock(lock))),
+            Err(error) => {
+                let failure =
+                    Failure::io(format!("unable to create lock file {}", lock.display()), &error, kind);
+                if self.dotlock_may_fail && error.kind() != io::ErrorKind::AlreadyExists {
+                    return Ok(None);
+                }
+                Err(match error.kind() {
+                    io::ErrorKind::AlreadyExists => Failure { class: mail::Class::Later, ..failure },
+                    _ => failure,
+                })
+            }
+        }
+    }
+
+    fn make_dotlock(&self, lock: &Path, now: &dyn Fn() -> u64) -> io::Result<()> {
+        let mut attempt = 1;
+        loop {
+            let error = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock) {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.kind() != io::ErrorKind::AlreadyExists || attempt >= self.attempts {
+                return Err(error);
+            }
+            match std::fs::symlink_metadata(lock) {
+                Ok(meta)
+                    if now().saturating_sub(u64::try_from(meta.ctime()).unwrap_or(0))
+                        > self.stale.as_secs() =>
+                {
+                    match std::fs::remove_file(lock) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
+                }
+                Ok(_) => std::thread::sleep(self.delay),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Locks the open file; the locks end with it.
+    pub fn lock(&self, file: &File) -> io::Result<()> {
+        for kind in &self.kinds {
+            match kind {
+                Lock::Dotlock => {}
+                Lock::Fcntl => self.try_often(|| fcntl_lock(file))?,
+                Lock::Flock => self.try_often(|| flock(file))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn try_often(&self, mut lock: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+        let mut attempt = 1;
+        loop {
+            match lock() {
+                Err(error) if is_taken(&error) && attempt < self.attempts => std::thread::sleep(self.delay),
+                other => return other,
+            }
+            attempt += 1;
+        }
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES | libc::EINTR))
+}
+
+/// An open file description lock would not be seen as a conflict between our own threads' opens by old
+/// programs' POSIX locks, yet the kernel lets both kinds conflict: so the former is used. A POSIX lock
+/// belongs to the process, and two of our threads would both get it.
+fn fcntl_lock(file: &File) -> io::Result<()> {
+    let whole = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    nix::fcntl::fcntl(file, nix::fcntl::FcntlArg::F_OFD_SETLK(&whole)).map_err(io::Error::from)?;
+    Ok(())
+}
+
+fn flock(file: &File) -> io::Result<()> {
+    file.try_lock().map_err(|error| match error {
+        std::fs::TryLockError::WouldBlock => io::Error::from_raw_os_error(libc::EAGAIN),
+        std::fs::TryLockError::Error(error) => error,
+    })
+}
