@@ -73,7 +73,9 @@ pub trait Block: Sized {
 /// `Bounce::read`, which collects every mistake with file and line. `Int(1..=10)` has bounds, `Time(h)` another
 /// unit than its default's, `Enum("a", "b")` its words. A row that says `own` is not Postfix's; one that says
 /// `no_effect "why"` or `refused "why"` has a declaration but no field, and so has a family, which is read
-/// with [`View::family`].
+/// with [`View::family`]; `family` also stands before the one name that is no Rust name,
+/// `2bounce_notice_recipient`. `pub const NAMES { … }` in place of `pub struct` gives the declarations alone, for
+/// names that another block is read under ([`View::under_names`]).
 ///
 /// How it works: every row becomes a field, and a row that should have none carries a reason or a pattern, from
 /// which the expansion makes `#[cfg(false)]` on its field. No row is taken apart one after another, so a block
@@ -108,6 +110,27 @@ macro_rules! params {
     (@name $name:ident) => { stringify!($name) };
     (@name family $pattern:literal) => { $pattern };
 
+    ($(#[doc = $about:literal])*
+        $visibility:vis const $list:ident {
+            $(
+                $(#[doc = $doc:literal])*
+                $name:ident : $kind:ident $(($($argument:tt)*))? = $default:literal
+                $(, $status:ident $($why:literal)?)? ;
+            )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        $visibility const $list: &[$crate::Declaration] = &[$(
+            $crate::Declaration {
+                name: stringify!($name),
+                kind: $crate::params!(@kind $kind $(($($argument)*))?),
+                default: $default,
+                doc: concat!($($doc, "\n"),*).trim_ascii(),
+                status: $crate::params!(@status $($status $($why)?)?),
+            },
+        )*];
+    };
+
     ($(
         $(#[doc = $about:literal])*
         $visibility:vis struct $block:ident {
@@ -120,6 +143,7 @@ macro_rules! params {
     )+) => { $(
         $(#[doc = $about])*
         #[derive(Clone, Debug)]
+        #[allow(non_snake_case, reason = "a field is named as its parameter, such as smtp_tls_CAfile")]
         $visibility struct $block {
             $(
                 $(#[cfg(false)] #[doc = $pattern])?
@@ -208,10 +232,24 @@ mod tests {
         }
     }
 
+    crate::params! {
+        /// Other names for some of the first block.
+        pub const OTHER_NAMES {
+            /// How many bytes.
+            other_size: Bytes = "60000";
+            /// A time.
+            other_time: Time = "2m";
+        }
+    }
+
     fn view(text: &str) -> View {
         let (main, mistakes) = MainCf::parse(text, Path::new("main.cf"));
         assert!(mistakes.is_empty(), "{mistakes:?}");
-        View::new(Registry::new(&[Sample::DECLARATIONS, Nothing::DECLARATIONS]), main, Facts::default())
+        View::new(
+            Registry::new(&[Sample::DECLARATIONS, Nothing::DECLARATIONS, OTHER_NAMES]),
+            main,
+            Facts::default(),
+        )
     }
 
     #[test]
@@ -246,6 +284,18 @@ mod tests {
         let sample = Sample::read(&view("some_time = 2\nsome_days = 2\n"), &mut mistakes);
         assert_eq!(sample.some_time, Duration::from_secs(2 * 3600));
         assert_eq!(sample.some_days, Duration::from_secs(2 * 86400));
+    }
+
+    #[test]
+    fn a_block_is_read_under_other_names() {
+        let view = view("other_time = 5\nsome_time = x\nother_size = y\nsome_count = 4\n");
+        let view = view.under_names(&[("some_", "other_")]);
+        let mut mistakes = Vec::new();
+        let sample = Sample::read(&view, &mut mistakes);
+        assert_eq!(sample.some_time, Duration::from_secs(300), "other_time, in its own unit");
+        assert_eq!((sample.some_size, sample.some_count), (60000, 4), "its own default; no other name");
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(mistakes[0].text.contains("other_size"), "{mistakes:?}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod kind;
 mod main_cf;
 mod master_cf;
 mod mistake;
+pub mod params;
 mod registry;
 mod units;
 mod value;

@@ -18,6 +18,7 @@ pub trait Value: Sized {
         default: &'static str,
         mistakes: &mut Vec<Mistake>,
     ) -> Self {
+        let (name, default) = view.named(name, default);
         let unit = match kind {
             Kind::Time { unit: Some(unit) } => TimeUnit::of(unit).expect("params! knows the units"),
             Kind::Time { unit: None } => TimeUnit::of_default(&view.expand(default)),

@@ -17,13 +17,17 @@ struct Inner {
     main: Arc<MainCf>,
     facts: Arc<Facts>,
     overrides: HashMap<String, String>,
+    names: Names,
 }
+
+/// Beginnings of parameter names, and what takes their place.
+type Names = &'static [(&'static str, &'static str)];
 
 impl View {
     /// The view of main.cf alone, without overrides.
     pub fn new(registry: Registry, main: MainCf, facts: Facts) -> Self {
         let (registry, main, facts) = (Arc::new(registry), Arc::new(main), Arc::new(facts));
-        Self(Arc::new(Inner { registry, main, facts, overrides: HashMap::new() }))
+        Self(Arc::new(Inner { registry, main, facts, overrides: HashMap::new(), names: &[] }))
     }
 
     /// The view of a service with these `-o name=value`; later ones win.
@@ -31,6 +35,25 @@ impl View {
         let mut inner = (*self.0).clone();
         inner.overrides.extend(overrides.iter().cloned());
         Self(Arc::new(inner))
+    }
+
+    /// The view in which a block declared under one set of names is read under another.
+    ///
+    /// The LMTP client is the SMTP client with `("smtp_", "lmtp_")`. The first pair that leads to a declared name
+    /// counts; a field without one is read under its own name. Only [`Block::read`](crate::Block::read) looks here.
+    pub fn under_names(&self, names: Names) -> Self {
+        let mut inner = (*self.0).clone();
+        inner.names = names;
+        Self(Arc::new(inner))
+    }
+
+    /// The name and the default under which a field is read.
+    pub(crate) fn named(&self, name: &'static str, default: &'static str) -> (&'static str, &'static str) {
+        let other = self.0.names.iter().find_map(|(ours, theirs)| {
+            let rest = name.strip_prefix(ours)?;
+            self.0.registry.get(&format!("{theirs}{rest}"))
+        });
+        other.map_or((name, default), |row| (row.name, row.default))
     }
 
     /// The declarations.
