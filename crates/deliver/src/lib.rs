@@ -8,6 +8,7 @@ mod agent;
 pub mod agents;
 pub mod mailbox;
 mod office;
+pub mod params;
 pub mod privilege;
 mod request;
 

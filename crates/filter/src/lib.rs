@@ -11,6 +11,7 @@ pub mod facts;
 pub mod judge;
 pub mod orders;
 pub mod outside;
+pub mod params;
 pub mod stage;
 pub mod standing;
 

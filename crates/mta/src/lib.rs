@@ -5,5 +5,6 @@
 
 pub mod bounce;
 pub mod cleanup;
+pub mod params;
 pub mod road;
 pub mod smtpd;

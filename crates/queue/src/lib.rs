@@ -8,6 +8,7 @@ pub mod body;
 pub mod failure;
 pub mod maildrop;
 pub mod message;
+pub mod params;
 pub mod queue;
 pub mod scheduler;
 

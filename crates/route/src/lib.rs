@@ -8,6 +8,7 @@
 
 pub mod classes;
 pub mod listed;
+pub mod params;
 pub mod resolve;
 pub mod rewrite;
 pub mod router;
