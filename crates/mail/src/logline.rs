@@ -2,7 +2,7 @@
 //!
 //! The text only; time, host, program and process id are added by the log writer.
 
-use crate::{Address, Outcome, QueueId, Refusal};
+use crate::{Address, Detail, Outcome, QueueId, Refusal};
 
 /// How long a message waited and worked, in seconds: before the queue manager, in the active queue, in
 /// connection set-up, in transmission (`delays=a/b/c/d`).
@@ -48,17 +48,29 @@ pub struct Delivery<'a> {
 impl Delivery<'_> {
     /// The line for an outcome. `soft` is `soft_bounce`, which logs `SOFTBOUNCE`.
     pub fn line(&self, outcome: &Outcome, soft: bool) -> String {
-        let (dsn, status, text) = match outcome {
-            Outcome::Delivered { detail, text, .. } => {
-                (format!("2.{}.{}", detail.0, detail.1), "sent", text.as_str())
-            }
-            Outcome::Expanded { text } => ("2.0.0".to_owned(), "sent", text.as_str()),
-            Outcome::Later(refusal) => (refusal.status().to_string(), "deferred", refusal.log_text()),
+        match outcome {
+            Outcome::Delivered { detail, text, .. } => self.format(&success(*detail), "sent", text),
+            Outcome::Expanded { text } => self.format("2.0.0", "sent", text),
+            Outcome::Later(refusal) => self.format(&refusal.status().to_string(), "deferred", refusal.log_text()),
             Outcome::Never(refusal) if soft => {
-                (refusal.clone().soften().status().to_string(), "SOFTBOUNCE", refusal.log_text())
+                self.format(&refusal.clone().soften().status().to_string(), "SOFTBOUNCE", refusal.log_text())
             }
-            Outcome::Never(refusal) => (refusal.status().to_string(), "bounced", refusal.log_text()),
-        };
+            Outcome::Never(refusal) => self.format(&refusal.status().to_string(), "bounced", refusal.log_text()),
+        }
+    }
+
+    /// The line for the answer to a probe, where nothing was delivered.
+    pub fn probe(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Delivered { detail, text, .. } => self.format(&success(*detail), "deliverable", text),
+            Outcome::Expanded { text } => self.format("2.0.0", "deliverable", text),
+            Outcome::Later(refusal) | Outcome::Never(refusal) => {
+                self.format(&refusal.status().to_string(), "undeliverable", refusal.log_text())
+            }
+        }
+    }
+
+    fn format(&self, dsn: &str, status: &str, text: &str) -> String {
         let mut line = format!("{}: to=<{}>", self.id, printable(&self.to.external()));
         if !self.original.is_null() && !self.original.as_str().eq_ignore_ascii_case(self.to.as_str()) {
             line.push_str(&format!(", orig_to=<{}>", printable(&self.original.external())));
@@ -80,6 +92,10 @@ impl Delivery<'_> {
         ));
         line
     }
+}
+
+fn success(detail: Detail) -> String {
+    format!("2.{}.{}", detail.0, detail.1)
 }
 
 /// `NOQUEUE: reject: RCPT from name[addr]: 550 5.1.1 <x>: …; from=<…> to=<…> proto=ESMTP helo=<…>`.

@@ -3,8 +3,14 @@
 //! Read [`road`] first: everything enters the queue by `accept` and leaves it by `carry`.
 //! This room must never know how a table or a mailbox is stored, and nothing of HTTP.
 
+pub mod active;
 pub mod bounce;
+pub mod carry;
 pub mod cleanup;
 pub mod params;
+pub mod counter;
+pub mod house;
+pub mod qmgr;
 pub mod road;
 pub mod smtpd;
+pub mod verify;

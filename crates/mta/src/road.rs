@@ -1,11 +1,20 @@
 //! The road of a message: two short functions with a disk between them.
 //!
-//! `accept`: judge, clean up, put in the queue; only then may anyone say "250".
-//! `carry`: route, hand over, settle.
+//! [`accept`]: judge, clean up, put in the queue; only then may anyone say "250".
+//! [`carry`](crate::carry::carry): route, hand over, settle.
+//!
+//! Everything enters by `accept`: SMTP sessions, `sendmail`, notices, forwarded mail. Everything leaves by
+//! `carry`. There is no third way.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use mail::{Envelope, QueueId, Recipient, Refusal};
 
 pub use filter::{Orders, Probe};
+
+use crate::cleanup::{Cleaning, Extract, Intake, Skip};
+use crate::house::{House, Setup};
 
 /// Proof that a message is durably in the queue: the reply 250 is built from it and from nothing else.
 #[derive(Clone, Debug)]
@@ -55,4 +64,101 @@ pub trait Door: Clone + Send + Sync + 'static {
 
     /// Address verification by probe (`reject_unverified_*`): what is known of this recipient.
     fn verify(&self, recipient: &Recipient) -> impl Future<Output = Probe> + Send;
+}
+/// A message at the counter: its envelope, and how it is to be treated.
+#[derive(Debug)]
+pub struct Message {
+    /// Id from [`queue::Queue::new_id`].
+    pub id: QueueId,
+    /// Sender, recipients, options.
+    pub envelope: Envelope,
+    /// What was asked for.
+    pub orders: Orders,
+    /// `name[address]` of the client, or `local`, for the log of checks.
+    pub origin: String,
+    /// What cleanup leaves out.
+    pub skip: Skip,
+    /// Whether recipients come from headers.
+    pub extract: Extract,
+    /// When it was submitted.
+    pub arrival: Timestamp,
+    /// Header lines to put on top, each ended by LF.
+    pub prepend: String,
+    /// Bytes expected; 0 when not known.
+    pub size_hint: u64,
+}
+
+/// A message whose content is coming in.
+pub struct Receiving {
+    house: Arc<House>,
+    cleaning: Cleaning<queue::Draft>,
+    hold: bool,
+    discard: bool,
+    arrival: Timestamp,
+}
+
+/// Opens the counter for a message: its envelope is rewritten and expanded at once.
+pub async fn receive(house: &Arc<House>, setup: &Setup, service: &str, message: Message) -> Result<Receiving, Refusal> {
+    let Message { id, mut envelope, orders, origin, skip, extract, arrival, prepend, size_hint } = message;
+    if let Some(filter) = orders.filter {
+        envelope.content_filter = Some(filter);
+    }
+    if let Some(redirect) = orders.redirect {
+        envelope.recipients = vec![Recipient { address: redirect.clone(), original: redirect, ..Recipient::default() }];
+    }
+    envelope.recipients.extend(orders.bcc.into_iter().map(|address| Recipient {
+        original: address.clone(),
+        address,
+        notify: mail::Notify { never: true, ..mail::Notify::default() },
+        ..Recipient::default()
+    }));
+    let mut top: String = orders.prepend.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    top.push_str(&prepend);
+    let intake = Intake {
+        id,
+        envelope,
+        origin,
+        skip,
+        extract,
+        now: house.now(),
+        zone: setup.zone.clone(),
+        prepend: top.into_bytes(),
+    };
+    let draft = house.queue.draft(size_hint);
+    let cleaning = setup.cleaner(service).begin(intake, draft).await?;
+    Ok(Receiving { house: house.clone(), cleaning, hold: orders.hold, discard: orders.discard, arrival })
+}
+
+impl Receiving {
+    /// Adds content, lines ended by LF.
+    pub async fn feed(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+        self.cleaning.feed(chunk).await
+    }
+
+    /// The content is complete: put it in the queue. Durable when this returns `Ok`, and only then.
+    pub async fn accept(self) -> Result<Queued, Refusal> {
+        let clean = self.cleaning.finish().await?;
+        let message_id = clean.message_id.as_deref().unwrap_or_default();
+        log::info!(target: "cleanup", "{}: message-id={}", clean.id, mail::logline::printable(message_id));
+        if self.discard || clean.discard {
+            return Ok(Queued(clean.id));
+        }
+        let entry = queue::Entry { arrival: self.arrival, hold: self.hold || clean.hold };
+        self.house.queue.put(clean.id.clone(), clean.content, clean.envelope, entry).await?;
+        Ok(Queued(clean.id))
+    }
+}
+
+/// The whole first half of the road for content that is at hand: judge, clean up, put.
+pub async fn accept<'a>(
+    house: &Arc<House>,
+    setup: &Setup,
+    message: Message,
+    content: impl Iterator<Item = Result<bytes::Bytes, queue::Failure>> + Send + 'a,
+) -> Result<Queued, Refusal> {
+    let mut receiving = receive(house, setup, crate::house::CLEANUP, message).await?;
+    for chunk in content {
+        receiving.feed(&chunk?).await?;
+    }
+    receiving.accept().await
 }

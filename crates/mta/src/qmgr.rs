@@ -1,0 +1,354 @@
+//! The queue manager: drives the scheduler, starts deliveries, ends attempts.
+//!
+//! The scheduler decides; this file only does what it says and tells it what happened.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mail::{Blame, Detail, QueueId, Refusal, Trail};
+use queue::scheduler::{Dead, Health, Scheduler, Step, Target, Ticket, too_old};
+use queue::{Change, Fate, Flush, Left, Settlement, State};
+use tokio::sync::mpsc;
+
+use crate::active::Active;
+use crate::bounce::{self, post};
+use crate::carry::{carry, is_double_bounce, refuse};
+use crate::house::{House, Setup};
+
+/// What tasks report to the queue manager.
+enum News {
+    /// A message was read: these recipients, and whether more are left.
+    Read(QueueId, Vec<Target>, bool),
+    /// A message could not be read: leave it alone until then.
+    Unreadable(QueueId, Timestamp),
+    /// A delivery has ended.
+    Finished(Ticket, Health),
+    /// An attempt has ended; what is left is tried then.
+    Ended(QueueId, Option<Timestamp>),
+}
+
+/// Runs until the task is dropped.
+pub async fn run(house: Arc<House>) {
+    let setup = house.setup();
+    let transports = setup.transports.clone();
+    let (tell, mut news) = mpsc::unbounded_channel();
+    let mut manager = Manager {
+        scheduler: Scheduler::new(setup.limits.clone(), Box::new(move |name| transports(name))),
+        active: HashMap::new(),
+        setup,
+        house: house.clone(),
+        tell,
+    };
+    manager.take_up();
+    loop {
+        manager.work();
+        let wakeup = manager.scheduler.wakeup();
+        let pause = wakeup.map_or(Duration::from_secs(3600), |at| until(house.now(), at));
+        tokio::select! {
+            changes = house.queue.changes() => changes.into_iter().for_each(|change| manager.changed(change)),
+            Some(first) = news.recv() => {
+                manager.heard(first);
+                while let Ok(more) = news.try_recv() {
+                    manager.heard(more);
+                }
+            }
+            () = house.renewed() => manager.renew(),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// The time from `now` to `at`; a little at least, so that a clock that stands still does not make us spin.
+fn until(now: Timestamp, at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_millis(1))
+}
+
+struct Manager {
+    scheduler: Scheduler,
+    active: HashMap<QueueId, Arc<Active>>,
+    setup: Arc<Setup>,
+    house: Arc<House>,
+    tell: mpsc::UnboundedSender<News>,
+}
+
+impl Manager {
+    /// Takes up what a former run left.
+    fn take_up(&mut self) {
+        let mut after: Option<QueueId> = None;
+        loop {
+            let briefs = self.house.queue.briefs(after.as_ref(), 1000);
+            let Some(last) = briefs.last() else { return };
+            after = Some(last.id.clone());
+            for brief in briefs {
+                match brief.state {
+                    State::Hold => {}
+                    State::Deferred => self.scheduler.deferred(brief.id, brief.next_attempt),
+                    State::Incoming | State::Active => self.scheduler.ready(brief.id),
+                }
+            }
+        }
+    }
+
+    fn renew(&mut self) {
+        self.setup = self.house.setup();
+        let transports = self.setup.transports.clone();
+        self.scheduler.reconfigure(self.setup.limits.clone(), Box::new(move |name| transports(name)));
+    }
+
+    fn changed(&mut self, change: Change) {
+        let now = self.house.now();
+        match change {
+            Change::Ready(id) => self.scheduler.ready(id),
+            Change::Held(id) | Change::Removed(id) => self.scheduler.forget(&id),
+            Change::Expired(id) => self.scheduler.flush_message(&id),
+            Change::Flush(Flush::All) => self.scheduler.flush_all(now),
+            Change::Flush(Flush::Message(id)) => self.scheduler.flush_message(&id),
+            Change::Flush(Flush::Site(site)) => self.flush_site(&site),
+        }
+    }
+
+    /// `postqueue -s` and ETRN: every deferred message with a recipient in this domain.
+    fn flush_site(&mut self, site: &str) {
+        let mut after: Option<QueueId> = None;
+        loop {
+            let page = self.house.queue.list(after.as_ref(), 1000);
+            let Some(last) = page.last() else { return };
+            after = Some(last.brief.id.clone());
+            for summary in page {
+                let wanted = summary.brief.state == State::Deferred
+                    && summary.recipients.iter().any(|one| {
+                        one.address.domain().is_some_and(|domain| domain.eq_ignore_ascii_case(site))
+                    });
+                if wanted {
+                    self.scheduler.flush_message(&summary.brief.id);
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, news: News) {
+        let now = self.house.now();
+        match news {
+            News::Read(id, targets, more) => self.scheduler.add(&id, targets, more, now),
+            News::Unreadable(id, at) => {
+                self.scheduler.forget(&id);
+                self.active.remove(&id);
+                self.scheduler.deferred(id, at);
+            }
+            News::Finished(ticket, health) => self.scheduler.finished(ticket, health, now),
+            News::Ended(id, again) => {
+                self.active.remove(&id);
+                if let Some(at) = again {
+                    self.scheduler.deferred(id, at);
+                }
+            }
+        }
+    }
+
+    /// Does what the scheduler says until it has nothing more to say.
+    fn work(&mut self) {
+        let now = self.house.now();
+        while let Some(step) = self.scheduler.next(now) {
+            match step {
+                Step::Read { id, room } => self.read(id, room),
+                Step::Deliver(work) => self.deliver(work),
+                Step::Suspend { id, recipients, why } => self.suspend(&id, &recipients, &why),
+                Step::Over { id } => self.over(&id),
+            }
+        }
+    }
+
+    fn read(&mut self, id: QueueId, room: usize) {
+        let (house, setup, tell) = (self.house.clone(), self.setup.clone(), self.tell.clone());
+        let known = self.active.get(&id).cloned();
+        let active = match known {
+            Some(active) => Ok(active),
+            // Fresh mail is in memory; what is not costs one short read here.
+            None => activate(&house, &id),
+        };
+        match active {
+            Ok(active) => {
+                self.active.insert(id, active.clone());
+                tokio::spawn(async move {
+                    let (targets, more) = route(&house, &setup, &active, room).await;
+                    // The receiver lives as long as the queue manager.
+                    let _ = tell.send(News::Read(active.id().clone(), targets, more));
+                });
+            }
+            Err(failure) => {
+                log::warn!(target: "qmgr", "{id}: {failure}");
+                let again = house.now() + setup.limits.minimal_backoff;
+                let _ = tell.send(News::Unreadable(id, again));
+            }
+        }
+    }
+
+    fn deliver(&mut self, work: queue::scheduler::Work) {
+        let Some(active) = self.active.get(&work.id).cloned() else {
+            let _ = self.tell.send(News::Finished(work.ticket, Health::Good));
+            return;
+        };
+        let (house, setup, tell) = (self.house.clone(), self.setup.clone(), self.tell.clone());
+        tokio::spawn(async move {
+            let health = carry(&house, &setup, &active, &work).await;
+            let _ = tell.send(News::Finished(work.ticket, health));
+        });
+    }
+
+    fn suspend(&mut self, id: &QueueId, recipients: &[u32], why: &Dead) {
+        let Some(active) = self.active.get(id) else { return };
+        let indices: Vec<usize> = recipients.iter().map(|index| *index as usize).collect();
+        refuse(&self.house, &self.setup, active, &indices, &suspended(why));
+    }
+
+    fn over(&mut self, id: &QueueId) {
+        let Some(active) = self.active.get(id).cloned() else {
+            let _ = self.tell.send(News::Ended(id.clone(), None));
+            return;
+        };
+        let (house, setup, tell) = (self.house.clone(), self.setup.clone(), self.tell.clone());
+        tokio::spawn(async move {
+            let again = end(&house, &setup, &active).await;
+            let _ = tell.send(News::Ended(active.id().clone(), again));
+        });
+    }
+}
+
+/// The refusal of a destination that is left alone: `delivery temporarily suspended: …`.
+fn suspended(why: &Dead) -> Refusal {
+    let mut digits = why.status.split('.').skip(1).filter_map(|part| part.parse().ok());
+    let detail = Detail(digits.next().unwrap_or(4), digits.next().unwrap_or(1));
+    let text = format!("delivery temporarily suspended: {}", why.reason);
+    Refusal::later(51, detail, Blame::NextHop, text)
+}
+
+/// Loads a message and says so in the log.
+fn activate(house: &House, id: &QueueId) -> Result<Arc<Active>, queue::Failure> {
+    house.queue.activate(id);
+    let stored = house.queue.load(id)?;
+    let left = stored.fates.iter().filter(|fate| fate.is_pending()).count();
+    log::info!(
+        target: "qmgr",
+        "{id}: from=<{}>, size={}, nrcpt={left} (queue active)",
+        mail::logline::printable(&stored.envelope.sender.external()),
+        stored.body.len(),
+    );
+    Ok(Arc::new(Active::new(stored, house.now())))
+}
+
+/// Resolves the next recipients. Those that cannot be routed are refused on the spot.
+async fn route(house: &House, setup: &Setup, active: &Active, room: usize) -> (Vec<Target>, bool) {
+    let (indices, more) = active.next_pending(room);
+    let envelope = &active.stored.envelope;
+    let mut targets = Vec::with_capacity(indices.len());
+    for index in indices {
+        let recipient = &envelope.recipients[index].address;
+        if is_double_bounce(setup, recipient) && envelope.sender.is_null() {
+            discard(house, active, index);
+            continue;
+        }
+        match stop(setup, active, index).await {
+            Ok((transport, nexthop)) => {
+                let destination = destination(setup, &transport, &nexthop, recipient);
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                targets.push(Target { index, transport, nexthop, destination });
+            }
+            Err(refusal) => refuse(house, setup, active, &[index], &refusal),
+        }
+    }
+    (targets, more)
+}
+
+/// Transport and next hop of one recipient.
+async fn stop(setup: &Setup, active: &Active, index: usize) -> Result<(String, String), Refusal> {
+    let envelope = &active.stored.envelope;
+    let recipient = &envelope.recipients[index].address;
+    let mut trail = Trail::off();
+    let (transport, nexthop) = match &envelope.content_filter {
+        Some(filter) => {
+            let (transport, nexthop) = filter.split_once(':').unwrap_or((filter, ""));
+            let host = recipient.domain().unwrap_or(&setup.myhostname);
+            let nexthop = if nexthop.is_empty() { host } else { nexthop };
+            (transport.to_owned(), nexthop.to_owned())
+        }
+        None => {
+            let stop = setup.router.resolve(&envelope.sender, recipient, &mut trail).await?;
+            (stop.transport, stop.nexthop)
+        }
+    };
+    if setup.defer_transports.contains(&transport) {
+        return Err(Refusal::later(50, Detail(3, 2), Blame::Admin, "deferred transport"));
+    }
+    Ok((transport, nexthop))
+}
+
+/// What shares the limits of a destination: the next hop, or the mailbox where a transport takes one recipient
+/// at a time (qmgr(8)).
+fn destination(setup: &Setup, transport: &str, nexthop: &str, recipient: &mail::Address) -> String {
+    if (setup.transports)(transport).recipient_limit == 1 {
+        recipient.as_str().to_ascii_lowercase()
+    } else {
+        nexthop.to_ascii_lowercase()
+    }
+}
+
+/// A notice that can be delivered to nobody ends here.
+fn discard(house: &House, active: &Active, index: usize) {
+    log::warn!(target: "qmgr", "{}: undeliverable postmaster notification discarded", active.id());
+    active.progress().fates[index] = Fate::Done;
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    drop(house.queue.settle(active.id(), Settlement::fates(vec![(index, Fate::Done)])));
+}
+
+/// The attempt is over: notices for what is decided, another date for what is not.
+async fn end(house: &Arc<House>, setup: &Arc<Setup>, active: &Active) -> Option<Timestamp> {
+    let now = house.now();
+    expire(setup, active, now);
+    let mut settlement = post::notices(house, setup, active, now).await;
+    let (waiting, owed) = {
+        let progress = active.progress();
+        let waiting = progress.fates.iter().any(Fate::is_pending);
+        let settled = |at: usize| settlement.fates.iter().any(|(index, _)| *index as usize == at);
+        let owed = (0..progress.fates.len()).any(|at| {
+            matches!(progress.fates[at], Fate::Failed(_) | Fate::Delivered(_)) && !settled(at)
+        });
+        (waiting, owed)
+    };
+    let again = (waiting || owed)
+        .then(|| queue::scheduler::next_attempt(&setup.limits, active.stored.arrival, now));
+    settlement.defer_until = again;
+    match house.queue.settle(active.id(), settlement).await {
+        Ok(Left::Removed) => log::info!(target: "qmgr", "{}: removed", active.id()),
+        Ok(Left::Recipients(_) | Left::Gone) => {}
+        Err(failure) => log::warn!(target: "qmgr", "{}: {failure}", active.id()),
+    }
+    again
+}
+
+/// What is too old, or expired by `postsuper -e`, goes back to its sender with the last reason.
+fn expire(setup: &Setup, active: &Active, now: Timestamp) {
+    let stored = &active.stored;
+    let sender = &stored.envelope.sender;
+    let old = too_old(&setup.limits, sender.is_null(), stored.arrival, now);
+    let why = match (stored.forced_expire, old) {
+        (true, _) => "force-expired",
+        (false, true) => "expired",
+        (false, false) => return,
+    };
+    let mut progress = active.progress();
+    let mut any = false;
+    for at in 0..progress.fates.len() {
+        let Fate::Deferred(report) = &progress.fates[at] else { continue };
+        let report = queue::Report { action: queue::Action::Failed, ..report.clone() };
+        let recipient = &stored.envelope.recipients[at];
+        progress.failed.push(bounce::Fate::kept(recipient, &report));
+        progress.fates[at] = Fate::Failed(report);
+        any = true;
+    }
+    if any {
+        let sender = mail::logline::printable(&sender.external());
+        log::info!(target: "qmgr", "{}: from=<{sender}>, status={why}, returned to sender", active.id());
+    }
+}
