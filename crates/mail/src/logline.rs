@@ -51,11 +51,15 @@ impl Delivery<'_> {
         match outcome {
             Outcome::Delivered { detail, text, .. } => self.format(&success(*detail), "sent", text),
             Outcome::Expanded { text } => self.format("2.0.0", "sent", text),
-            Outcome::Later(refusal) => self.format(&refusal.status().to_string(), "deferred", refusal.log_text()),
+            Outcome::Later(refusal) => {
+                self.format(&refusal.status().to_string(), "deferred", refusal.log_text())
+            }
             Outcome::Never(refusal) if soft => {
                 self.format(&refusal.clone().soften().status().to_string(), "SOFTBOUNCE", refusal.log_text())
             }
-            Outcome::Never(refusal) => self.format(&refusal.status().to_string(), "bounced", refusal.log_text()),
+            Outcome::Never(refusal) => {
+                self.format(&refusal.status().to_string(), "bounced", refusal.log_text())
+            }
         }
     }
 

@@ -70,7 +70,7 @@ fn request(active: &Active, work: &Work) -> Request {
         targets: targets.collect(),
         transport: work.transport.clone(),
         nexthop: work.nexthop.clone(),
-        content: Arc::new(stored.body.clone()),
+        content: stored.body.clone(),
         arrival: stored.arrival,
         body_type: envelope.body_type,
         smtputf8: envelope.smtputf8,
@@ -113,7 +113,14 @@ fn record(house: &House, setup: &Setup, active: &Active, report: &Report, progra
     drop(house.queue.settle(active.id(), Settlement::fates(changed)));
 }
 
-fn log_line(setup: &Setup, active: &Active, queued: &Recipient, one: &Delivered, program: &str, started: Timestamp) {
+fn log_line(
+    setup: &Setup,
+    active: &Active,
+    queued: &Recipient,
+    one: &Delivered,
+    program: &str,
+    started: Timestamp,
+) {
     let recipient = one.recipient.as_ref().unwrap_or(queued);
     let line = Delivery {
         id: active.id(),
@@ -145,7 +152,9 @@ fn judge(
         let recipient = one.recipient.as_ref().unwrap_or(queued);
         match &one.outcome {
             Outcome::Later(refusal) => later = Some((refusal.clone(), &one.relay)),
-            Outcome::Never(refusal) if setup.soft_bounce => later = Some((refusal.clone().soften(), &one.relay)),
+            Outcome::Never(refusal) if setup.soft_bounce => {
+                later = Some((refusal.clone().soften(), &one.relay))
+            }
             Outcome::Never(refusal) => {
                 first_failure.get_or_insert((refusal.clone(), &one.relay));
                 failed.push(bounce::Fate::refused(recipient, refusal));
@@ -170,7 +179,11 @@ fn judge(
     }
     if let Some((refusal, relay)) = later {
         // Tried again as a whole; what succeeded is remembered by the agent, and told when all is done.
-        return (Fate::Deferred(queue::Report::refused(&refusal, relay.as_str(), now)), Vec::new(), Vec::new());
+        return (
+            Fate::Deferred(queue::Report::refused(&refusal, relay.as_str(), now)),
+            Vec::new(),
+            Vec::new(),
+        );
     }
     if let Some((refusal, relay)) = first_failure {
         let report = queue::Report::refused(&refusal, relay.as_str(), now);
@@ -183,7 +196,14 @@ fn judge(
 }
 
 /// The answer to `sendmail -bv`: nothing was delivered, every recipient is reported.
-fn note_probe(house: &House, setup: &Setup, active: &Active, report: &Report, program: &str, started: Timestamp) {
+fn note_probe(
+    house: &House,
+    setup: &Setup,
+    active: &Active,
+    report: &Report,
+    program: &str,
+    started: Timestamp,
+) {
     let now = house.now();
     let mut changed = Vec::new();
     let mut progress = active.progress();
@@ -274,9 +294,10 @@ impl bounce::Fate {
                 let fate = bounce::Fate::delivered(recipient, relay, &status, text);
                 bounce::Fate { action: bounce::Action::Deliverable, ..fate }
             }
-            Outcome::Expanded { text } => {
-                bounce::Fate { action: bounce::Action::Deliverable, ..bounce::Fate::expanded(recipient, text) }
-            }
+            Outcome::Expanded { text } => bounce::Fate {
+                action: bounce::Action::Deliverable,
+                ..bounce::Fate::expanded(recipient, text)
+            },
             Outcome::Later(refusal) | Outcome::Never(refusal) => bounce::Fate {
                 action: bounce::Action::Undeliverable,
                 ..bounce::Fate::refused(recipient, refusal)

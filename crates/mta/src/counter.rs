@@ -13,7 +13,7 @@ use crate::verify::Verifier;
 #[derive(Clone)]
 pub struct Counter {
     house: Arc<House>,
-    verifier: Arc<Verifier>,
+    verifier: Verifier,
     /// `cleanup_service_name` of the service.
     service: Arc<str>,
     /// `receive_override_options` of the service.
@@ -22,7 +22,7 @@ pub struct Counter {
 
 impl Counter {
     /// The counter of a service with this `cleanup_service_name` and these `receive_override_options`.
-    pub fn new(house: Arc<House>, verifier: Arc<Verifier>, service: &str, skip: Skip) -> Counter {
+    pub fn new(house: Arc<House>, verifier: Verifier, service: &str, skip: Skip) -> Counter {
         Counter { house, verifier, service: service.into(), skip }
     }
 }
@@ -95,7 +95,8 @@ impl Incoming for Arriving {
 
 /// A session that skips a step of ours is our fault, and the mail comes again.
 fn out_of_order() -> Refusal {
-    Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Error: internal error").logged("content before its envelope")
+    Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Error: internal error")
+        .logged("content before its envelope")
 }
 
 impl Door for Counter {

@@ -311,13 +311,12 @@ async fn end(house: &Arc<House>, setup: &Arc<Setup>, active: &Active) -> Option<
         let progress = active.progress();
         let waiting = progress.fates.iter().any(Fate::is_pending);
         let settled = |at: usize| settlement.fates.iter().any(|(index, _)| *index as usize == at);
-        let owed = (0..progress.fates.len()).any(|at| {
-            matches!(progress.fates[at], Fate::Failed(_) | Fate::Delivered(_)) && !settled(at)
-        });
+        let owed = (0..progress.fates.len())
+            .any(|at| matches!(progress.fates[at], Fate::Failed(_) | Fate::Delivered(_)) && !settled(at));
         (waiting, owed)
     };
-    let again = (waiting || owed)
-        .then(|| queue::scheduler::next_attempt(&setup.limits, active.stored.arrival, now));
+    let again =
+        (waiting || owed).then(|| queue::scheduler::next_attempt(&setup.limits, active.stored.arrival, now));
     settlement.defer_until = again;
     match house.queue.settle(active.id(), settlement).await {
         Ok(Left::Removed) => log::info!(target: "qmgr", "{}: removed", active.id()),

@@ -98,13 +98,19 @@ pub struct Receiving {
 }
 
 /// Opens the counter for a message: its envelope is rewritten and expanded at once.
-pub async fn receive(house: &Arc<House>, setup: &Setup, service: &str, message: Message) -> Result<Receiving, Refusal> {
+pub async fn receive(
+    house: &Arc<House>,
+    setup: &Setup,
+    service: &str,
+    message: Message,
+) -> Result<Receiving, Refusal> {
     let Message { id, mut envelope, orders, origin, skip, extract, arrival, prepend, size_hint } = message;
     if let Some(filter) = orders.filter {
         envelope.content_filter = Some(filter);
     }
     if let Some(redirect) = orders.redirect {
-        envelope.recipients = vec![Recipient { address: redirect.clone(), original: redirect, ..Recipient::default() }];
+        envelope.recipients =
+            vec![Recipient { address: redirect.clone(), original: redirect, ..Recipient::default() }];
     }
     envelope.recipients.extend(orders.bcc.into_iter().map(|address| Recipient {
         original: address.clone(),

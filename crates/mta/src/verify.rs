@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use deliver::{Purpose, Report, Request, Target};
 use filter::{Boxed, Probe};
 use jiff::Timestamp;
@@ -45,20 +46,21 @@ struct Known {
     probed: Option<Timestamp>,
 }
 
-/// The memory of one program; it outlives configurations.
+/// The memory of one program; it outlives configurations. Cheap to clone.
+#[derive(Clone)]
 pub struct Verifier {
     house: Arc<House>,
-    known: Mutex<HashMap<String, Known>>,
+    known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
 impl Verifier {
     /// An empty memory.
-    pub fn new(house: Arc<House>) -> Arc<Verifier> {
-        Arc::new(Verifier { house, known: Mutex::new(HashMap::new()) })
+    pub fn new(house: Arc<House>) -> Verifier {
+        Verifier { house, known: Arc::default() }
     }
 
     /// What is known now; starts a probe where that is nothing, or old.
-    pub fn ask(self: &Arc<Self>, address: &Address) -> Probe {
+    pub fn ask(&self, address: &Address) -> Probe {
         let setup = self.house.setup();
         let memory = &setup.verify;
         let now = self.house.now();
@@ -71,7 +73,8 @@ impl Verifier {
         };
         let under_way = entry.as_ref().and_then(|entry| entry.probed).is_some_and(|at| now < at + PROBE_TTL);
         if stale && !under_way {
-            let pending = known.values().filter(|one| one.probed.is_some_and(|at| now < at + PROBE_TTL)).count();
+            let pending =
+                known.values().filter(|one| one.probed.is_some_and(|at| now < at + PROBE_TTL)).count();
             if pending >= memory.pending_limit {
                 return Probe::Trouble("too many address probes are under way".to_owned());
             }
@@ -118,7 +121,7 @@ impl Verifier {
             targets: vec![Target { index: 0, recipient: Recipient::new(address.clone()) }],
             transport: stop.transport.clone(),
             nexthop: stop.nexthop,
-            content: Arc::new(Vec::new()),
+            content: queue::Body::from(Bytes::new()),
             arrival: began,
             body_type: BodyType::Unspecified,
             smtputf8: !address.is_ascii(),
@@ -129,7 +132,10 @@ impl Verifier {
             purpose: Purpose::Probe,
         };
         let Some(carrier) = setup.carriers.get(&stop.transport) else {
-            return Err(Refusal::from(mail::Trouble::new(format!("transport {}: not in master.cf", stop.transport))));
+            return Err(Refusal::from(mail::Trouble::new(format!(
+                "transport {}: not in master.cf",
+                stop.transport
+            ))));
         };
         let report = carrier.agent.deliver(request).await;
         for one in &report.delivered {
@@ -148,7 +154,7 @@ impl Verifier {
     }
 }
 
-impl filter::Verifier for Arc<Verifier> {
+impl filter::Verifier for Verifier {
     fn verify<'a>(&'a self, address: &'a Address) -> Boxed<'a, Probe> {
         Box::pin(async move { self.ask(address) })
     }

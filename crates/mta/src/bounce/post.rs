@@ -116,8 +116,13 @@ impl Writer<'_> {
         if sender.is_null() {
             return Ok(());
         }
-        let probe = fates.iter().any(|fate| matches!(fate.action, Action::Deliverable | Action::Undeliverable));
-        let kind = if probe || self.envelope().report != mail::DeliveryReport::No { Kind::Verify } else { Kind::Success };
+        let probe =
+            fates.iter().any(|fate| matches!(fate.action, Action::Deliverable | Action::Undeliverable));
+        let kind = if probe || self.envelope().report != mail::DeliveryReport::No {
+            Kind::Verify
+        } else {
+            Kind::Success
+        };
         self.post(kind, Reader::Sender, &sender, fates, Returned::Header).await
     }
 
@@ -180,12 +185,12 @@ impl Writer<'_> {
         let returned = returned(&stored.body, notice.returned)?;
         let sender = match reader {
             Reader::Sender => Address::null(),
-            Reader::Postmaster => Address::from(format!("{}@{}", setup.double_bounce_sender, setup.myhostname)),
+            Reader::Postmaster => {
+                Address::from(format!("{}@{}", setup.double_bounce_sender, setup.myhostname))
+            }
         };
-        let pieces = [Ok(Bytes::from(notice.head))]
-            .into_iter()
-            .chain(returned)
-            .chain([Ok(Bytes::from(notice.tail))]);
+        let pieces =
+            [Ok(Bytes::from(notice.head))].into_iter().chain(returned).chain([Ok(Bytes::from(notice.tail))]);
         let new = self.submit(sender, to, envelope.smtputf8, pieces).await?;
         let what = match (kind, reader) {
             (Kind::Failure, Reader::Sender) => "sender non-delivery notification",
@@ -213,7 +218,11 @@ impl Writer<'_> {
             sender,
             recipients: vec![Recipient::new(to.clone())],
             smtputf8,
-            body_type: if setup.notices.smtputf8_enable { BodyType::EightBitMime } else { BodyType::Unspecified },
+            body_type: if setup.notices.smtputf8_enable {
+                BodyType::EightBitMime
+            } else {
+                BodyType::Unspecified
+            },
             rewrite_local: true,
             origin: "bounce".to_owned(),
             ..Envelope::default()
