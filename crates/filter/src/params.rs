@@ -1,4 +1,4 @@
-//! Parameters of judgement: restrictions and their codes, policy servers, rates, verification, checks, milters.
+//! Parameters of judgement: restrictions and their codes, policy, rates, verification, checks, milters.
 //!
 //! A list of like things, and long for that reason: one paragraph a parameter.
 

@@ -7,6 +7,7 @@ pub mod connect;
 pub mod dns;
 pub mod drive;
 pub mod listener;
+pub mod params;
 pub mod peer;
 pub mod proxy;
 pub mod stream;

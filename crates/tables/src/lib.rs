@@ -8,6 +8,7 @@ mod address;
 mod compile;
 mod list;
 mod maps;
+pub mod params;
 mod parents;
 mod spec;
 mod table;
