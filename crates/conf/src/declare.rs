@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_checked_without_a_field() {
+        let view = view("");
+        let check = |name, text| {
+            let row = Sample::DECLARATIONS.iter().find(|row| row.name == name).expect("declared");
+            row.check(&view, text)
+        };
+        for (name, good, bad) in [
+            ("some_size", "5", "-5"),
+            ("some_count", "10", "11"),
+            ("some_time", "4", "4x"),
+            ("some_switch", "YES", "true"),
+            ("some_choice", "two", "three"),
+            ("<transport>_some_limit", "0", "none"),
+        ] {
+            assert_eq!(check(name, good), Ok(()));
+            assert!(check(name, bad).is_err_and(|wrong| wrong.contains(name)), "{name} = {bad}");
+        }
+    }
+
+    #[test]
     fn a_block_is_read_under_other_names() {
         let view = view("other_time = 5\nsome_time = x\nother_size = y\nsome_count = 4\n");
         let view = view.under_names(&[("some_", "other_")]);

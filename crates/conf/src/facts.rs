@@ -34,3 +34,7 @@ impl Default for Facts {
         }
     }
 }
+
+/// The parameters whose default is no constant: Postfix computes it, here from [`Facts`].
+pub const COMPUTED: &[&str] =
+    &["config_directory", "mydomain", "myhostname", "mynetworks", "process_id", "process_name"];

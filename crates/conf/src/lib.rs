@@ -22,7 +22,7 @@ mod view;
 
 pub use declare::{Block, Declaration, Status};
 pub use expand::{ExpandError, Scope, expand};
-pub use facts::Facts;
+pub use facts::{COMPUTED, Facts};
 pub use kind::Kind;
 pub use main_cf::{MainCf, Setting};
 pub use master_cf::{MasterCf, Service, ServiceKind};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Kind, Mistake, Severity, TimeUnit, View, parse_time};
+use crate::{Declaration, Kind, Mistake, Severity, TimeUnit, View, parse_time};
 
 /// A type a parameter's field can have.
 pub trait Value: Sized {
@@ -19,11 +19,7 @@ pub trait Value: Sized {
         mistakes: &mut Vec<Mistake>,
     ) -> Self {
         let (name, default) = view.named(name, default);
-        let unit = match kind {
-            Kind::Time { unit: Some(unit) } => TimeUnit::of(unit).expect("params! knows the units"),
-            Kind::Time { unit: None } => TimeUnit::of_default(&view.expand(default)),
-            _ => TimeUnit::of_default(""),
-        };
+        let unit = bare_unit(view, kind, default);
         let text = if kind == Kind::Raw {
             view.raw(name).unwrap_or(default).to_owned()
         } else {
@@ -40,6 +36,33 @@ pub trait Value: Sized {
 
     /// What is taken when the default cannot be read either, because it refers to a broken parameter.
     fn last_resort(kind: Kind) -> Self;
+}
+
+/// The unit of a number without one.
+fn bare_unit(view: &View, kind: Kind, default: &str) -> TimeUnit {
+    match kind {
+        Kind::Time { unit: Some(unit) } => TimeUnit::of(unit).expect("params! knows the units"),
+        Kind::Time { unit: None } => TimeUnit::of_default(&view.expand(default)),
+        _ => TimeUnit::of_default(""),
+    }
+}
+
+impl Declaration {
+    /// Checks an expanded text as a value of this parameter, with or without a field; the error says what is wrong.
+    pub fn check(&self, view: &View, text: &str) -> Result<(), String> {
+        let (name, kind, unit) = (self.name, self.kind, bare_unit(view, self.kind, self.default));
+        match kind {
+            Kind::Bytes => u64::parse(name, text, kind, unit).map(drop),
+            Kind::Int { .. } => i64::parse(name, text, kind, unit).map(drop),
+            Kind::Time { .. } => Duration::parse(name, text, kind, unit).map(drop),
+            Kind::YesNo => bool::parse(name, text, kind, unit).map(drop),
+            Kind::List => Vec::parse(name, text, kind, unit).map(drop),
+            Kind::Path => PathBuf::parse(name, text, kind, unit).map(drop),
+            Kind::Text | Kind::Raw | Kind::Maps | Kind::Restrictions | Kind::Regexp | Kind::Enum(_) => {
+                String::parse(name, text, kind, unit).map(drop)
+            }
+        }
+    }
 }
 
 impl Value for String {

@@ -4,6 +4,7 @@
 
 mod commands;
 mod logging;
+mod params;
 
 use std::ffi::OsString;
 use std::path::Path;

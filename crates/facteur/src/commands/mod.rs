@@ -1,5 +1,7 @@
 //! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
 
+mod parameters;
+
 use std::ffi::OsString;
 
 /// One command.
@@ -13,7 +15,7 @@ pub struct Command {
 }
 
 /// Every command.
-pub const COMMANDS: &[&Command] = &[];
+pub const COMMANDS: &[&Command] = &[&parameters::COMMAND];
 
 /// The command of this name.
 pub fn find(name: &str) -> Option<&'static Command> {

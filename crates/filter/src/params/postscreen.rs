@@ -32,7 +32,7 @@ conf::params! {
         /// How long the next command may take, in seconds.
         postscreen_command_time_limit: Time = "${stress?{10}:{300}}s";
         /// A table that replaces commands before they are looked at.
-        postscreen_command_filter: Maps = "$smtpd_command_filter";
+        postscreen_command_filter: Maps = "";
         /// Whether VRFY is turned off.
         postscreen_disable_vrfy_command: YesNo = "$disable_vrfy_command";
         /// EHLO keywords that are not announced.

@@ -1,0 +1,146 @@
+//! Every parameter of the program: the one list of the blocks that the rooms declare.
+//!
+//! From it come `postconf`, the checks of a configuration, `facteur parameters` and `docs/parameters.md`.
+
+use conf::{Block, Declaration, Registry};
+
+/// A block of parameters, as the reference page shows it.
+pub struct Group {
+    /// The room that reads them.
+    pub room: &'static str,
+    /// What they are about.
+    pub title: &'static str,
+    /// The declarations.
+    pub rows: &'static [Declaration],
+}
+
+const fn group(room: &'static str, title: &'static str, rows: &'static [Declaration]) -> Group {
+    Group { room, title, rows }
+}
+
+/// Every block, room by room.
+pub const GROUPS: &[Group] = &[
+    group("conf", "This machine", conf::params::Site::DECLARATIONS),
+    group("conf", "The log", conf::params::Logging::DECLARATIONS),
+    group("conf", "Files and directories", conf::params::Paths::DECLARATIONS),
+    group("conf", "Running", conf::params::Process::DECLARATIONS),
+    group("conf", "Several instances", conf::params::Instances::DECLARATIONS),
+    group("tables", "Lookup tables", tables::params::Settings::DECLARATIONS),
+    group("queue", "What may enter the queue", queue::params::Storage::DECLARATIONS),
+    group("queue", "Scheduling", queue::params::Qmgr::DECLARATIONS),
+    group("queue", "Scheduling, by transport", queue::params::PerTransport::DECLARATIONS),
+    group("net", "Names and sockets", net::params::Network::DECLARATIONS),
+    group("net", "TLS", net::params::Tls::DECLARATIONS),
+    group("net", "TLS of the SMTP server", net::params::ServerTls::DECLARATIONS),
+    group("net", "TLS of the SMTP client", net::params::ClientTls::DECLARATIONS),
+    group("net", "TLS of the LMTP client", net::params::LMTP_TLS),
+    group("net", "tlsproxy", net::params::TLSPROXY),
+    group("route", "Rewriting", route::params::Rewrite::DECLARATIONS),
+    group("route", "Canonical addresses", route::params::Canonical::DECLARATIONS),
+    group("route", "Virtual aliases", route::params::VirtualAlias::DECLARATIONS),
+    group("route", "Domain classes", route::params::Classes::DECLARATIONS),
+    group("route", "Transports", route::params::Transport::DECLARATIONS),
+    group("route", "Transports of probes", route::params::ProbeTransport::DECLARATIONS),
+    group("filter", "Restrictions", filter::params::Restrictions::DECLARATIONS),
+    group("filter", "Reply codes of refusals", filter::params::RejectCodes::DECLARATIONS),
+    group("filter", "Policy servers", filter::params::Policy::DECLARATIONS),
+    group("filter", "Rates", filter::params::Rates::DECLARATIONS),
+    group("filter", "Address verification", filter::params::AddressVerify::DECLARATIONS),
+    group("filter", "Header and body checks", filter::params::Checks::DECLARATIONS),
+    group("filter", "MIME", filter::params::Mime::DECLARATIONS),
+    group("filter", "Milters", filter::params::Milter::DECLARATIONS),
+    group("filter", "postscreen", filter::params::Postscreen::DECLARATIONS),
+    group("filter", "postscreen's tests", filter::params::PostscreenTests::DECLARATIONS),
+    group("deliver", "All agents", deliver::params::Agents::DECLARATIONS),
+    group("deliver", "Mailbox files", deliver::params::Mailbox::DECLARATIONS),
+    group("deliver", "The local agent", deliver::params::LocalAgent::DECLARATIONS),
+    group("deliver", "The virtual agent", deliver::params::VirtualAgent::DECLARATIONS),
+    group("deliver", "The pipe agent", deliver::params::PipeAgent::DECLARATIONS),
+    group("deliver", "The SMTP client", deliver::params::SmtpClient::DECLARATIONS),
+    group("deliver", "Time limits of the SMTP client", deliver::params::SmtpTimeouts::DECLARATIONS),
+    group("deliver", "Logins of the SMTP client", deliver::params::SmtpSasl::DECLARATIONS),
+    group("deliver", "The LMTP client alone", deliver::params::LmtpClient::DECLARATIONS),
+    group("deliver", "The LMTP client, as the SMTP client", deliver::params::LMTP),
+    group("mta", "The SMTP session", mta::params::Smtpd::DECLARATIONS),
+    group("mta", "Logins in the SMTP session", mta::params::SmtpdSasl::DECLARATIONS),
+    group("mta", "Cleaning up", mta::params::Cleanup::DECLARATIONS),
+    group("mta", "Notices", mta::params::Bounce::DECLARATIONS),
+    group("mta", "Local submission and queue tools", mta::params::Submission::DECLARATIONS),
+    group("mta", "QMQP", mta::params::Qmqpd::DECLARATIONS),
+];
+
+/// All declarations, by name.
+pub fn registry() -> Registry {
+    let blocks: Vec<_> = GROUPS.iter().map(|group| group.rows).collect();
+    Registry::new(&blocks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use conf::{COMPUTED, Kind, Status};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Postfix 3.7.11's names and defaults, as `postconf -d` prints them; `(computed)` where it asks the machine.
+    const POSTFIX: &str = include_str!("../../../tests/parameters-3.7.txt");
+
+    fn postfix() -> BTreeMap<&'static str, &'static str> {
+        let pairs = POSTFIX.lines().map(|line| line.split_once(" =").expect("a name and a default"));
+        pairs.map(|(name, default)| (name, default.trim_start())).collect()
+    }
+
+    fn rows() -> impl Iterator<Item = &'static Declaration> {
+        GROUPS.iter().flat_map(|group| group.rows)
+    }
+
+    #[test]
+    fn no_parameter_is_declared_twice() {
+        let mut seen = BTreeSet::new();
+        let twice: Vec<_> = rows().map(|row| row.name).filter(|name| !seen.insert(*name)).collect();
+        assert!(twice.is_empty(), "declared twice: {twice:?}");
+    }
+
+    #[test]
+    fn every_parameter_of_postfix_is_declared_with_its_default() {
+        let registry = registry();
+        let mut wrong = Vec::new();
+        for (name, default) in postfix() {
+            match registry.get(name) {
+                None => wrong.push(format!("{name} is not declared")),
+                Some(_) if COMPUTED.contains(&name) && default == "(computed)" => {}
+                Some(row) if row.default != default => {
+                    wrong.push(format!("{name}: declared {:?}, Postfix has {default:?}", row.default));
+                }
+                Some(_) => {}
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn what_postfix_does_not_have_is_marked_as_ours() {
+        let postfix = postfix();
+        let foreign = |row: &&Declaration| !row.is_family() && !postfix.contains_key(row.name);
+        let wrong: Vec<_> = rows().filter(|row| foreign(row) != (row.status == Status::Own)).collect();
+        let wrong: Vec<_> = wrong.iter().filter(|row| !row.is_family()).map(|row| row.name).collect();
+        assert!(wrong.is_empty(), "own without being so, or the other way round: {wrong:?}");
+    }
+
+    #[test]
+    fn every_parameter_is_told_in_whole_sentences() {
+        for row in rows() {
+            let doc = row.doc.trim();
+            assert!(doc.ends_with('.') && doc.len() > 15, "{}: {doc:?}", row.name);
+            if let Status::NoEffect(why) | Status::Refused(why) = row.status {
+                assert!(!why.is_empty() && !why.ends_with('.'), "{}: {why:?}", row.name);
+            }
+            if matches!(row.kind, Kind::Time { .. }) {
+                assert!(
+                    ["seconds", "hours", "days"].iter().any(|unit| doc.contains(unit)),
+                    "{}: the unit of a bare number is part of its description: {doc:?}",
+                    row.name
+                );
+            }
+        }
+    }
+}
