@@ -4,6 +4,7 @@
 //! so it changes rarely.
 
 pub mod address;
+pub mod addresses;
 pub mod date;
 pub mod envelope;
 pub mod header;

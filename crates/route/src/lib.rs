@@ -6,15 +6,29 @@
 //! This room opens no socket and knows no queue and no message body. A table that fails is [`mail::Trouble`],
 //! never "not found".
 
-pub mod classes;
-pub mod listed;
+mod bcc;
+mod canonical;
+mod classes;
+mod domain;
+mod header_clients;
+mod listed;
+mod mapping;
+mod normal;
+mod open;
 pub mod params;
-pub mod resolve;
-pub mod rewrite;
-pub mod router;
+mod resolve;
+mod rewrite;
+mod router;
+#[cfg(test)]
+mod testing;
+mod transport;
+mod virtual_alias;
 
+pub use canonical::Place;
 pub use classes::DomainClass;
+pub use header_clients::ClientFacts;
 pub use listed::Listing;
+pub use mapping::Extension;
 pub use resolve::Stop;
 pub use rewrite::Context;
 pub use router::Router;
