@@ -4,145 +4,25 @@
 //! replies as events, each with what it answers.
 
 mod extensions;
+mod replies;
+mod settings;
+mod stage;
+mod stuffing;
 
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::reply::Received;
+use replies::Replies;
+use stuffing::Stuffing;
 
 pub use extensions::Extensions;
+pub use settings::Settings;
+pub use stage::Stage;
 
-/// What the machine is doing or waiting for: names the time-out that counts and the words of logs and notices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// The greeting.
-    Greeting,
-    /// EHLO.
-    Ehlo,
-    /// HELO.
-    Helo,
-    /// LHLO.
-    Lhlo,
-    /// STARTTLS.
-    StartTls,
-    /// AUTH and its answers.
-    Auth,
-    /// XFORWARD.
-    Xforward,
-    /// MAIL FROM.
-    Mail,
-    /// RCPT TO.
-    Rcpt,
-    /// DATA.
-    Data,
-    /// The content.
-    Content,
-    /// The reply to the content's end: the message may be delivered although we never hear it.
-    EndOfData,
-    /// RSET.
-    Rset,
-    /// QUIT.
-    Quit,
-    /// VRFY, NOOP and others.
-    Other,
-}
-
-impl Stage {
-    /// For `(in reply to … command)`: `MAIL FROM`, `end of DATA`; `None` for the greeting.
-    pub fn command(self) -> Option<&'static str> {
-        Some(match self {
-            Stage::Greeting => return None,
-            Stage::Ehlo => "EHLO",
-            Stage::Helo => "HELO",
-            Stage::Lhlo => "LHLO",
-            Stage::StartTls => "STARTTLS",
-            Stage::Auth => "AUTH",
-            Stage::Xforward => "XFORWARD",
-            Stage::Mail => "MAIL FROM",
-            Stage::Rcpt => "RCPT TO",
-            Stage::Data | Stage::Content => "DATA",
-            Stage::EndOfData => "end of DATA",
-            Stage::Rset => "RSET",
-            Stage::Quit => "QUIT",
-            Stage::Other => "command",
-        })
-    }
-
-    /// For `lost connection with x while …` and `conversation with x timed out while …`.
-    pub fn doing(self) -> &'static str {
-        match self {
-            Stage::Greeting => "receiving the initial server greeting",
-            Stage::Ehlo => "performing the EHLO handshake",
-            Stage::Helo => "performing the HELO handshake",
-            Stage::Lhlo => "performing the LHLO handshake",
-            Stage::StartTls => "performing the STARTTLS handshake",
-            Stage::Auth => "performing SASL authentication",
-            Stage::Xforward => "sending XFORWARD command",
-            Stage::Mail => "sending MAIL FROM",
-            Stage::Rcpt => "sending RCPT TO",
-            Stage::Data => "sending DATA command",
-            Stage::Content => "sending message body",
-            Stage::EndOfData => "sending end of data -- message may be sent more than once",
-            Stage::Rset => "sending RSET",
-            Stage::Quit => "sending QUIT",
-            Stage::Other => "sending command",
-        }
-    }
-}
-
-/// Time-outs (`smtp_helo_timeout`, …) and limits.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Speak LMTP: one reply per recipient after the content.
-    pub lmtp: bool,
-    /// Greeting, EHLO, HELO, LHLO (`smtp_helo_timeout`).
-    pub helo_timeout: Duration,
-    /// STARTTLS reply (`smtp_starttls_timeout`).
-    pub starttls_timeout: Duration,
-    /// AUTH (`smtp_sasl_…` has none: Postfix uses `smtp_helo_timeout`).
-    pub auth_timeout: Duration,
-    /// XFORWARD (`smtp_xforward_timeout`).
-    pub xforward_timeout: Duration,
-    /// MAIL FROM (`smtp_mail_timeout`).
-    pub mail_timeout: Duration,
-    /// RCPT TO (`smtp_rcpt_timeout`).
-    pub rcpt_timeout: Duration,
-    /// DATA (`smtp_data_init_timeout`).
-    pub data_init_timeout: Duration,
-    /// A write of content (`smtp_data_xfer_timeout`).
-    pub data_xfer_timeout: Duration,
-    /// The reply to the end of data (`smtp_data_done_timeout`).
-    pub data_done_timeout: Duration,
-    /// RSET (`smtp_rset_timeout`).
-    pub rset_timeout: Duration,
-    /// QUIT (`smtp_quit_timeout`).
-    pub quit_timeout: Duration,
-    /// Longest content line; longer ones are broken with CR LF SPACE (`smtp_line_length_limit`, 0 is none).
-    pub content_line_limit: usize,
-    /// Bytes of a reply line that are kept (`line_length_limit`).
-    pub reply_line_limit: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let minutes = |n: u64| Duration::from_secs(60 * n);
-        Settings {
-            lmtp: false,
-            helo_timeout: minutes(5),
-            starttls_timeout: minutes(5),
-            auth_timeout: minutes(5),
-            xforward_timeout: minutes(5),
-            mail_timeout: minutes(5),
-            rcpt_timeout: minutes(5),
-            data_init_timeout: minutes(2),
-            data_xfer_timeout: minutes(3),
-            data_done_timeout: minutes(10),
-            rset_timeout: Duration::from_secs(20),
-            quit_timeout: minutes(5),
-            content_line_limit: 998,
-            reply_line_limit: 2048,
-        }
-    }
-}
+/// Commands in flight at most, so that neither side fills the other's buffers; and when to send more.
+const IN_FLIGHT: usize = 100;
+const REFILL: usize = 25;
 
 /// One message: everything but its content. The texts stand after `MAIL FROM:` and `RCPT TO:`, without line ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,17 +38,17 @@ pub struct Transaction {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A reply to the greeting wait or to [`Machine::ask`].
+    /// The greeting, or the reply to [`Machine::ask`].
     Reply(Stage, Received),
     /// The reply to MAIL FROM.
     Mail(Received),
     /// The reply to the RCPT TO of that recipient.
     Rcpt(usize, Received),
-    /// The reply to DATA.
+    /// The reply to DATA, unless no recipient was accepted anyway.
     Data(Received),
     /// The server waits for the content: [`Machine::content`] and [`Machine::end_of_content`].
     WantContent,
-    /// Nothing was or will be sent: sender, all recipients or DATA were refused. Before the next transaction ask RSET.
+    /// No content was or will be sent: sender, all recipients or DATA were refused. Ask RSET before going on.
     Abandoned,
     /// The reply to the end of data: for all accepted recipients (`None`, SMTP) or for one of them (LMTP).
     Done(Option<usize>, Received),
@@ -176,29 +56,88 @@ pub enum Event {
     TimedOut(Stage),
     /// The server hung up.
     Lost(Stage),
-    /// The server does not speak the protocol: endless or malformed reply. The text says how.
+    /// The server does not speak the protocol; the text is what it said.
     Garbled(Stage, String),
 }
 
 /// What the driver does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Write the output; then, when [`Machine::is_waiting`], read until [`Machine::deadline`].
-    NeedInput,
+    /// Write the output, then read until [`Machine::deadline`].
+    Input,
     /// Somebody wants to know.
     Event(Event),
+    /// Nothing was asked.
+    Idle,
+}
+
+/// A reply that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Asked(Stage),
+    Mail,
+    Rcpt(usize),
+    Data,
+    Done(Option<usize>),
+    /// The dot that ends a DATA which nobody wanted.
+    LoneDot,
+}
+
+impl Due {
+    fn stage(self) -> Stage {
+        match self {
+            Due::Asked(stage) => stage,
+            Due::Mail => Stage::Mail,
+            Due::Rcpt(_) => Stage::Rcpt,
+            Due::Data => Stage::Data,
+            Due::Done(_) | Due::LoneDot => Stage::EndOfData,
+        }
+    }
+}
+
+/// A transaction under way.
+#[derive(Debug)]
+struct Sending {
+    transaction: Transaction,
+    /// 0 is MAIL, then the recipients, then DATA.
+    next: usize,
+    /// MAIL was refused: what else was sent ahead means nothing.
+    refused: bool,
+    accepted: Vec<usize>,
 }
 
 /// The machine.
 #[derive(Debug)]
 pub struct Machine {
     settings: Settings,
+    replies: Replies,
+    due: VecDeque<Due>,
+    sending: Option<Sending>,
+    /// Recipients that were accepted, while content is sent.
+    in_content: Option<Vec<usize>>,
+    /// An event that follows another one.
+    next_event: Option<Event>,
+    stuffing: Stuffing,
+    output: Vec<u8>,
+    eof: bool,
+    deadline: Option<Instant>,
 }
 
 impl Machine {
     /// A machine on a fresh connection, which waits for the greeting.
     pub fn new(settings: Settings) -> Machine {
-        Machine { settings }
+        Machine {
+            settings,
+            replies: Replies::default(),
+            due: VecDeque::from([Due::Asked(Stage::Greeting)]),
+            sending: None,
+            in_content: None,
+            next_event: None,
+            stuffing: Stuffing::default(),
+            output: Vec::new(),
+            eof: false,
+            deadline: None,
+        }
     }
 
     /// Time-outs and limits, to change them.
@@ -208,72 +147,190 @@ impl Machine {
 
     /// Sends one command line (without line end) and expects one reply, given as [`Event::Reply`].
     pub fn ask(&mut self, stage: Stage, line: &str) {
-        let _ = (stage, line);
-        todo!()
+        self.say(Due::Asked(stage), &[line]);
     }
 
     /// Sends MAIL FROM, RCPT TO and DATA, as many at once as `pipelining` allows.
     pub fn transact(&mut self, transaction: Transaction) {
-        let _ = transaction;
-        todo!()
+        self.stuffing = Stuffing::default();
+        self.sending = Some(Sending { transaction, next: 0, refused: false, accepted: Vec::new() });
+        self.send_more();
     }
 
     /// A piece of content after [`Event::WantContent`]: lines end in LF. Cut anywhere.
     pub fn content(&mut self, bytes: &[u8]) {
-        let _ = bytes;
-        todo!()
+        self.stuffing.write(bytes, self.settings.content_line_limit, &mut self.output);
     }
 
     /// The content is complete. `quit`: send QUIT along with the final dot (its reply is an [`Event::Reply`]).
     pub fn end_of_content(&mut self, quit: bool) {
-        let _ = quit;
-        todo!()
+        let Some(accepted) = self.in_content.take() else { return };
+        self.stuffing.end(self.settings.content_line_limit, &mut self.output);
+        if self.settings.lmtp {
+            self.due.extend(accepted.into_iter().map(|recipient| Due::Done(Some(recipient))));
+        } else {
+            self.due.push_back(Due::Done(None));
+        }
+        self.deadline = None;
+        if quit {
+            self.ask(Stage::Quit, "QUIT");
+        }
     }
 
     /// Were lines broken because of `content_line_limit` since the last transaction began?
     pub fn broke_lines(&self) -> bool {
-        todo!()
+        self.stuffing.broke
     }
 
     /// Bytes the server sent.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let _ = bytes;
-        todo!()
+        self.replies.feed(bytes);
     }
 
     /// The server sends no more.
     pub fn feed_eof(&mut self) {
-        todo!()
+        self.eof = true;
     }
 
     /// What next?
     pub fn step(&mut self, now: Instant) -> Step {
-        let _ = now;
-        todo!()
+        loop {
+            if let Some(event) = self.next_event.take() {
+                return Step::Event(event);
+            }
+            let stage = self.stage();
+            let Some(&due) = self.due.front() else { return Step::Idle };
+            match self.replies.next(self.settings.reply_line_limit) {
+                Err(text) => return Step::Event(Event::Garbled(stage, text)),
+                Ok(Some(reply)) => {
+                    self.due.pop_front();
+                    self.deadline = None;
+                    if let Some(event) = self.received(due, reply) {
+                        return Step::Event(event);
+                    }
+                }
+                Ok(None) if self.eof => return Step::Event(Event::Lost(stage)),
+                Ok(None) => {
+                    let deadline = *self.deadline.get_or_insert(now + self.settings.timeout(stage));
+                    return if deadline <= now { Step::Event(Event::TimedOut(stage)) } else { Step::Input };
+                }
+            }
+        }
     }
 
     /// What is to be written. The driver clears what it wrote.
     pub fn output(&mut self) -> &mut Vec<u8> {
-        todo!()
+        &mut self.output
     }
 
     /// When waiting has lasted too long.
     pub fn deadline(&self) -> Option<Instant> {
-        todo!()
+        self.deadline
+    }
+
+    /// How long a write may take now.
+    pub fn write_timeout(&self) -> std::time::Duration {
+        self.settings.timeout(self.stage())
     }
 
     /// What we do now.
     pub fn stage(&self) -> Stage {
-        todo!()
-    }
-
-    /// Is a reply due?
-    pub fn is_waiting(&self) -> bool {
-        todo!()
+        match self.due.front() {
+            Some(due) => due.stage(),
+            None if self.in_content.is_some() => Stage::Content,
+            None => Stage::Other,
+        }
     }
 
     /// After a positive reply to STARTTLS: everything the server sent ahead is dropped (response injection).
     pub fn tls_started(&mut self) {
-        todo!()
+        self.replies.clear();
+    }
+
+    fn say(&mut self, due: Due, words: &[&str]) {
+        for word in words {
+            // No command carries a line end of somebody else's making.
+            self.output.extend(word.bytes().map(|b| if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { b }));
+        }
+        self.output.extend_from_slice(b"\r\n");
+        self.due.push_back(due);
+    }
+
+    fn send_more(&mut self) {
+        let Some(mut sending) = self.sending.take() else { return };
+        let Transaction { sender, recipients, pipelining } = &sending.transaction;
+        let last = recipients.len() + 1;
+        let limit = if *pipelining { IN_FLIGHT } else { 1 };
+        if self.due.is_empty() || *pipelining && self.due.len() <= REFILL {
+            while self.due.len() < limit && sending.next <= last {
+                match sending.next {
+                    0 => self.say(Due::Mail, &["MAIL FROM:", sender]),
+                    n if n < last => self.say(Due::Rcpt(n - 1), &["RCPT TO:", &recipients[n - 1]]),
+                    _ => self.say(Due::Data, &["DATA"]),
+                }
+                sending.next += 1;
+            }
+        }
+        self.sending = Some(sending);
+    }
+
+    fn received(&mut self, due: Due, reply: Received) -> Option<Event> {
+        let Some(sending) = &mut self.sending else {
+            return match due {
+                Due::Asked(stage) => Some(Event::Reply(stage, reply)),
+                Due::Done(recipient) => Some(Event::Done(recipient, reply)),
+                Due::LoneDot => Some(Event::Abandoned),
+                Due::Mail | Due::Rcpt(_) | Due::Data => None,
+            };
+        };
+        let event = match due {
+            Due::Mail => {
+                sending.refused = !reply.is_ok();
+                Some(Event::Mail(reply))
+            }
+            Due::Rcpt(_) if sending.refused => None,
+            Due::Rcpt(recipient) => {
+                if reply.is_ok() {
+                    sending.accepted.push(recipient);
+                }
+                Some(Event::Rcpt(recipient, reply))
+            }
+            Due::Data => return self.data_answered(reply),
+            Due::Asked(stage) => Some(Event::Reply(stage, reply)),
+            Due::Done(_) | Due::LoneDot => None,
+        };
+        let sent_all = sending.next > sending.transaction.recipients.len();
+        let hopeless = sending.refused || sent_all && sending.accepted.is_empty();
+        if hopeless && self.due.is_empty() && sending.next <= sending.transaction.recipients.len() + 1 {
+            self.sending = None;
+            self.next_event = Some(Event::Abandoned);
+        } else if !sending.refused {
+            self.send_more();
+        }
+        event
+    }
+
+    fn data_answered(&mut self, reply: Received) -> Option<Event> {
+        let accepted =
+            self.sending.take().map(|sending| if sending.refused { vec![] } else { sending.accepted })?;
+        match (reply.code / 100 == 3, accepted.is_empty()) {
+            (true, false) => {
+                self.in_content = Some(accepted);
+                Some(Event::WantContent)
+            }
+            (true, true) => {
+                self.output.extend_from_slice(b".\r\n");
+                self.due.push_back(Due::LoneDot);
+                None
+            }
+            (false, true) => Some(Event::Abandoned),
+            (false, false) => {
+                self.next_event = Some(Event::Abandoned);
+                Some(Event::Data(reply))
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
