@@ -1,1 +1,3 @@
-//! One binary for all integration tests of the workspace.
+//! One binary for all integration tests of the workspace: a module here is a file or folder beside this one.
+
+mod tidy;
