@@ -31,7 +31,7 @@ fn nothing_is_unwrapped_outside_tests() {
 
 #[test]
 fn unsafe_code_is_where_it_is_audited() {
-    let audited = ["crates/tables/src/", "crates/net/src/", "crates/master/src/", "crates/deliver/src/"];
+    let audited = ["crates/tables/src/types/", "crates/deliver/src/privilege.rs"];
     let mut wrong = Vec::new();
     for (file, source) in sources().into_iter().filter(|(file, _)| !is_test(file)) {
         let place = audited.iter().any(|start| file.starts_with(start));
