@@ -99,6 +99,15 @@ pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), Str
     Ok(())
 }
 
+type Observer = Box<dyn Fn(&str, &str) + Send + Sync>;
+
+static OBSERVER: OnceLock<Observer> = OnceLock::new();
+
+/// Shows every line (program, text) to `observer` as well. For the demo; only the first call counts.
+pub fn observe(observer: impl Fn(&str, &str) + Send + Sync + 'static) {
+    let _ = OBSERVER.set(Box::new(observer));
+}
+
 /// Opens the log file again, after rotation.
 pub fn reopen() {
     let Some(writer) = WRITER.get() else { return };
@@ -165,6 +174,9 @@ impl Writer {
         if let Some(name) = *self.command.read().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             eprintln!("{name}: {}{}", severity(record.level()), record.args());
             return;
+        }
+        if let Some(observer) = OBSERVER.get() {
+            observer(record.target(), &record.args().to_string());
         }
         let mut pending = self.lock();
         if pending.lines.len() > PENDING_MAX {

@@ -3,8 +3,10 @@
 //! `facteur postmap hash:x` and a symbolic link `postmap -> facteur` are the same thing.
 
 mod commands;
+mod config;
 mod logging;
 mod params;
+mod serve;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,6 +1,10 @@
 //! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
 
+mod demo;
+mod init;
+mod install_links;
 mod parameters;
+mod postfix;
 
 use std::ffi::OsString;
 
@@ -15,7 +19,8 @@ pub struct Command {
 }
 
 /// Every command.
-pub const COMMANDS: &[&Command] = &[&parameters::COMMAND];
+pub const COMMANDS: &[&Command] =
+    &[&demo::COMMAND, &init::COMMAND, &install_links::COMMAND, &parameters::COMMAND, &postfix::COMMAND];
 
 /// The command of this name.
 pub fn find(name: &str) -> Option<&'static Command> {
