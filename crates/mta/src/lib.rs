@@ -5,6 +5,7 @@
 
 pub mod active;
 pub mod bounce;
+pub mod build;
 pub mod carry;
 pub mod cleanup;
 pub mod counter;

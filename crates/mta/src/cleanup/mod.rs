@@ -16,8 +16,11 @@ pub use visit::{Judgement, Part, Visitor, Visits};
 
 use std::sync::Arc;
 
+use conf::{Mistake, View};
 use jiff::{Timestamp, tz::TimeZone};
 use mail::{Envelope, QueueId, Refusal, Trouble};
+use route::Router;
+use tables::Tables;
 
 /// Where cleaned content goes: a queue draft, or a `Vec<u8>` in tests.
 pub trait Sink: Send {
@@ -103,6 +106,16 @@ pub struct Clean<S> {
 pub struct Cleaner {}
 
 impl Cleaner {
+    /// Reads one cleanup service's parameters; mistakes are collected.
+    pub fn new(
+        _view: &View,
+        _tables: &Tables,
+        _router: &Arc<Router>,
+        _mistakes: &mut Vec<Mistake>,
+    ) -> Cleaner {
+        todo!()
+    }
+
     /// Starts a message: its envelope is rewritten at once, so a failing table is known before the content.
     ///
     /// What it returns owns its share of the configuration: a session keeps it across its own steps.
