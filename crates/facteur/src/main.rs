@@ -4,6 +4,7 @@
 
 mod commands;
 mod config;
+mod interfaces;
 mod logging;
 mod params;
 mod serve;

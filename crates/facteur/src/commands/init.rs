@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::Command;
 
 /// The command.
-pub const COMMAND: Command = Command { name: "init", summary: "write a small configuration for a new site", run };
+pub const COMMAND: Command =
+    Command { name: "init", summary: "write a small configuration for a new site", run };
 
 const USAGE: &str = "usage: facteur init [--hostname NAME] [--domain NAME] [--queue DIR] [--data DIR] [DIR]\n\
     Writes main.cf and master.cf into DIR (default: the current configuration directory, /etc/postfix).";
@@ -50,7 +51,10 @@ impl Answers {
 fn run(words: Vec<OsString>) -> u8 {
     match init(words) {
         Ok(directory) => {
-            println!("Wrote {0}/main.cf and {0}/master.cf. Look at them, then: facteur postfix -c {0} check", directory.display());
+            println!(
+                "Wrote {0}/main.cf and {0}/master.cf. Look at them, then: facteur postfix -c {0} check",
+                directory.display()
+            );
             0
         }
         Err(what) => {
@@ -68,12 +72,15 @@ fn init(words: Vec<OsString>) -> Result<PathBuf, String> {
     let mut data = PathBuf::from("/var/lib/postfix");
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        let mut value = || parser.value().map_err(|error| error.to_string());
         match argument {
-            lexopt::Arg::Long("hostname") => hostname = Some(value()?.to_string_lossy().into_owned()),
-            lexopt::Arg::Long("domain") => domain = Some(value()?.to_string_lossy().into_owned()),
-            lexopt::Arg::Long("queue") => queue = value()?.into(),
-            lexopt::Arg::Long("data") => data = value()?.into(),
+            lexopt::Arg::Long("hostname") => {
+                hostname = Some(super::value(&mut parser)?.to_string_lossy().into_owned())
+            }
+            lexopt::Arg::Long("domain") => {
+                domain = Some(super::value(&mut parser)?.to_string_lossy().into_owned())
+            }
+            lexopt::Arg::Long("queue") => queue = super::value(&mut parser)?.into(),
+            lexopt::Arg::Long("data") => data = super::value(&mut parser)?.into(),
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Err(USAGE.to_owned()),
             lexopt::Arg::Value(given) if directory.is_none() => directory = Some(PathBuf::from(given)),
             other => return Err(format!("{}\n{USAGE}", other.unexpected())),
@@ -86,7 +93,8 @@ fn init(words: Vec<OsString>) -> Result<PathBuf, String> {
         _ => hostname.clone(),
     });
     let answers = Answers { hostname, domain, queue, data, log: PathBuf::new(), smtp: "smtp".to_owned() };
-    std::fs::create_dir_all(&directory).map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
+    std::fs::create_dir_all(&directory)
+        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
     write_new(&directory.join("main.cf"), &answers.main_cf())?;
     write_new(&directory.join("master.cf"), &answers.master_cf())?;
     Ok(directory)

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use super::Command;
 
 /// The command.
-pub const COMMAND: Command =
-    Command { name: "install-links", summary: "make links (postmap, sendmail, ...) to this program in a directory", run };
+pub const COMMAND: Command = Command {
+    name: "install-links",
+    summary: "make links (postmap, sendmail, ...) to this program in a directory",
+    run,
+};
 
 fn run(words: Vec<OsString>) -> u8 {
     let [directory] = words.as_slice() else {
@@ -30,7 +33,8 @@ fn run(words: Vec<OsString>) -> u8 {
 const WITHOUT_LINK: &[&str] = &["init", "install-links", "demo", "explain", "trace", "queue"];
 
 fn install(directory: &Path) -> Result<usize, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot find my own program file: {error}"))?;
+    let program =
+        std::env::current_exe().map_err(|error| format!("cannot find my own program file: {error}"))?;
     let mut made = 0;
     for command in super::COMMANDS.iter().filter(|command| !WITHOUT_LINK.contains(&command.name)) {
         let link = directory.join(command.name);
@@ -44,14 +48,19 @@ fn install(directory: &Path) -> Result<usize, String> {
 fn link_to(program: &Path, link: &PathBuf) -> Result<(), String> {
     match std::fs::symlink_metadata(link) {
         Ok(found) if found.is_symlink() => {
-            std::fs::remove_file(link).map_err(|error| format!("cannot replace {}: {error}", link.display()))?;
+            std::fs::remove_file(link)
+                .map_err(|error| format!("cannot replace {}: {error}", link.display()))?;
         }
         Ok(_) => {
-            return Err(format!("{} exists and is not a link: move it away first, it may be Postfix's", link.display()));
+            return Err(format!(
+                "{} exists and is not a link: move it away first, it may be Postfix's",
+                link.display()
+            ));
         }
         Err(_) => {}
     }
-    std::os::unix::fs::symlink(program, link).map_err(|error| format!("cannot make {}: {error}", link.display()))
+    std::os::unix::fs::symlink(program, link)
+        .map_err(|error| format!("cannot make {}: {error}", link.display()))
 }
 
 #[cfg(test)]

@@ -27,6 +27,11 @@ pub fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name).copied()
 }
 
+/// The value of an option, or what is wrong with it.
+fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {
+    parser.value().map_err(|error| error.to_string())
+}
+
 /// The text of `facteur help`.
 pub fn usage() -> String {
     let mut text = String::from("usage: facteur COMMAND [ARGUMENT ...]\n\nCommands:\n");

@@ -21,7 +21,8 @@ pub const COMMAND: Command =
 /// Exit status of a command that could not do what it was asked.
 const FAILED: u8 = 1;
 
-const USAGE: &str = "usage: postfix [-c config_dir] [-Dv] start|start-fg|stop|abort|reload|flush|check|status|logrotate";
+const USAGE: &str =
+    "usage: postfix [-c config_dir] [-Dv] start|start-fg|stop|abort|reload|flush|check|status|logrotate";
 
 fn run(words: Vec<OsString>) -> u8 {
     let mut given: Option<PathBuf> = None;
@@ -52,12 +53,13 @@ fn run(words: Vec<OsString>) -> u8 {
         Some("stop") => stop(&directory, Signal::SIGTERM),
         Some("abort") => stop(&directory, Signal::SIGKILL),
         Some("reload") => reload(&directory),
-        Some("flush") => crate::commands::control::flush(&directory),
         Some("check") => check(&directory),
         Some("status") => status(&directory),
         Some("logrotate") => signal(&directory, Signal::SIGUSR1),
         Some("set-permissions" | "upgrade-configuration") => {
-            println!("postfix: nothing to do: the program needs no file of its own besides the configuration");
+            println!(
+                "postfix: nothing to do: the program needs no file of its own besides the configuration"
+            );
             0
         }
         Some(other) => usage(&format!("unknown command '{other}'")),
@@ -148,11 +150,7 @@ pub fn running(directory: &Path) -> Option<Pid> {
     let text = std::fs::read_to_string(pid_file(&config)).ok()?;
     let pid = Pid::from_raw(text.trim().parse().ok().filter(|pid: &i32| *pid > 1)?);
     match kill(pid, None) {
-        Ok(()) | Err(Errno::EPERM) => {
-            // A left-over file may name a process that is no longer ours.
-            let lock = PathBuf::from(config.view.get("queue_directory"));
-            queue::is_locked(&lock).then_some(pid)
-        }
+        Ok(()) | Err(Errno::EPERM) => Some(pid),
         Err(_) => None,
     }
 }

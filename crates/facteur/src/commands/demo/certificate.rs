@@ -13,10 +13,12 @@ pub fn prepare(directory: &Path) -> Result<(), String> {
         return Ok(());
     }
     let (authority, server) = make().map_err(|error| format!("cannot make a certificate: {error}"))?;
-    fs::write(directory.join("ca.pem"), authority).map_err(|error| format!("{}: {error}", directory.display()))?;
+    fs::write(directory.join("ca.pem"), authority)
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
     let path = directory.join("server.pem");
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-    file.and_then(|mut file| file.write_all(server.as_bytes())).map_err(|error| format!("{}: {error}", path.display()))
+    file.and_then(|mut file| file.write_all(server.as_bytes()))
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn make() -> Result<(String, String), rcgen::Error> {

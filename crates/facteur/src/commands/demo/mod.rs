@@ -14,7 +14,8 @@ use site::Site;
 use words::Language;
 
 /// The command.
-pub const COMMAND: Command = Command { name: "demo", summary: "try it: a mail system on high ports, no root needed", run };
+pub const COMMAND: Command =
+    Command { name: "demo", summary: "try it: a mail system on high ports, no root needed", run };
 
 const USAGE: &str = "usage: facteur demo [--dir DIR] [--base-port N] [--env FILE] [--lang en|fr]\n\
     --dir DIR      where queue, mailboxes, certificate and log are (default: facteur-demo-USER in the\n\
@@ -50,18 +51,19 @@ fn options(words: Vec<OsString>) -> Result<Options, String> {
     };
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        let mut value = || parser.value().map_err(|error| error.to_string());
         match argument {
-            lexopt::Arg::Long("dir") => options.directory = value()?.into(),
-            lexopt::Arg::Long("env") => options.env = Some(value()?.into()),
+            lexopt::Arg::Long("dir") => options.directory = super::value(&mut parser)?.into(),
+            lexopt::Arg::Long("env") => options.env = Some(super::value(&mut parser)?.into()),
             lexopt::Arg::Long("base-port") => {
-                let text = value()?.to_string_lossy().into_owned();
+                let text = super::value(&mut parser)?.to_string_lossy().into_owned();
                 let port = text.parse().ok().filter(|port: &u16| *port <= 65_535 - site::PORT_SPAN);
-                options.base_port = port.ok_or_else(|| format!("--base-port {text}: expected a port number"))?;
+                options.base_port =
+                    port.ok_or_else(|| format!("--base-port {text}: expected a port number"))?;
             }
             lexopt::Arg::Long("lang") => {
-                let text = value()?.to_string_lossy().into_owned();
-                options.language = Language::named(&text).ok_or_else(|| format!("--lang {text}: en or fr"))?;
+                let text = super::value(&mut parser)?.to_string_lossy().into_owned();
+                options.language =
+                    Language::named(&text).ok_or_else(|| format!("--lang {text}: en or fr"))?;
             }
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Err(USAGE.to_owned()),
             other => return Err(format!("{}\n{USAGE}", other.unexpected())),

@@ -34,15 +34,21 @@ impl Site {
             private(&directory.join(name))?;
         }
         certificate::prepare(&directory.join("tls"))?;
-        let site = Site { directory: directory.to_owned(), smtp_port: base_port + 25, submission_port: base_port + 87 };
+        let site = Site {
+            directory: directory.to_owned(),
+            smtp_port: base_port + 25,
+            submission_port: base_port + 87,
+        };
         let owner = mailbox_owner();
         if nix::unistd::getuid().is_root() {
             let mail = directory.join("mail");
             let (uid, gid) = (nix::unistd::Uid::from_raw(owner.0), nix::unistd::Gid::from_raw(owner.1));
-            nix::unistd::chown(&mail, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", mail.display()))?;
+            nix::unistd::chown(&mail, Some(uid), Some(gid))
+                .map_err(|error| format!("{}: {error}", mail.display()))?;
             // The mailboxes' owner must pass through to its directory.
             let open = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o711);
-            fs::set_permissions(directory, open).map_err(|error| format!("{}: {error}", directory.display()))?;
+            fs::set_permissions(directory, open)
+                .map_err(|error| format!("{}: {error}", directory.display()))?;
         }
         site.write("conf/main.cf", &site.main_cf(owner))?;
         site.write("conf/master.cf", &site.master_cf())?;
@@ -152,7 +158,8 @@ fn private(directory: &Path) -> Result<(), String> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(format!("cannot make {}: {error}", directory.display())),
     }
-    let found = fs::symlink_metadata(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let found =
+        fs::symlink_metadata(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let mine = found.uid() == nix::unistd::getuid().as_raw() || nix::unistd::getuid().is_root();
     if found.is_dir() && mine {
         Ok(())

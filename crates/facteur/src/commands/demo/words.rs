@@ -26,7 +26,10 @@ impl Language {
     /// As the environment wants it.
     pub fn of_environment() -> Language {
         let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
-        set.into_iter().find(|value| !value.is_empty()).and_then(|value| Language::named(&value)).unwrap_or(Language::English)
+        set.into_iter()
+            .find(|value| !value.is_empty())
+            .and_then(|value| Language::named(&value))
+            .unwrap_or(Language::English)
     }
 }
 
@@ -81,7 +84,9 @@ pub fn welcome(language: Language, site: &Site) -> String {
 pub fn goodbye(language: Language) -> &'static str {
     match language {
         Language::English => "Stopped. Mail and queue are kept for the next start.",
-        Language::French => "Arrêté. Le courrier et la file d'attente sont gardés pour le prochain démarrage.",
+        Language::French => {
+            "Arrêté. Le courrier et la file d'attente sont gardés pour le prochain démarrage."
+        }
     }
 }
 
@@ -102,7 +107,9 @@ pub fn tell(language: Language, program: &str, text: &str, mail: &Path) -> Optio
             (from, _) => from,
         };
         return Some(if french {
-            format!("+ Un message de {from} ({size} octets) est dans la file d'attente, en sûreté sur le disque.")
+            format!(
+                "+ Un message de {from} ({size} octets) est dans la file d'attente, en sûreté sur le disque."
+            )
         } else {
             format!("+ A message from {from} ({size} bytes) is in the queue, safe on disk.")
         });
@@ -112,8 +119,12 @@ pub fn tell(language: Language, program: &str, text: &str, mail: &Path) -> Optio
     let reason = text.split_once(" (").map_or("", |(_, rest)| rest.trim_end_matches(')'));
     let user = to.split(['@', '+']).next().unwrap_or(to);
     Some(match (status, french) {
-        ("sent", false) if program == "virtual" => format!("  {to}: delivered; look in {}/{user}/new", mail.display()),
-        ("sent", true) if program == "virtual" => format!("  {to} : remis ; voir {}/{user}/new", mail.display()),
+        ("sent", false) if program == "virtual" => {
+            format!("  {to}: delivered; look in {}/{user}/new", mail.display())
+        }
+        ("sent", true) if program == "virtual" => {
+            format!("  {to} : remis ; voir {}/{user}/new", mail.display())
+        }
         ("sent", false) => format!("  {to}: sent ({reason})"),
         ("sent", true) => format!("  {to} : envoyé ({reason})"),
         ("deferred", false) => format!("  {to}: not yet, it will be tried again: {reason}"),

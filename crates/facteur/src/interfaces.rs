@@ -1,0 +1,84 @@
+//! The network addresses of this machine: `inet_interfaces`, `inet_protocols`, `proxy_interfaces`.
+
+use std::net::{IpAddr, ToSocketAddrs};
+
+use conf::params::Site;
+use conf::{Block, Mistake, Severity, View};
+use nix::ifaddrs::getifaddrs;
+
+/// Addresses that mail for `[address]` reaches us by: those we listen on and those a proxy forwards from.
+pub fn own(view: &View, mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {
+    let site = Site::read(view, &mut Vec::new());
+    let mut all = listening(view, mistakes);
+    if all.is_empty() {
+        all = of_machine();
+    }
+    all.extend(resolve(view, "proxy_interfaces", &site.proxy_interfaces, mistakes));
+    all.retain(|address| allowed(&site.inet_protocols, *address));
+    all
+}
+
+/// The addresses of `inet_interfaces`; empty for `all`.
+pub fn listening(view: &View, mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {
+    let site = Site::read(view, &mut Vec::new());
+    let mut found = Vec::new();
+    for name in &site.inet_interfaces {
+        match name.as_str() {
+            "all" => return Vec::new(),
+            "loopback-only" => found.extend(of_machine().into_iter().filter(IpAddr::is_loopback)),
+            name => found.extend(resolve(
+                view,
+                "inet_interfaces",
+                std::slice::from_ref(&name.to_owned()),
+                mistakes,
+            )),
+        }
+    }
+    found.retain(|address| allowed(&site.inet_protocols, *address));
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Which of IPv4 and IPv6 `inet_protocols` allows.
+pub fn protocols(view: &View) -> net::listener::Protocols {
+    let site = Site::read(view, &mut Vec::new());
+    let has = |name: &str| site.inet_protocols.iter().any(|one| one == name || one == "all");
+    net::listener::Protocols { v4: has("ipv4"), v6: has("ipv6") }
+}
+
+fn allowed(protocols: &[String], address: IpAddr) -> bool {
+    let wanted = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+    protocols.iter().any(|one| one == wanted || one == "all")
+}
+
+fn of_machine() -> Vec<IpAddr> {
+    let Ok(interfaces) = getifaddrs() else { return vec![IpAddr::from([127, 0, 0, 1])] };
+    let mut found: Vec<IpAddr> = interfaces
+        .filter_map(|one| {
+            let address = one.address?;
+            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip())))
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn resolve(view: &View, parameter: &str, names: &[String], mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    for name in names {
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        match (bare, 0).to_socket_addrs() {
+            Ok(addresses) => found.extend(addresses.map(|address| address.ip())),
+            Err(error) => {
+                let place = view.place(parameter);
+                let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+                let text = format!("{parameter}: no address for '{name}': {error}");
+                mistakes.push(Mistake::new(Severity::Error, place, text));
+            }
+        }
+    }
+    found
+}
