@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::words::{COMMA_SPACE, words};
 use crate::{Declaration, Kind, Mistake, Severity, TimeUnit, View, parse_time};
 
 /// A type a parameter's field can have.
@@ -20,17 +21,21 @@ pub trait Value: Sized {
     ) -> Self {
         let (name, default) = view.named(name, default);
         let unit = bare_unit(view, kind, default);
-        let text = if kind == Kind::Raw {
-            view.raw(name).unwrap_or(default).to_owned()
-        } else {
-            view.value(name, default)
+        let text = view.unexpanded(name).unwrap_or_default();
+        let read = |text: &str| {
+            let text = if kind == Kind::Raw {
+                text.to_owned()
+            } else {
+                view.try_expand(text).map_err(|error| format!("{name} = {text}: {error}"))?
+            };
+            Self::parse(name, &text, kind, unit)
         };
-        Self::parse(name, &text, kind, unit).unwrap_or_else(|wrong| {
+        let text = if view.registry().get(name).is_none() && !view.is_set(name) { default } else { &text };
+        read(text).unwrap_or_else(|wrong| {
             let place = view.place(name);
             let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
             mistakes.push(Mistake::new(Severity::Error, place, wrong));
-            let fallback = if kind == Kind::Raw { default.to_owned() } else { view.expand(default) };
-            Self::parse(name, &fallback, kind, unit).unwrap_or_else(|_| Self::last_resort(kind))
+            read(default).unwrap_or_else(|_| Self::last_resort(kind))
         })
     }
 
@@ -147,7 +152,7 @@ impl Value for bool {
 
 impl Value for Vec<String> {
     fn parse(_: &str, text: &str, _: Kind, _: TimeUnit) -> Result<Self, String> {
-        Ok(words(text))
+        Ok(words(text, COMMA_SPACE).into_iter().map(str::to_owned).collect())
     }
 
     fn last_resort(_: Kind) -> Self {
@@ -157,27 +162,4 @@ impl Value for Vec<String> {
 
 fn bad_number(name: &str, text: &str) -> String {
     format!("bad numerical configuration: {name} = {text}")
-}
-
-/// Splits at commas and white space, outside braces.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut depth) = (Vec::new(), String::new(), 0usize);
-    for letter in text.chars() {
-        match letter {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            ',' | ' ' | '\t' | '\r' | '\n' if depth == 0 => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                continue;
-            }
-            _ => {}
-        }
-        word.push(letter);
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
 }
