@@ -73,7 +73,7 @@ crate::params! {
         /// The program that compresses a log file after `postfix logrotate`.
         maillog_file_compressor: Text = "gzip";
         /// What `postfix logrotate` appends to the name of the old file, in the notation of strftime.
-        maillog_file_rotate_suffix: Raw = "%Y%m%d-%H%M%S";
+        maillog_file_rotate_suffix: Text = "%Y%m%d-%H%M%S";
         /// The syslog facility under which lines are sent.
         syslog_facility: Enum("auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news",
             "security", "syslog", "user", "uucp", "local0", "local1", "local2", "local3", "local4",

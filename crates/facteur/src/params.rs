@@ -81,7 +81,7 @@ mod tests {
     use conf::{COMPUTED, Kind, Status};
     use std::collections::{BTreeMap, BTreeSet};
 
-    /// Postfix 3.7.11's names and defaults, as `postconf -d` prints them; `(computed)` where it asks the machine.
+    /// The names and defaults of Postfix 3.7.11, as `postconf -d` prints them; `(computed)` where it asks.
     const POSTFIX: &str = include_str!("../../../tests/parameters-3.7.txt");
 
     fn postfix() -> BTreeMap<&'static str, &'static str> {

@@ -10,7 +10,7 @@ conf::params! {
         /// Whether mail sent on by an alias gets the expansion of its owner as sender instead of the owner
         /// alias.
         expand_owner_alias: YesNo = "no";
-        /// Whether the members of an alias without an owner get the owner of the alias it is part of.
+        /// Whether an alias without an owner drops the owner of the alias that led to it.
         reset_owner_alias: YesNo = "no";
         /// From where mail may be delivered to commands: `alias`, `forward`, `include`.
         allow_mail_to_commands: List = "alias, forward";
@@ -47,6 +47,9 @@ conf::params! {
         local_command_shell: Text = "";
         /// The directory that commands are started in.
         command_execution_directory: Raw = "";
+        /// The characters that may pass from an address into that directory; all others become `_`.
+        execution_directory_expansion_filter: Raw
+            = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// The characters that may pass from an address into `mailbox_command`; all others become `_`.
         command_expansion_filter: Raw
             = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -54,7 +57,7 @@ conf::params! {
         biff: YesNo = "yes";
         /// For which deliveries a Delivered-To header is added, which detects loops.
         prepend_delivered_header: List = "command, file, forward";
-        /// Whether Delivered-To headers are looked at once for the message instead of at each alias.
+        /// Whether the Delivered-To address of a delivery is settled at its start, not anew with each alias.
         frozen_delivered_to: YesNo = "yes";
         /// A table that may replace the outcome of a delivery.
         local_delivery_status_filter: Maps = "$default_delivery_status_filter";
