@@ -185,7 +185,7 @@ crate::params! {
         application_event_drain_time: Time = "100s",
             no_effect "there are no connections between parts of one program";
         /// The command that attaches a debugger to a service started with `-D`.
-        debugger_command: Raw = "", no_effect "services are not processes; attach to the program itself";
+        debugger_command: Text = "", no_effect "services are not processes; attach to the program itself";
         /// Which artificial fault Postfix's own tests provoke.
         fault_injection_code: Int = "0", no_effect "our tests bring their own faults";
         /// Whether finished queue files are kept for inspection.

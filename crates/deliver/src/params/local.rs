@@ -19,7 +19,7 @@ conf::params! {
         /// The files, in order, that say where a user's mail is sent on to.
         forward_path: Raw = "$home/.forward${recipient_delimiter}${extension}, $home/.forward";
         /// The characters that may pass from an address into `forward_path`.
-        forward_expansion_filter: Raw
+        forward_expansion_filter: Text
             = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// Whether mail waits when the home directory of its recipient is missing.
         require_home_directory: YesNo = "no";
@@ -48,10 +48,10 @@ conf::params! {
         /// The directory that commands are started in.
         command_execution_directory: Raw = "";
         /// The characters that may pass from an address into that directory; all others become `_`.
-        execution_directory_expansion_filter: Raw
+        execution_directory_expansion_filter: Text
             = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// The characters that may pass from an address into `mailbox_command`; all others become `_`.
-        command_expansion_filter: Raw
+        command_expansion_filter: Text
             = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// Whether the biff service is told of new mail.
         biff: YesNo = "yes";
