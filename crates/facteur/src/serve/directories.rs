@@ -50,7 +50,8 @@ fn make(path: &Path, mode: u32, owner: Option<Uid>, group: Option<Gid>) -> Resul
         return Err(format!("{} is not a directory", path.display()));
     }
     if owner.is_some() || group.is_some() {
-        chown(path, owner, group).map_err(|error| format!("cannot change the owner of {}: {error}", path.display()))?;
+        chown(path, owner, group)
+            .map_err(|error| format!("cannot change the owner of {}: {error}", path.display()))?;
         set_mode(path, mode)?;
     }
     Ok(())

@@ -144,5 +144,10 @@ fn explain(service: &Service, error: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address: see inet_interfaces",
         _ => "",
     };
-    format!("{}, line {}: cannot listen on {}: {error}{remedy}", service.file.display(), service.line, service.name)
+    format!(
+        "{}, line {}: cannot listen on {}: {error}{remedy}",
+        service.file.display(),
+        service.line,
+        service.name
+    )
 }
