@@ -61,12 +61,18 @@ pub struct Peer {
     pub server_port: u16,
     /// Encryption, when there is any.
     pub tls: Option<Box<Tls>>,
+    /// `smtpd_client_port_logging`: the port is part of the label.
+    pub log_port: bool,
 }
 
 impl Peer {
     /// `name[address]`, as logs have it.
     pub fn label(&self) -> String {
-        format!("{}[{}]", self.client.name, self.client.address)
+        match self.client.port {
+            Some(port) if self.log_port => format!("{}[{}]:{port}", self.client.name, self.client.address),
+            None if self.log_port => format!("{}[{}]:unknown", self.client.name, self.client.address),
+            _ => format!("{}[{}]", self.client.name, self.client.address),
+        }
     }
 }
 
@@ -116,5 +122,31 @@ impl<'a> Facts<'a> {
             improper_pipelining: false,
             smtputf8: false,
         }
+    }
+
+    /// A log line in the words that log readers know: `id: what: command from client: text; from=… helo=…`.
+    pub fn log_line(&self, what: &str, text: &str) -> String {
+        let id = self.id.map_or("NOQUEUE", QueueId::as_str);
+        let mut line = format!("{id}: {what}: {} from {}: {text};", self.command, self.peer.label());
+        let mut add = |name: &str, value: &str| {
+            line.push_str(name);
+            line.push_str(value);
+        };
+        if let Some(sender) = self.sender {
+            add(" from=<", &format!("{}>", sender.external()));
+        }
+        if let Some(recipient) = self.recipient {
+            add(" to=<", &format!("{}>", recipient.external()));
+        }
+        if !self.peer.client.protocol.is_empty() {
+            add(" proto=", &self.peer.client.protocol);
+        }
+        if let Some(helo) = self.helo {
+            add(" helo=<", &format!("{helo}>"));
+        }
+        if !self.peer.client.sasl_username.is_empty() {
+            add(" sasl_username=<", &format!("{}>", self.peer.client.sasl_username));
+        }
+        line
     }
 }

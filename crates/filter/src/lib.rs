@@ -6,18 +6,36 @@
 //!
 //! This room opens no listener and writes no reply: it says yes, or hands back a [`mail::Refusal`]. What it must
 //! ask for (DNS, address classes, address probes) comes in through the traits of [`outside`].
+//!
+//! To add a restriction: a constant in a file of [`restrictions`], and its line in the list there.
+
+mod access;
+mod case;
+mod compile;
+mod dnsbl;
+mod footer;
+mod macros;
+mod names;
+mod policy;
+mod settings;
 
 pub mod facts;
 pub mod judge;
 pub mod orders;
 pub mod outside;
 pub mod params;
+pub mod restriction;
+pub mod restrictions;
 pub mod stage;
 pub mod standing;
 
+pub use case::Case;
 pub use facts::{Certificate, Facts, NameLookup, Peer, Tls};
+pub use footer::Footer;
 pub use judge::{Judge, Verdict};
 pub use orders::Orders;
-pub use outside::{Addresses, Boxed, Dns, DnsFailure, Outside, Probe, Verifier};
+pub use outside::{Addresses, Boxed, Dns, Outside, Probe, SystemDns, Verifier};
+pub use restriction::{Restriction, Wanted};
+pub use settings::Settings;
 pub use stage::Stage;
 pub use standing::Standing;

@@ -1,42 +1,41 @@
 //! What the judge asks of others. The rooms below and above answer; tests answer from a table.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use mail::{Address, Refusal, Trail, Trouble};
+use net::dns::{Answer, HostLookup, Kind, Missing, Protocols, Resolver};
 use route::{Context, Listing, Router, Stop};
 
 /// A future in a box: restrictions that wait are rare enough.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Why the DNS has no answer. `Later` is never "no".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DnsFailure {
-    /// There is no such name, or no such record.
-    NotFound,
-    /// The domain says it takes no mail (RFC 7505).
-    NullMx,
-    /// No answer for now, with the resolver's words for the log.
-    Later(String),
-    /// The name or the answer is malformed.
-    Invalid(String),
+/// The questions the judge asks the DNS. Doubt ([`Missing::Temporary`]) is never "no".
+pub trait Dns: Send + Sync {
+    /// Records of a name, CNAMEs followed.
+    fn lookup<'a>(&'a self, name: &'a str, kind: Kind) -> Boxed<'a, Result<Answer, Missing>>;
+    /// Addresses of a host by the system's rules: hosts file, then DNS; families as `inet_protocols` has it.
+    fn host<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<IpAddr>, Missing>>;
 }
 
-/// The questions the judge asks the DNS.
-pub trait Dns: Send + Sync {
-    /// A and AAAA records, as `inet_protocols` has it.
-    fn addresses<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<IpAddr>, DnsFailure>>;
-    /// Addresses of a host by the system's rules: hosts file and DNS.
-    fn host<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<IpAddr>, DnsFailure>>;
-    /// A records: the answers of a DNSBL.
-    fn a<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<Ipv4Addr>, DnsFailure>>;
-    /// Mail exchangers with their preference, best first.
-    fn mx<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<(u16, String)>, DnsFailure>>;
-    /// Name servers.
-    fn ns<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<String>, DnsFailure>>;
-    /// Texts.
-    fn txt<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<String>, DnsFailure>>;
+/// The real DNS.
+#[derive(Clone, Debug)]
+pub struct SystemDns {
+    /// Asks.
+    pub resolver: Resolver,
+    /// `inet_protocols`.
+    pub protocols: Protocols,
+}
+
+impl Dns for SystemDns {
+    fn lookup<'a>(&'a self, name: &'a str, kind: Kind) -> Boxed<'a, Result<Answer, Missing>> {
+        Box::pin(self.resolver.lookup(name, kind))
+    }
+
+    fn host<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<IpAddr>, Missing>> {
+        Box::pin(self.resolver.host(name, HostLookup { dns: false, native: true }, self.protocols))
+    }
 }
 
 /// The questions the judge asks about addresses. [`route::Router`] answers them.
@@ -129,4 +128,8 @@ pub struct Outside {
     pub addresses: Arc<dyn Addresses>,
     /// Address probes.
     pub verifier: Arc<dyn Verifier>,
+    /// Our own addresses: `inet_interfaces` and `proxy_interfaces`.
+    pub own_addresses: Arc<[IpAddr]>,
+    /// Which address families are spoken: `inet_protocols`.
+    pub protocols: Protocols,
 }

@@ -1,7 +1,7 @@
 //! Where in the SMTP conversation a list of restrictions is asked.
 
 /// A point of the conversation at which the judge is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// The connection: `smtpd_client_restrictions`.
     Client,

@@ -3,6 +3,7 @@
 use mail::Refusal;
 
 use crate::Orders;
+use crate::dnsbl::Listing;
 
 /// A session's standing with the judge. Small: 2,000 idle sessions hold one each.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Standing {
     pub(crate) sender: Option<Box<Refusal>>,
     /// The sender was looked up by reject_unlisted_sender in this transaction.
     pub(crate) sender_listed: bool,
+    /// What DNS lists said in this session: every recipient asks the same questions.
+    pub(crate) listings: Vec<(String, Listing)>,
 }
 
 impl Standing {
@@ -37,5 +40,6 @@ impl Standing {
     pub fn reset_client(&mut self) {
         self.reset_helo();
         self.client = None;
+        self.listings.clear();
     }
 }
