@@ -73,7 +73,7 @@ crate::params! {
         /// The program that compresses a log file after `postfix logrotate`.
         maillog_file_compressor: Text = "gzip";
         /// What `postfix logrotate` appends to the name of the old file, in the notation of strftime.
-        maillog_file_rotate_suffix: Text = "%Y%m%d-%H%M%S";
+        maillog_file_rotate_suffix: Raw = "%Y%m%d-%H%M%S";
         /// The syslog facility under which lines are sent.
         syslog_facility: Enum("auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news",
             "security", "syslog", "user", "uucp", "local0", "local1", "local2", "local3", "local4",
@@ -185,7 +185,7 @@ crate::params! {
         application_event_drain_time: Time = "100s",
             no_effect "there are no connections between parts of one program";
         /// The command that attaches a debugger to a service started with `-D`.
-        debugger_command: Text = "", no_effect "services are not processes; attach to the program itself";
+        debugger_command: Raw = "", no_effect "services are not processes; attach to the program itself";
         /// Which artificial fault Postfix's own tests provoke.
         fault_injection_code: Int = "0", no_effect "our tests bring their own faults";
         /// Whether finished queue files are kept for inspection.

@@ -17,6 +17,9 @@ conf::params! {
         default_delivery_status_filter: Maps = "";
         /// The rights of deliveries to commands and files that no user asked for.
         default_privs: Text = "nobody";
+        /// The variables and characters that may stand in the directory a command is started in.
+        execution_directory_expansion_filter: Raw
+            = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     }
 
     /// Mailbox files, shared with other programs.

@@ -36,8 +36,8 @@ conf::params! {
         message_strip_characters: Text = "";
         /// Whether a stray carriage return or line feed in content becomes a space.
         cleanup_replace_stray_cr_lf: YesNo = "yes";
-        /// How long a line may be that is read, in bytes, before it is handled in pieces.
-        line_length_limit: Int(512..) = "2048";
+        /// How long a line from a local program may be, in bytes, before it is broken in two.
+        line_length_limit: Int(1..) = "2048";
         /// In mail of which origins the need for SMTPUTF8 is found out by looking.
         smtputf8_autodetect_classes: List = "sendmail, verify";
         /// The master.cf entry whose `-o` settings apply to cleaning up.

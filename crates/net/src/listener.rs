@@ -77,10 +77,3 @@ pub struct Protocols {
     /// IPv6.
     pub v6: bool,
 }
-
-impl Protocols {
-    /// Is an address of this family wanted?
-    pub fn allow(self, address: std::net::IpAddr) -> bool {
-        if address.is_ipv4() { self.v4 } else { self.v6 }
-    }
-}

@@ -2,11 +2,15 @@
 
 mod discard;
 mod error;
+mod open;
+mod smtp;
+mod status_filter;
 
 use std::sync::Arc;
 
 use conf::{Mistake, Service, View};
 use jiff::tz::TimeZone;
+use net::dns::Resolver;
 use route::Router;
 use tables::Tables;
 
@@ -24,6 +28,8 @@ pub struct Setup {
     pub tables: Tables,
     /// Rewrites and resolves addresses.
     pub router: Arc<Router>,
+    /// Asks DNS.
+    pub resolver: Resolver,
     /// The door into the queue.
     pub reinject: Arc<dyn Reinject>,
     /// The door to other agents.
@@ -48,11 +54,19 @@ pub struct AgentKind {
 }
 
 /// Every agent there is.
-pub const AGENTS: &[AgentKind] = &[discard::AGENT, error::AGENT];
+pub const AGENTS: &[AgentKind] = &[smtp::SMTP, smtp::LMTP, error::AGENT, discard::AGENT];
 
 /// The agent for a master.cf command.
 pub fn find(command: &str) -> Option<&'static AgentKind> {
     AGENTS.iter().find(|kind| kind.command == command)
+}
+
+/// The name a service is logged under: its `syslog_name` and the program, or the program alone.
+pub(crate) fn log_name(setup: &Setup, program: &str) -> Arc<str> {
+    match setup.service.overrides.iter().any(|(name, _)| name == "syslog_name") {
+        true => format!("{}/{program}", setup.view.get("syslog_name")).into(),
+        false => program.into(),
+    }
 }
 
 #[cfg(test)]

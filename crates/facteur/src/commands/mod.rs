@@ -4,7 +4,7 @@ mod demo;
 mod init;
 mod install_links;
 mod parameters;
-mod postfix;
+pub mod postfix;
 
 use std::ffi::OsString;
 

@@ -4,10 +4,7 @@ conf::params! {
     /// TLS as the SMTP server offers it.
     pub struct ServerTls {
         /// Whether TLS is offered (`may`) or demanded (`encrypt`); empty leaves it to the two old switches.
-        ///
-        /// The stricter levels of the client are taken as `encrypt`.
-        smtpd_tls_security_level: Enum("", "none", "may", "encrypt", "dane", "dane-only", "fingerprint",
-            "verify", "secure") = "";
+        smtpd_tls_security_level: Enum("", "none", "may", "encrypt") = "";
         /// Whether TLS is offered, from the time before security levels.
         smtpd_use_tls: YesNo = "no";
         /// Whether TLS is demanded, from the time before security levels.

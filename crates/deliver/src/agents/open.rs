@@ -1,0 +1,67 @@
+//! Opening what a service's parameters name, with every mistake collected.
+
+use conf::{Block, Mistake, Severity, View};
+use tables::{Fault, Keys, List, Maps, Parents, Tables};
+
+/// Reads the settings of one service.
+pub(crate) struct Opener<'a> {
+    view: &'a View,
+    tables: &'a Tables,
+    mistakes: Vec<Mistake>,
+}
+
+impl<'a> Opener<'a> {
+    /// Nothing read yet.
+    pub fn new(view: &'a View, tables: &'a Tables) -> Opener<'a> {
+        Opener { view, tables, mistakes: Vec::new() }
+    }
+
+    /// A block of parameters.
+    pub fn block<B: Block>(&mut self) -> B {
+        B::read(self.view, &mut self.mistakes)
+    }
+
+    /// The tables named in the value of a parameter.
+    pub fn maps(&mut self, parameter: &str, text: &str) -> Maps {
+        self.maps_with(parameter, text, Keys::FOLDED)
+    }
+
+    /// The same with keys of another kind.
+    pub fn maps_with(&mut self, parameter: &str, text: &str, keys: Keys) -> Maps {
+        self.tables.maps_with(parameter, text, keys).unwrap_or_else(|fault| {
+            self.complain(parameter, fault.to_string());
+            self.tables.maps(parameter, "").expect("no table at all can always be opened")
+        })
+    }
+
+    /// A list of plain names, files and tables.
+    pub fn names(&mut self, parameter: &str, words: &[String]) -> List {
+        let list = self.tables.string_list(parameter, &words.join(" "));
+        self.list(parameter, list)
+    }
+
+    /// A list of domains whose subdomains do not count.
+    pub fn domains(&mut self, parameter: &str, words: &[String]) -> List {
+        let list = self.tables.domain_list(parameter, &words.join(" "), Parents::Dotted);
+        self.list(parameter, list)
+    }
+
+    fn list(&mut self, parameter: &str, list: Result<List, Fault>) -> List {
+        list.unwrap_or_else(|fault| {
+            self.complain(parameter, fault.to_string());
+            self.tables.string_list(parameter, "").expect("an empty list can always be opened")
+        })
+    }
+
+    /// Notes a mistake at the line that sets `parameter`.
+    pub fn complain(&mut self, parameter: &str, text: impl Into<String>) {
+        let place = self.view.place(parameter);
+        let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+        self.mistakes.push(Mistake::new(Severity::Error, place, text));
+    }
+
+    /// All mistakes, in the order in which they were found.
+    pub fn finish(self) -> Vec<Mistake> {
+        self.mistakes
+    }
+}

@@ -1,0 +1,302 @@
+//! Everything the configuration says about one smtp or lmtp service.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conf::params::{Paths, Site};
+use conf::{Block, Mistake, View};
+use mail::{Address, Refusal, Trail};
+use net::dns::{HostLookup, Protocols, Resolver};
+use proto::smtp::client::Settings as MachineSettings;
+use proto::smtp::reply::{Received, status_of};
+use route::Router;
+use tables::{List, Maps};
+
+use super::addresses::{LookUp, Prefer};
+use super::destination;
+use super::tls::TlsRules;
+use super::transaction;
+use crate::agents::open::Opener;
+use crate::agents::status_filter::StatusFilter;
+use crate::agents::{Setup, log_name};
+use crate::params::{LMTP_NAMES, SmtpClient, SmtpSasl, SmtpTimeouts};
+
+/// One service's settings, with its tables open.
+pub struct Service {
+    /// The logged program.
+    pub program: Arc<str>,
+    /// Speaks LMTP.
+    pub lmtp: bool,
+    /// Who we are.
+    pub site: Site,
+    /// The client's own parameters.
+    pub client: SmtpClient,
+    /// Time limits.
+    pub times: SmtpTimeouts,
+    /// Logging in.
+    pub sasl: SmtpSasl,
+    /// TLS.
+    pub tls: TlsRules,
+    /// Finding servers.
+    pub look_up: LookUp,
+    /// Asks DNS.
+    pub resolver: Resolver,
+    /// `relayhost`: when it does not answer as it should, mail waits.
+    pub relayhost: String,
+    /// `queue_directory`: where relative sockets are.
+    pub queue_directory: PathBuf,
+    /// `smtp_tcp_port`.
+    pub default_port: u16,
+    /// `minimal_backoff_time`: after that a broken TLS handshake may be followed by clear text.
+    pub minimal_backoff: Duration,
+    /// `smtp_sasl_password_maps`.
+    pub passwords: Maps,
+    /// `smtp_sasl_mechanism_filter`, when set.
+    pub mechanism_filter: Option<List>,
+    /// `smtp_connection_cache_destinations`.
+    pub cache_destinations: List,
+    /// `smtp_generic_maps`.
+    pub generic: Maps,
+    /// Rewrites header addresses.
+    pub router: Arc<Router>,
+    /// `smtp_delivery_status_filter`.
+    pub status_filter: StatusFilter,
+    reply_filter: Maps,
+    discard_maps: Maps,
+    pix_maps: Maps,
+    bind: (Option<IpAddr>, Option<IpAddr>),
+}
+
+impl Service {
+    /// Reads the settings; all mistakes are collected.
+    pub fn new(setup: &Setup, lmtp: bool) -> Result<Service, Vec<Mistake>> {
+        let view = if lmtp { lmtp_view(&setup.view) } else { setup.view.clone() };
+        let name = |smtp: &str| if lmtp { lmtp_name(smtp) } else { smtp.to_owned() };
+        let program = log_name(setup, if lmtp { "lmtp" } else { "smtp" });
+        let mut open = Opener::new(&view, &setup.tables);
+        let site: Site = open.block();
+        let client: SmtpClient = open.block();
+        let times: SmtpTimeouts = open.block();
+        let sasl: SmtpSasl = open.block();
+        let paths: Paths = open.block();
+        let tls: net::params::ClientTls = open.block();
+        let general: net::params::Tls = open.block();
+        let policy_maps = open.maps(&name("smtp_tls_policy_maps"), &tls.smtp_tls_policy_maps);
+        let tls = TlsRules::new(tls, policy_maps, general.tls_append_default_CA, lmtp, Arc::clone(&program));
+        let default_port = destination::port(&client.smtp_tcp_port, &site.known_tcp_ports);
+        if default_port.is_none() {
+            open.complain(&name("smtp_tcp_port"), format!("unknown port {:?}", client.smtp_tcp_port));
+        }
+        let filter = &sasl.smtp_sasl_mechanism_filter;
+        let mechanism_filter =
+            (!filter.is_empty()).then(|| open.names(&name("smtp_sasl_mechanism_filter"), filter));
+        let bind = (
+            bind_address(&mut open, &name("smtp_bind_address"), &client.smtp_bind_address),
+            bind_address(&mut open, &name("smtp_bind_address6"), &client.smtp_bind_address6),
+        );
+        let status_maps =
+            open.maps(&name("smtp_delivery_status_filter"), &client.smtp_delivery_status_filter);
+        let service = Service {
+            lmtp,
+            look_up: look_up(&client, &site, lmtp, &setup.router, &program),
+            resolver: setup.resolver.clone(),
+            relayhost: route::params::Transport::read(&view, &mut Vec::new()).relayhost,
+            minimal_backoff: queue::params::Qmgr::read(&view, &mut Vec::new()).minimal_backoff_time,
+            queue_directory: paths.queue_directory,
+            default_port: default_port.unwrap_or_default(),
+            passwords: open.maps(&name("smtp_sasl_password_maps"), &sasl.smtp_sasl_password_maps),
+            mechanism_filter,
+            cache_destinations: open.domains(
+                &name("smtp_connection_cache_destinations"),
+                &client.smtp_connection_cache_destinations,
+            ),
+            generic: open.maps(&name("smtp_generic_maps"), &client.smtp_generic_maps),
+            router: Arc::clone(&setup.router),
+            status_filter: StatusFilter::new(status_maps, Arc::clone(&program)),
+            reply_filter: open.maps(&name("smtp_reply_filter"), &client.smtp_reply_filter),
+            discard_maps: open.maps(
+                &name("smtp_discard_ehlo_keyword_address_maps"),
+                &client.smtp_discard_ehlo_keyword_address_maps,
+            ),
+            pix_maps: open.maps(&name("smtp_pix_workaround_maps"), &client.smtp_pix_workaround_maps),
+            bind,
+            tls: match tls {
+                Ok(tls) => tls,
+                Err(text) => {
+                    open.complain(&name("smtp_tls_security_level"), text);
+                    return Err(open.finish());
+                }
+            },
+            program,
+            site,
+            client,
+            times,
+            sasl,
+        };
+        let mistakes = open.finish();
+        if mistakes.iter().any(|mistake| mistake.severity != conf::Severity::Warning) {
+            return Err(mistakes);
+        }
+        Ok(service)
+    }
+
+    /// The machine's settings.
+    pub fn machine(&self) -> MachineSettings {
+        let times = &self.times;
+        MachineSettings {
+            lmtp: self.lmtp,
+            helo_timeout: times.smtp_helo_timeout,
+            starttls_timeout: times.smtp_starttls_timeout,
+            auth_timeout: times.smtp_helo_timeout,
+            xforward_timeout: times.smtp_xforward_timeout,
+            mail_timeout: times.smtp_mail_timeout,
+            rcpt_timeout: times.smtp_rcpt_timeout,
+            data_init_timeout: times.smtp_data_init_timeout,
+            data_xfer_timeout: times.smtp_data_xfer_timeout,
+            data_done_timeout: times.smtp_data_done_timeout,
+            rset_timeout: times.smtp_rset_timeout,
+            quit_timeout: times.smtp_quit_timeout,
+            content_line_limit: usize::try_from(self.client.smtp_line_length_limit).unwrap_or(0),
+            ..MachineSettings::default()
+        }
+    }
+
+    /// `smtp_reply_filter`: replaces lines of a reply.
+    pub async fn filter_reply(&self, mut reply: Received) -> Received {
+        if self.reply_filter.is_empty() {
+            return reply;
+        }
+        for line in &mut reply.lines {
+            match self.reply_filter.find(line.as_str()).await {
+                Ok(Some(found)) => *line = found.value,
+                Ok(None) => {}
+                Err(trouble) => log::warn!(target: &self.program, "{trouble}"),
+            }
+        }
+        let last = reply.lines.last().map(String::as_str).unwrap_or_default();
+        if let Some(code) = last.get(..3).and_then(|code| code.parse().ok()) {
+            reply.code = code;
+            reply.status = reply.lines.iter().find_map(|line| status_of(code, line.get(4..)?));
+        }
+        reply
+    }
+
+    /// EHLO keywords that are not to be seen, for a server's address.
+    pub async fn discarded_keywords(&self, address: &str) -> Result<Vec<String>, Refusal> {
+        if !self.discard_maps.is_empty()
+            && let Some(found) = self.discard_maps.find(address).await?
+        {
+            return Ok(words(&found.value));
+        }
+        Ok(self.client.smtp_discard_ehlo_keywords.clone())
+    }
+
+    /// PIX workarounds for a server's address.
+    pub async fn pix_workarounds(&self, address: &str) -> Vec<String> {
+        match self.pix_maps.find(address).await {
+            Ok(Some(found)) => words(&found.value),
+            Ok(None) => self.client.smtp_pix_workarounds.clone(),
+            Err(trouble) => {
+                log::warn!(target: &self.program, "{trouble}");
+                self.client.smtp_pix_workarounds.clone()
+            }
+        }
+    }
+
+    /// The source address of a connection to `to`.
+    pub fn bind_address(&self, to: IpAddr) -> Option<IpAddr> {
+        if to.is_ipv4() { self.bind.0 } else { self.bind.1 }
+    }
+
+    /// An envelope address after `smtp_generic_maps`.
+    pub async fn outgoing_address(&self, address: &Address) -> Result<Address, Refusal> {
+        if self.generic.is_empty() || address.is_null() {
+            return Ok(address.clone());
+        }
+        let extension = self.router.extension("generic");
+        let mapped = self.router.map(&self.generic, address, extension, &mut Trail::off()).await?;
+        Ok(mapped.unwrap_or_else(|| address.clone()))
+    }
+
+    /// An address as commands carry it (`smtp_quote_rfc821_envelope`).
+    pub fn written(&self, address: &Address) -> String {
+        transaction::path(address, self.client.smtp_quote_rfc821_envelope)
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split([' ', '\t', ',', '\r', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn bind_address(open: &mut Opener<'_>, parameter: &str, text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if bare.is_empty() {
+        return None;
+    }
+    let address = bare.parse().ok();
+    if address.is_none() {
+        open.complain(
+            parameter,
+            format!("bad {parameter} {text:?}: use the numerical address of an interface"),
+        );
+    }
+    address
+}
+
+fn look_up(client: &SmtpClient, site: &Site, lmtp: bool, router: &Arc<Router>, program: &Arc<str>) -> LookUp {
+    let has = |list: &[String], word: &str| list.iter().any(|one| one.eq_ignore_ascii_case(word));
+    let all = has(&site.inet_protocols, "all");
+    let disabled = client.smtp_dns_support_level == "disabled"
+        || client.smtp_dns_support_level.is_empty() && client.disable_dns_lookups;
+    let router = Arc::clone(router);
+    LookUp {
+        // LMTP goes to hosts, not to mail domains.
+        mx: !disabled && !lmtp,
+        hosts: HostLookup {
+            dns: !disabled && has(&client.smtp_host_lookup, "dns"),
+            native: disabled || has(&client.smtp_host_lookup, "native"),
+        },
+        protocols: Protocols {
+            v4: all || has(&site.inet_protocols, "ipv4"),
+            v6: all || has(&site.inet_protocols, "ipv6"),
+        },
+        prefer: match client.smtp_address_preference.as_str() {
+            "ipv4" => Prefer::V4,
+            "ipv6" => Prefer::V6,
+            _ => Prefer::Any,
+        },
+        shuffle: client.smtp_randomize_addresses,
+        balance: client
+            .smtp_balance_inet_protocols
+            .then(|| usize::try_from(client.smtp_mx_address_limit).unwrap_or(0)),
+        ignore_mx_error: client.ignore_mx_lookup_error,
+        defer_without_address: client.smtp_defer_if_no_mx_address_found,
+        own: Arc::new(move |address| router.is_own(address)),
+        program: Arc::clone(program),
+    }
+}
+
+/// `smtp_helo_name` is `lmtp_lhlo_name` in LMTP, and so on.
+fn lmtp_name(smtp: &str) -> String {
+    let renamed = LMTP_NAMES.iter().find_map(|(from, to)| Some(format!("{to}{}", smtp.strip_prefix(from)?)));
+    renamed.unwrap_or_else(|| smtp.to_owned())
+}
+
+/// The view in which the SMTP client's parameters have the values of the LMTP client's.
+fn lmtp_view(view: &View) -> View {
+    let blocks = [
+        SmtpClient::DECLARATIONS,
+        SmtpTimeouts::DECLARATIONS,
+        SmtpSasl::DECLARATIONS,
+        net::params::ClientTls::DECLARATIONS,
+    ];
+    let overrides: Vec<(String, String)> = blocks
+        .into_iter()
+        .flatten()
+        .filter(|row| row.name.starts_with("smtp_"))
+        .map(|row| (row.name.to_owned(), view.get(&lmtp_name(row.name))))
+        .collect();
+    view.with_overrides(&overrides)
+}

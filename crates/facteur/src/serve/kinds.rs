@@ -1,0 +1,92 @@
+//! What the commands of master.cf give: sessions, parts of this program, or nothing we know.
+//!
+//! To add a server: a line in [`KINDS`].
+
+use std::sync::Arc;
+
+use conf::{Mistake, Service, Severity, View};
+use mta::house::House;
+use mta::verify::Verifier;
+use tables::Tables;
+
+use super::listening::{Sessions, Wanted, endpoints, limit};
+use crate::config::Config;
+
+/// What sessions are made of besides their configuration.
+#[derive(Clone)]
+pub struct Lent {
+    /// Queue and configuration.
+    pub house: Arc<House>,
+    /// Address probes.
+    pub verifier: Verifier,
+    /// Opens tables.
+    pub tables: Tables,
+}
+
+/// A command of master.cf whose services listen.
+struct Kind {
+    command: &'static str,
+    /// Reports what is wrong with a service's parameters.
+    check: fn(&View, &Service, &Tables, &mut Vec<Mistake>),
+    /// Makes its sessions.
+    build: fn(&View, &Service, &Lent) -> Arc<dyn Sessions>,
+}
+
+const KINDS: &[Kind] = &[];
+
+/// Commands whose work is done inside this program; their lines give limits and overrides only.
+const INSIDE: &[&str] = &[
+    "anvil",
+    "bounce",
+    "cleanup",
+    "dnsblog",
+    "flush",
+    "pickup",
+    "postlogd",
+    "proxymap",
+    "qmgr",
+    "scache",
+    "showq",
+    "tlsmgr",
+    "tlsproxy",
+    "trivial-rewrite",
+    "verify",
+];
+
+fn kind(service: &Service) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.command == service.command)
+}
+
+/// Reports services that cannot be what they are said to be.
+pub fn check(config: &Config, tables: &Tables, mistakes: &mut Vec<Mistake>) {
+    for service in &config.master.services {
+        let view = config.view.with_overrides(&service.overrides);
+        if let Some(kind) = kind(service) {
+            endpoints(&view, service, mistakes);
+            (kind.check)(&view, service, tables, mistakes);
+        } else if deliver::agents::find(&service.command).is_none()
+            && !INSIDE.contains(&service.command.as_str())
+        {
+            let place = Some((service.file.as_path(), service.line));
+            let text =
+                format!("{}: no such command: {}; the service is left out", service.name, service.command);
+            mistakes.push(Mistake::new(Severity::Error, place, text));
+        }
+    }
+}
+
+/// The services that listen.
+pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for service in &config.master.services {
+        let Some(kind) = kind(service) else { continue };
+        let view = config.view.with_overrides(&service.overrides);
+        wanted.push(Wanted {
+            service: service.clone(),
+            endpoints: endpoints(&view, service, mistakes),
+            limit: limit(&view, service),
+            sessions: (kind.build)(&view, service, lent),
+        });
+    }
+    wanted
+}

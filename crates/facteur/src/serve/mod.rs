@@ -1,0 +1,293 @@
+//! The running program: reads the configuration, opens queue and sockets, and stays until it is told to stop.
+
+mod directories;
+mod kinds;
+mod listening;
+mod signals;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use conf::params::Logging;
+use conf::{Block, Mistake, Severity, View};
+use deliver::mailbox::crew::Crew;
+use jiff::tz::TimeZone;
+use mta::build::{Parts, build};
+use mta::desk::Desk;
+use mta::house::{House, Setup};
+use mta::verify::Verifier;
+use queue::Queue;
+use queue::params::Storage;
+use tables::Tables;
+
+use crate::config::Config;
+use crate::interfaces;
+use crate::logging;
+use kinds::Lent;
+use listening::{Listening, Wanted};
+use signals::Order;
+
+/// Exit status when the program could not start.
+const FAILED: u8 = 1;
+
+/// Sessions and deliveries get so long to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Everything that is wrong with a configuration, without starting anything.
+pub fn check(directory: &Path) -> Vec<Mistake> {
+    let mut config = Config::read(directory, "postfix");
+    let mut mistakes = std::mem::take(&mut config.mistakes);
+    let tables = tables(&config.view, &mut mistakes);
+    let crew = Crew::new(Arc::new(seconds));
+    prepare(&config, &tables, &crew, &Desk::new(), &mut mistakes);
+    kinds::check(&config, &tables, &mut mistakes);
+    mistakes
+}
+
+/// Builds the office's part of a configuration.
+fn prepare(
+    config: &Config,
+    tables: &Tables,
+    crew: &Crew,
+    desk: &Arc<Desk>,
+    mistakes: &mut Vec<Mistake>,
+) -> Setup {
+    let own = interfaces::own(&config.view, mistakes);
+    let parts = Parts {
+        view: &config.view,
+        master: &config.master,
+        tables,
+        own,
+        desk: desk.clone(),
+        crew: crew.clone(),
+        zone: TimeZone::system(),
+    };
+    build(parts, mistakes)
+}
+
+fn tables(view: &View, mistakes: &mut Vec<Mistake>) -> Tables {
+    let site = conf::params::Site::read(view, mistakes);
+    Tables::new(tables::Settings {
+        default_database_type: view.get("default_database_type"),
+        utf8: site.smtputf8_enable,
+        aliases: format!("{} {}", view.get("alias_maps"), view.get("alias_database")),
+        program: "postfix",
+    })
+}
+
+/// Seconds since 1970, for names of files in mailboxes.
+fn seconds() -> u64 {
+    u64::try_from(now().as_second()).unwrap_or_default()
+}
+
+/// The time of day.
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::try_from(net::clock::wall()).unwrap_or_default()
+}
+
+/// Runs in the foreground until SIGTERM or SIGINT; `ready` is called once mail is taken.
+pub fn foreground(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
+    let config = Config::read(directory, "master");
+    if let Err(what) = logging::start(log_target(&config.view), &config.view.get("syslog_name"), verbose) {
+        eprintln!("postfix: fatal: {what}");
+        return FAILED;
+    }
+    raise_file_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return give_up(&format!("cannot start the runtime: {error}")),
+    };
+    let status = runtime.block_on(run(directory, config, ready));
+    // What still runs is a session or a delivery that was given its time.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    logging::flush();
+    status
+}
+
+fn give_up(what: &str) -> u8 {
+    log::error!(target: "master", "{what}");
+    logging::flush();
+    eprintln!("postfix: fatal: {what}");
+    FAILED
+}
+
+/// The running program's parts that outlive a configuration.
+struct Program {
+    directory: PathBuf,
+    house: Arc<House>,
+    verifier: Verifier,
+    desk: Arc<Desk>,
+    crew: Crew,
+    tables: Tables,
+    listening: Listening,
+}
+
+async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
+    let mut mistakes = std::mem::take(&mut config.mistakes);
+    let tables = tables(&config.view, &mut mistakes);
+    let crew = Crew::new(Arc::new(seconds));
+    let desk = Desk::new();
+    let setup = prepare(&config, &tables, &crew, &desk, &mut mistakes);
+    kinds::check(&config, &tables, &mut mistakes);
+    if !report(&mistakes) {
+        return give_up("the configuration has errors (see above, or 'postfix check')");
+    }
+    if let Err(what) = directories::prepare(&config.view) {
+        return give_up(&what);
+    }
+    let queue = match open_queue(&config.view) {
+        Ok(queue) => queue,
+        Err(failure) => return give_up(&failure.to_string()),
+    };
+    let house = House::new(queue, now, setup);
+    desk.settle_in(&house);
+    let verifier = Verifier::new(house.clone());
+    let mut program = Program {
+        directory: directory.to_owned(),
+        house: house.clone(),
+        verifier,
+        desk,
+        crew,
+        tables,
+        listening: Listening::default(),
+    };
+    let manager = tokio::spawn(mta::qmgr::run(house.clone()));
+    let failed = program.listen(&config, &mut Vec::new());
+    if !failed.is_empty() {
+        return give_up(&failed.join("; "));
+    }
+    let pid_file = crate::commands::postfix::pid_file(&config);
+    if let Err(error) = std::fs::write(&pid_file, format!("{:>10}\n", std::process::id())) {
+        return give_up(&format!("cannot write {}: {error}", pid_file.display()));
+    }
+    log::info!(
+        target: "master",
+        "daemon started -- version {}, configuration {}",
+        config.view.get("mail_version"),
+        directory.display()
+    );
+    ready();
+    program.stay().await;
+    manager.abort();
+    house.queue.close();
+    // Left behind it would name a process that is gone.
+    let _ = std::fs::remove_file(&pid_file);
+    0
+}
+
+/// Logs what is wrong; false when that forbids going on. On standard error too, for whoever starts us.
+fn report(mistakes: &[Mistake]) -> bool {
+    for mistake in mistakes {
+        match mistake.severity {
+            Severity::Warning => log::warn!(target: "master", "{mistake}"),
+            Severity::Error | Severity::Fatal => {
+                log::error!(target: "master", "{mistake}");
+                eprintln!("postfix: {mistake}");
+            }
+        }
+    }
+    !mistakes.iter().any(|mistake| mistake.severity == Severity::Fatal)
+}
+
+fn open_queue(view: &View) -> Result<Queue, queue::Failure> {
+    let storage = Storage::read(view, &mut Vec::new());
+    let mut settings = queue::Settings::new(PathBuf::from(view.get("queue_directory")));
+    settings.long_ids = storage.enable_long_queue_ids;
+    let (queue, recovered) = Queue::open(settings, now())?;
+    if recovered.cut > 0 {
+        log::info!(target: "qmgr", "cut {} bytes of unfinished records: nobody was told that they are safe", recovered.cut);
+    }
+    for damage in &recovered.damaged {
+        let kept =
+            damage.set_aside.as_ref().map_or_else(|| "nowhere".to_owned(), |path| path.display().to_string());
+        log::error!(
+            target: "qmgr",
+            "damaged record in {} at byte {} ({} bytes) set aside in {kept}",
+            damage.segment.display(),
+            damage.offset,
+            damage.len
+        );
+    }
+    Ok(queue)
+}
+
+impl Program {
+    /// Opens and closes sockets as master.cf says. What could not be opened is returned.
+    fn listen(&mut self, config: &Config, mistakes: &mut Vec<Mistake>) -> Vec<String> {
+        let lent =
+            Lent { house: self.house.clone(), verifier: self.verifier.clone(), tables: self.tables.clone() };
+        let wanted: Vec<Wanted> = kinds::wanted(config, &lent, mistakes);
+        self.listening.arrange(wanted)
+    }
+
+    /// Does what signals say until one says stop.
+    async fn stay(&mut self) {
+        let mut orders = match signals::Orders::listen() {
+            Ok(orders) => orders,
+            Err(error) => {
+                log::error!(target: "master", "cannot take signals: {error}");
+                return;
+            }
+        };
+        let mut refresh = tokio::time::interval(Duration::from_secs(1));
+        refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                order = orders.next() => match order {
+                    Order::Stop => break,
+                    Order::Reload => self.reload(),
+                    Order::ReopenLog => logging::reopen(),
+                },
+                _ = refresh.tick() => self.tables.refresh(),
+            }
+        }
+        log::info!(target: "master", "terminating on signal 15");
+        self.listening.close();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(GRACE.min(Duration::from_millis(200))).await;
+    }
+
+    /// Takes a new configuration, whole or not at all.
+    fn reload(&mut self) {
+        log::info!(target: "master", "reload -- configuration {}", self.directory.display());
+        let mut config = Config::read(&self.directory, "master");
+        let mut mistakes = std::mem::take(&mut config.mistakes);
+        let tables = tables(&config.view, &mut mistakes);
+        let setup = prepare(&config, &tables, &self.crew, &self.desk, &mut mistakes);
+        kinds::check(&config, &tables, &mut mistakes);
+        if !report(&mistakes) {
+            log::error!(target: "master", "reload: the new configuration has errors; the old one stays in force");
+            return;
+        }
+        self.tables = tables;
+        self.house.renew(setup);
+        for what in self.listen(&config, &mut Vec::new()) {
+            log::error!(target: "master", "reload: {what}");
+        }
+    }
+}
+
+/// Where `maillog_file` sends the log: a file, standard output, or syslog when it is empty.
+pub fn log_target(view: &View) -> logging::Target {
+    let logging = Logging::read(view, &mut Vec::new());
+    let file = logging.maillog_file;
+    if file.as_os_str().is_empty() {
+        logging::Target::Syslog
+    } else if file == Path::new("/dev/stdout") {
+        logging::Target::Stdout
+    } else {
+        logging::Target::File(file)
+    }
+}
+
+/// Every connection is a descriptor: take as many as we may have.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // Where it is refused, the old limit holds, and connections wait in the backlog.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
