@@ -8,6 +8,7 @@
 //! [`params!`] turns declarations into a typed struct that is read from a view in one go.
 
 mod declare;
+pub mod edit;
 mod expand;
 mod facts;
 mod kind;
@@ -20,6 +21,7 @@ mod networks;
 pub mod params;
 mod registry;
 mod units;
+mod usage;
 mod value;
 mod view;
 pub mod words;
@@ -34,5 +36,6 @@ pub use master_cf::{COLUMNS, MasterCf, Service, ServiceKind};
 pub use mistake::{Mistake, Severity};
 pub use registry::Registry;
 pub use units::{TimeUnit, parse_time};
+pub use usage::{Class, Usage};
 pub use value::Value;
 pub use view::View;

@@ -205,7 +205,7 @@ impl MasterCf {
 }
 
 /// Whether a word is an option of the service: `-v`, not `-` or `--`.
-fn is_option(word: &str) -> bool {
+pub(crate) fn is_option(word: &str) -> bool {
     word.starts_with('-') && word.len() > 1 && word != "--"
 }
 
