@@ -76,43 +76,41 @@ conf::params! {
 
 conf::params! {
     /// The reply codes of refusals, and what happens when a question cannot be answered.
-    ///
-    /// A code that is no 4xx or 5xx is answered as `450 4.7.1 Service unavailable`.
     pub struct RejectCodes {
         /// The code of `reject` in an access table.
-        access_map_reject_code: Int = "554";
+        access_map_reject_code: Int(300..=599) = "554";
         /// The code of `defer` and its kin in an access table.
-        access_map_defer_code: Int = "450";
+        access_map_defer_code: Int(300..=599) = "450";
         /// The code of the restriction `reject`.
-        reject_code: Int = "554";
+        reject_code: Int(300..=599) = "554";
         /// The code of the restriction `defer`.
-        defer_code: Int = "450";
+        defer_code: Int(300..=599) = "450";
         /// The code for a client named by a DNS blocklist.
-        maps_rbl_reject_code: Int = "554";
+        maps_rbl_reject_code: Int(300..=599) = "554";
         /// The code of `reject_unauth_destination`.
-        relay_domains_reject_code: Int = "554";
+        relay_domains_reject_code: Int(300..=599) = "554";
         /// The code of `reject_invalid_helo_hostname`.
-        invalid_hostname_reject_code: Int = "501";
+        invalid_hostname_reject_code: Int(300..=599) = "501";
         /// The code of `reject_non_fqdn_` restrictions.
-        non_fqdn_reject_code: Int = "504";
+        non_fqdn_reject_code: Int(300..=599) = "504";
         /// The code of `reject_plaintext_session`.
-        plaintext_reject_code: Int = "450";
+        plaintext_reject_code: Int(300..=599) = "450";
         /// The code of `reject_multi_recipient_bounce`.
-        multi_recipient_bounce_reject_code: Int = "550";
+        multi_recipient_bounce_reject_code: Int(300..=599) = "550";
         /// The code of `reject_unknown_sender_domain` and `reject_unknown_recipient_domain`.
-        unknown_address_reject_code: Int = "450";
+        unknown_address_reject_code: Int(300..=599) = "450";
         /// The code of `reject_unknown_client_hostname`.
-        unknown_client_reject_code: Int = "450";
+        unknown_client_reject_code: Int(300..=599) = "450";
         /// The code of `reject_unknown_helo_hostname`.
-        unknown_hostname_reject_code: Int = "450";
+        unknown_hostname_reject_code: Int(300..=599) = "450";
         /// The code for an unknown user of `mydestination`.
-        unknown_local_recipient_reject_code: Int = "550";
+        unknown_local_recipient_reject_code: Int(300..=599) = "550";
         /// The code for a recipient missing in `relay_recipient_maps`.
-        unknown_relay_recipient_reject_code: Int = "550";
+        unknown_relay_recipient_reject_code: Int(300..=599) = "550";
         /// The code for a recipient missing in `virtual_alias_maps`.
-        unknown_virtual_alias_reject_code: Int = "550";
+        unknown_virtual_alias_reject_code: Int(300..=599) = "550";
         /// The code for a recipient missing in `virtual_mailbox_maps`.
-        unknown_virtual_mailbox_reject_code: Int = "550";
+        unknown_virtual_mailbox_reject_code: Int(300..=599) = "550";
         /// The code for a recipient that a probe found to be undeliverable.
         unverified_recipient_reject_code: Int(200..=599) = "450";
         /// The code for a recipient whose probe has no result yet.
@@ -127,15 +125,15 @@ conf::params! {
         unverified_sender_reject_reason: Text = "";
         /// What follows when a `reject_` restriction cannot find out: `defer` at once, or only instead of a
         /// permit.
-        reject_tempfail_action: Enum("defer", "defer_if_permit") = "defer_if_permit";
+        reject_tempfail_action: Text = "defer_if_permit";
         /// What follows when the domain of an address cannot be looked up.
-        unknown_address_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
+        unknown_address_tempfail_action: Text = "$reject_tempfail_action";
         /// What follows when the name given at HELO cannot be looked up.
-        unknown_helo_hostname_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
+        unknown_helo_hostname_tempfail_action: Text = "$reject_tempfail_action";
         /// What follows when a recipient cannot be probed.
-        unverified_recipient_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
+        unverified_recipient_tempfail_action: Text = "$reject_tempfail_action";
         /// What follows when a sender cannot be probed.
-        unverified_sender_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
+        unverified_sender_tempfail_action: Text = "$reject_tempfail_action";
     }
 }
 
@@ -236,7 +234,7 @@ conf::params! {
         content_filter: Text = "";
         /// The next hop of FILTER actions that name none; when empty, the recipient's domain.
         default_filter_nexthop: Text = "";
-        /// Which internal mail, `bounce` and `notify`, passes header and body checks and non_smtpd_milters.
+        /// Which internal mail, `bounce` and `notify`, is filtered and checked like mail from outside.
         internal_mail_filter_classes: List = "";
         /// What is left out for mail that comes in here: recipient checks, address mappings, content checks,
         /// milters.

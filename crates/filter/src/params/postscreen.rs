@@ -41,15 +41,14 @@ conf::params! {
         postscreen_discard_ehlo_keyword_address_maps: Maps = "$smtpd_discard_ehlo_keyword_address_maps";
         /// Whether HELO or EHLO must come before MAIL FROM.
         postscreen_helo_required: YesNo = "$smtpd_helo_required";
-        /// The characters that may pass from a session into the reject footer; by default those of smtpd.
+        /// The characters that may pass from a session into the reject footer.
         postscreen_expansion_filter: Raw = "$smtpd_expansion_filter";
         /// A text added to every refusal.
         postscreen_reject_footer: Raw = "$smtpd_reject_footer";
         /// Tables that choose that text by the whole refusal.
         postscreen_reject_footer_maps: Maps = "$smtpd_reject_footer_maps";
         /// Whether TLS is offered (`may`) or demanded (`encrypt`).
-        postscreen_tls_security_level: Enum("", "none", "may", "encrypt", "dane", "dane-only", "fingerprint",
-            "verify", "secure") = "$smtpd_tls_security_level";
+        postscreen_tls_security_level: Enum("none", "may", "encrypt") = "$smtpd_tls_security_level";
         /// Whether TLS is offered, from the time before security levels.
         postscreen_use_tls: YesNo = "$smtpd_use_tls";
         /// Whether TLS is demanded, from the time before security levels.
