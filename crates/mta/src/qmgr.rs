@@ -41,7 +41,6 @@ pub async fn run(house: Arc<House>) {
         house: house.clone(),
         tell,
     };
-    manager.take_up();
     loop {
         manager.work();
         let wakeup = manager.scheduler.wakeup();
@@ -74,23 +73,6 @@ struct Manager {
 }
 
 impl Manager {
-    /// Takes up what a former run left.
-    fn take_up(&mut self) {
-        let mut after: Option<QueueId> = None;
-        loop {
-            let briefs = self.house.queue.briefs(after.as_ref(), 1000);
-            let Some(last) = briefs.last() else { return };
-            after = Some(last.id.clone());
-            for brief in briefs {
-                match brief.state {
-                    State::Hold => {}
-                    State::Deferred => self.scheduler.deferred(brief.id, brief.next_attempt),
-                    State::Incoming | State::Active => self.scheduler.ready(brief.id),
-                }
-            }
-        }
-    }
-
     fn renew(&mut self) {
         self.setup = self.house.setup();
         let transports = self.setup.transports.clone();
@@ -100,7 +82,8 @@ impl Manager {
     fn changed(&mut self, change: Change) {
         let now = self.house.now();
         match change {
-            Change::Ready(id) => self.scheduler.ready(id),
+            Change::Ready(id) | Change::Requeued(id) => self.scheduler.ready(id),
+            Change::Waiting(id, until) => self.scheduler.deferred(id, until),
             Change::Held(id) | Change::Removed(id) => self.scheduler.forget(&id),
             Change::Expired(id) => self.scheduler.flush_message(&id),
             Change::Flush(Flush::All) => self.scheduler.flush_all(now),
@@ -318,10 +301,9 @@ async fn end(house: &Arc<House>, setup: &Arc<Setup>, active: &Active) -> Option<
     let again =
         (waiting || owed).then(|| queue::scheduler::next_attempt(&setup.limits, active.stored.arrival, now));
     settlement.defer_until = again;
-    match house.queue.settle(active.id(), settlement).await {
-        Ok(Left::Removed) => log::info!(target: "qmgr", "{}: removed", active.id()),
-        Ok(Left::Recipients(_) | Left::Gone) => {}
-        Err(failure) => log::warn!(target: "qmgr", "{}: {failure}", active.id()),
+    // Nobody waits for the disk here: a crash before the record is durable repeats a delivery, it loses nothing.
+    if house.queue.settle(active.id(), settlement).now() == Left::Removed {
+        log::info!(target: "qmgr", "{}: removed", active.id());
     }
     again
 }
