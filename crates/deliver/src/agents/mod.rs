@@ -2,9 +2,10 @@
 
 mod discard;
 mod error;
-mod open;
+pub(crate) mod open;
 mod smtp;
 mod status_filter;
+mod virtual_mailbox;
 
 use std::sync::Arc;
 
@@ -54,7 +55,8 @@ pub struct AgentKind {
 }
 
 /// Every agent there is.
-pub const AGENTS: &[AgentKind] = &[smtp::SMTP, smtp::LMTP, error::AGENT, discard::AGENT];
+pub const AGENTS: &[AgentKind] =
+    &[smtp::SMTP, smtp::LMTP, virtual_mailbox::AGENT, error::AGENT, discard::AGENT];
 
 /// The agent for a master.cf command.
 pub fn find(command: &str) -> Option<&'static AgentKind> {

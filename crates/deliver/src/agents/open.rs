@@ -1,7 +1,12 @@
 //! Opening what a service's parameters name, with every mistake collected.
 
+use std::sync::Arc;
+
 use conf::{Block, Mistake, Severity, View};
 use tables::{Fault, Keys, List, Maps, Parents, Tables};
+
+use super::Built;
+use crate::Agent;
 
 /// Reads the settings of one service.
 pub(crate) struct Opener<'a> {
@@ -63,5 +68,13 @@ impl<'a> Opener<'a> {
     /// All mistakes, in the order in which they were found.
     pub fn finish(self) -> Vec<Mistake> {
         self.mistakes
+    }
+
+    /// The agent, unless something is wrong.
+    pub fn into_result(self, agent: impl Agent + 'static) -> Built {
+        match self.mistakes.iter().any(|mistake| mistake.severity != Severity::Warning) {
+            true => Err(self.mistakes),
+            false => Ok(Arc::new(agent)),
+        }
     }
 }

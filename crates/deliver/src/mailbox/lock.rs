@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::failure::{Failure, Unexplained};
+use crate::agents::open::Opener;
+use crate::params::Mailbox;
 
 /// A kind of lock (`mailbox_delivery_lock`, `virtual_mailbox_lock`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,32 @@ impl Drop for Dotlock {
 }
 
 impl Locking {
+    /// Reads the kinds of locks named by `parameter`.
+    pub(crate) fn read(
+        open: &mut Opener<'_>,
+        parameter: &str,
+        names: &[String],
+        mailbox: &Mailbox,
+    ) -> Locking {
+        let mut kinds = Vec::new();
+        for name in names {
+            match Lock::parse(name) {
+                Some(kind) => kinds.push(kind),
+                None => open.complain(
+                    parameter,
+                    format!("unknown lock type {name:?}: there are fcntl, flock and dotlock"),
+                ),
+            }
+        }
+        Locking {
+            kinds,
+            attempts: u32::try_from(mailbox.deliver_lock_attempts).unwrap_or(u32::MAX),
+            delay: mailbox.deliver_lock_delay,
+            stale: mailbox.stale_lock_time,
+            dotlock_may_fail: false,
+        }
+    }
+
     /// Makes `path.lock`, when it is to be used. `now` gives seconds since 1970.
     pub fn dotlock(
         &self,
