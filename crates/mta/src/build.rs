@@ -10,6 +10,7 @@ use deliver::mailbox::crew::Crew;
 use filter::params::AddressVerify;
 use jiff::tz::TimeZone;
 use mail::Address;
+use net::dns::Resolver;
 use queue::params::Storage;
 use queue::scheduler::TransportLimits;
 use route::Router;
@@ -33,6 +34,8 @@ pub struct Parts<'a> {
     pub tables: &'a Tables,
     /// Our own network addresses (`inet_interfaces`, `proxy_interfaces`).
     pub own: Vec<IpAddr>,
+    /// Asks DNS.
+    pub resolver: Resolver,
     /// Lends the agents queue and neighbours.
     pub desk: Arc<Desk>,
     /// Writes mailboxes.
@@ -43,7 +46,7 @@ pub struct Parts<'a> {
 
 /// Builds everything; what is wrong is added to `mistakes`, and defaults stand in its place.
 pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
-    let Parts { view, master, tables, own, desk, crew, zone } = parts;
+    let Parts { view, master, tables, own, resolver, desk, crew, zone } = parts;
     let site = Site::read(view, mistakes);
     let logging = Logging::read(view, mistakes);
     let storage = Storage::read(view, mistakes);
@@ -60,6 +63,7 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
             view: view.clone(),
             tables: tables.clone(),
             router: router.clone(),
+            resolver: resolver.clone(),
             reinject: desk.clone(),
             pass: desk.clone(),
             crew: crew.clone(),

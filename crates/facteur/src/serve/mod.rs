@@ -17,6 +17,7 @@ use mta::build::{Parts, build};
 use mta::desk::Desk;
 use mta::house::{House, Setup};
 use mta::verify::Verifier;
+use net::dns::Resolver;
 use queue::Queue;
 use queue::params::Storage;
 use tables::Tables;
@@ -59,11 +60,20 @@ fn prepare(
         master: &config.master,
         tables,
         own,
+        resolver: resolver(mistakes),
         desk: desk.clone(),
         crew: crew.clone(),
         zone: TimeZone::system(),
     };
     build(parts, mistakes)
+}
+
+fn resolver(mistakes: &mut Vec<Mistake>) -> Resolver {
+    Resolver::system().unwrap_or_else(|trouble| {
+        mistakes.push(Mistake::new(Severity::Error, None, trouble.to_string()));
+        // Never used: with a mistake nothing starts.
+        Resolver::from_files(Path::new("/dev/null"), Path::new("/dev/null")).expect("empty files can be read")
+    })
 }
 
 fn tables(view: &View, mistakes: &mut Vec<Mistake>) -> Tables {
