@@ -3,13 +3,18 @@
 //! The one thing it is strict about is what an answer *means*: found, no such name, no such record, not known now, or
 //! nonsense. Doubt is never "no".
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+mod answer;
+mod cache;
+mod exchange;
+mod files;
+mod resolver;
 
-use mail::Trouble;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+pub use crate::listener::Protocols;
+pub use files::{Hosts, Settings};
+pub use resolver::Resolver;
 
 /// Record types that are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,78 +137,25 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Where host names are looked up (`smtp_host_lookup`, `lmtp_host_lookup`).
+impl Missing {
+    /// The C library's words for a failed host look-up: `unable to look up host x: …`.
+    pub fn native_text(&self) -> &'static str {
+        match self {
+            Missing::NoSuchName | Missing::Invalid(_) => "Name or service not known",
+            Missing::NoSuchRecord => "No address associated with hostname",
+            Missing::Temporary(_) => "Temporary failure in name resolution",
+        }
+    }
+}
+
+/// Where host names are looked up (`smtp_host_lookup`, `lmtp_host_lookup`). DNS is asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostLookup {
     /// `dns`: A and AAAA records.
     pub dns: bool,
-    /// `native`: /etc/hosts, then DNS, as getaddrinfo does.
+    /// `native`: /etc/hosts, then DNS with search domains, as getaddrinfo does.
     pub native: bool,
 }
 
-/// Which address families count (`inet_protocols`).
-pub use crate::listener::Protocols;
-
-/// How to resolve.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Name servers, asked in order.
-    pub servers: Vec<SocketAddr>,
-    /// How long each is waited for.
-    pub timeout: Duration,
-    /// How often the list is gone through.
-    pub attempts: u32,
-    /// `search` domains and `ndots`, for names that are not meant as they stand.
-    pub search: Vec<String>,
-    /// Ask for DNSSEC (DO bit) and believe the AD bit.
-    pub dnssec: bool,
-    /// Answers kept at most.
-    pub cache_entries: usize,
-    /// The hosts file.
-    pub hosts_file: std::path::PathBuf,
-}
-
-/// Asks DNS. Cheap to clone; all clones share cache and sockets.
-#[derive(Clone, Debug)]
-pub struct Resolver(#[expect(dead_code)] Arc<Settings>);
-
-impl Resolver {
-    /// Reads `/etc/resolv.conf` and `/etc/hosts`.
-    pub fn system() -> Result<Resolver, Trouble> {
-        Self::from_files(Path::new("/etc/resolv.conf"), Path::new("/etc/hosts"))
-    }
-
-    /// Reads these files instead. A missing resolv.conf means 127.0.0.1, as in the C library.
-    pub fn from_files(resolv_conf: &Path, hosts: &Path) -> Result<Resolver, Trouble> {
-        let _ = (resolv_conf, hosts);
-        todo!()
-    }
-
-    /// Asks the given servers.
-    pub fn new(settings: Settings) -> Resolver {
-        Resolver(Arc::new(settings))
-    }
-
-    /// Records of `name`; follows CNAMEs. A final dot makes no difference; `search` domains are not tried.
-    pub async fn lookup(&self, name: &str, kind: Kind) -> Result<Answer, Missing> {
-        let _ = (name, kind);
-        todo!()
-    }
-
-    /// The PTR records of an address.
-    pub async fn reverse(&self, address: IpAddr) -> Result<Answer, Missing> {
-        let _ = address;
-        todo!()
-    }
-
-    /// The addresses of a host, in the order of the answers, IPv6 first. Address literals are not names.
-    pub async fn host(
-        &self,
-        name: &str,
-        lookup: HostLookup,
-        protocols: Protocols,
-    ) -> Result<Vec<IpAddr>, Missing> {
-        let _ = (name, lookup, protocols);
-        todo!()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,10 @@ conf::params! {
     /// TLS as the SMTP server offers it.
     pub struct ServerTls {
         /// Whether TLS is offered (`may`) or demanded (`encrypt`); empty leaves it to the two old switches.
-        smtpd_tls_security_level: Enum("", "none", "may", "encrypt") = "";
+        ///
+        /// The stricter levels of the client are taken as `encrypt`.
+        smtpd_tls_security_level: Enum("", "none", "may", "encrypt", "dane", "dane-only", "fingerprint",
+            "verify", "secure") = "";
         /// Whether TLS is offered, from the time before security levels.
         smtpd_use_tls: YesNo = "no";
         /// Whether TLS is demanded, from the time before security levels.

@@ -140,7 +140,8 @@ conf::params! {
         tlsproxy_tls_req_ccert: YesNo = "$smtpd_tls_req_ccert",
             no_effect "there is no tlsproxy; `smtpd_tls_req_ccert` is used";
         /// The copy of `smtpd_tls_security_level` for tlsproxy.
-        tlsproxy_tls_security_level: Enum("", "none", "may", "encrypt") = "$smtpd_tls_security_level",
+        tlsproxy_tls_security_level: Enum("", "none", "may", "encrypt", "dane", "dane-only", "fingerprint",
+            "verify", "secure") = "$smtpd_tls_security_level",
             no_effect "there is no tlsproxy; `smtpd_tls_security_level` is used";
         /// The copy of `smtpd_use_tls` for tlsproxy.
         tlsproxy_use_tls: YesNo = "$smtpd_use_tls",
