@@ -121,11 +121,16 @@ fn cleaners(
     let mut cleaners = HashMap::new();
     for service in master.services.iter().filter(|service| service.command == "cleanup") {
         let view = view.with_overrides(&service.overrides);
-        let cleaner = Cleaner::new(&view, tables, router, mistakes);
+        // `-o virtual_alias_maps=` and the like mean this service alone.
+        let router = match service.overrides.is_empty() {
+            true => router.clone(),
+            false => Arc::new(router.of_service(&view, tables, mistakes)),
+        };
+        let cleaner = Cleaner::new(&view, &router, mistakes);
         cleaners.insert(service.name.clone(), Arc::new(cleaner));
     }
     if !cleaners.contains_key(CLEANUP) {
-        cleaners.insert(CLEANUP.to_owned(), Arc::new(Cleaner::new(view, tables, router, mistakes)));
+        cleaners.insert(CLEANUP.to_owned(), Arc::new(Cleaner::new(view, router, mistakes)));
     }
     cleaners
 }

@@ -144,8 +144,6 @@ impl Receiving {
     /// The content is complete: put it in the queue. Durable when this returns `Ok`, and only then.
     pub async fn accept(self) -> Result<Queued, Refusal> {
         let clean = self.cleaning.finish().await?;
-        let message_id = clean.message_id.as_deref().unwrap_or_default();
-        log::info!(target: "cleanup", "{}: message-id={}", clean.id, mail::logline::printable(message_id));
         if self.discard || clean.discard {
             return Ok(Queued(clean.id));
         }

@@ -67,6 +67,11 @@ impl Classes {
         }
     }
 
+    /// The addresses of `inet_interfaces` and `proxy_interfaces`.
+    pub fn own(&self) -> &[IpAddr] {
+        &self.own
+    }
+
     /// Is `address` one of our own?
     pub fn is_own(&self, address: IpAddr) -> bool {
         self.own.contains(&address.to_canonical())

@@ -56,6 +56,11 @@ impl Router {
         }
     }
 
+    /// The same knowledge with the settings of another service, such as a second cleanup with `-o`.
+    pub fn of_service(&self, view: &View, tables: &Tables, mistakes: &mut Vec<Mistake>) -> Router {
+        Router::new(view, tables, self.mapper.classes.own().to_vec(), mistakes)
+    }
+
     /// Completes an address as trivial-rewrite does; internal form in and out. Asks no table.
     pub fn rewrite(&self, context: Context, address: &Address) -> Address {
         self.mapper.rewriter.rewrite(context, address)

@@ -1,7 +1,8 @@
 //! A message before it enters the queue: cleanup(8).
 //!
-//! The content streams through: the header is collected (bounded), completed and rewritten once its end is seen;
-//! body chunks pass on untouched, without a copy, unless somebody wants to look at them.
+//! The content streams through: each header field is completed, rewritten or dropped when its end is seen, and
+//! missing ones are added behind the last; body chunks pass on untouched, without a copy, unless somebody wants to
+//! look at them.
 //!
 //! ```text
 //! let mut cleaning = cleaner.begin(intake, draft).await?;
@@ -9,18 +10,26 @@
 //! let clean = cleaning.finish().await?;   // then queue.put(clean.id, clean.content, clean.envelope, …)
 //! ```
 
+mod characters;
+mod cleaning;
+mod complete;
+mod fields;
+mod header;
+mod headers;
+mod out;
+mod pieces;
 pub mod received;
+mod recipients;
+mod settings;
 mod visit;
+mod visiting;
 
-pub use visit::{Judgement, Part, Visitor, Visits};
+pub use cleaning::Cleaning;
+pub use settings::Cleaner;
+pub use visit::{Action, Part, Visit, Visitor};
 
-use std::sync::Arc;
-
-use conf::{Mistake, View};
 use jiff::{Timestamp, tz::TimeZone};
-use mail::{Envelope, QueueId, Refusal, Trouble};
-use route::Router;
-use tables::Tables;
+use mail::{Envelope, QueueId, Recipient, Trouble};
 
 /// Where cleaned content goes: a queue draft, or a `Vec<u8>` in tests.
 pub trait Sink: Send {
@@ -44,11 +53,11 @@ impl Sink for Vec<u8> {
 /// What is left out for a message: `receive_override_options`, and `internal_mail_filter_classes` for notices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skip {
-    /// `no_address_mappings`: no canonical, masquerading, virtual aliases, bcc.
+    /// `no_address_mappings`: no canonical, masquerading, virtual aliases.
     pub mappings: bool,
-    /// `no_header_body_checks`: no header_checks, body_checks, strip and reject characters.
+    /// `no_header_body_checks`: no visitors, no strip and reject characters.
     pub checks: bool,
-    /// Automatic `always_bcc`, `sender_bcc_maps`, `recipient_bcc_maps` only.
+    /// `no_address_mappings` too: no `always_bcc`, `sender_bcc_maps`, `recipient_bcc_maps`.
     pub bcc: bool,
 }
 
@@ -79,7 +88,7 @@ pub struct Intake {
     pub now: Timestamp,
     /// Zone of the dates it is given.
     pub zone: TimeZone,
-    /// Headers to put above everything: our Received, PREPEND actions. Each line ends with LF.
+    /// Headers to put above everything: PREPEND actions, our Received. Each line ends with LF.
     pub prepend: Vec<u8>,
 }
 
@@ -94,58 +103,13 @@ pub struct Clean<S> {
     pub content: S,
     /// Bytes of the content.
     pub size: u64,
-    /// `<…>` of the Message-Id header, for log and trace.
+    /// `<…>` of the Message-Id header, for trace and threaded notices.
     pub message_id: Option<String>,
     /// HOLD was asked for.
     pub hold: bool,
     /// DISCARD was asked for: say yes, and store nothing.
     pub discard: bool,
-}
-
-/// cleanup's part of one configuration. Cheap to share in an `Arc`; never changes.
-pub struct Cleaner {}
-
-impl Cleaner {
-    /// Reads one cleanup service's parameters; mistakes are collected.
-    pub fn new(
-        _view: &View,
-        _tables: &Tables,
-        _router: &Arc<Router>,
-        _mistakes: &mut Vec<Mistake>,
-    ) -> Cleaner {
-        todo!()
-    }
-
-    /// Starts a message: its envelope is rewritten at once, so a failing table is known before the content.
-    ///
-    /// What it returns owns its share of the configuration: a session keeps it across its own steps.
-    pub async fn begin<S: Sink>(self: &Arc<Self>, _intake: Intake, _sink: S) -> Result<Cleaning<S>, Refusal> {
-        todo!()
-    }
-}
-
-/// A message under way.
-pub struct Cleaning<S> {
-    cleaner: Arc<Cleaner>,
-    sink: S,
-}
-
-impl<S: Sink> Cleaning<S> {
-    /// Adds a rule that sees headers and perhaps the body, after those added before.
-    pub fn watch(&mut self, _visitor: Box<dyn Visitor>) {
-        let _ = (&self.cleaner, &self.sink);
-        todo!()
-    }
-
-    /// Takes the next piece of the content, of any length, with LF line ends.
-    ///
-    /// After a refusal the rest may be fed or not: `finish` repeats the refusal.
-    pub async fn feed(&mut self, _chunk: &[u8]) -> Result<(), Refusal> {
-        todo!()
-    }
-
-    /// The content is complete.
-    pub async fn finish(self) -> Result<Clean<S>, Refusal> {
-        todo!()
-    }
+    /// Recipients with NOTIFY=SUCCESS that were replaced by virtual aliases: an "expanded" notice is due (RFC 3461
+    /// 5.2.7.3). Of a probe: aliases for several addresses, which are deliverable as they are.
+    pub expanded: Vec<Recipient>,
 }

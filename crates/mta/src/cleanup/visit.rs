@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use mail::{Refusal, Trouble};
+use mail::Trouble;
 
 /// Where a header stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,46 +16,56 @@ pub enum Part {
     Nested,
 }
 
-/// What a visitor says of a header or body line.
-#[derive(Clone, Debug)]
-pub enum Judgement {
-    /// Keep it.
+/// What a visitor wants done with a header or body line, in the words of header_checks(5). The text behind an
+/// action is logged with it, and may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// OK, DUNNO: keep the line, look on.
     Keep,
-    /// Leave it out (IGNORE, STRIP).
-    Drop,
-    /// Put other text in its place (REPLACE), without line end.
-    Replace(Vec<u8>),
-    /// Put a line before it (PREPEND), without line end.
-    Prepend(Vec<u8>),
-    /// Hold the message.
-    Hold,
-    /// Say yes to the client and forget the message.
-    Discard,
-    /// Route the message to this `transport:destination`.
+    /// WARN: keep the line and log a warning.
+    Warn(String),
+    /// INFO: keep the line and log it.
+    Info(String),
+    /// IGNORE: leave the line out.
+    Ignore,
+    /// STRIP: leave the line out and log it.
+    Strip(String),
+    /// REPLACE the line with this one, without line end.
+    Replace(String),
+    /// PREPEND this line, without line end.
+    Prepend(String),
+    /// HOLD the message.
+    Hold(String),
+    /// DISCARD: say yes to the client and forget the message.
+    Discard(String),
+    /// FILTER: route the message to this `transport:destination`.
     Filter(String),
-    /// Send it to this recipient instead.
+    /// REDIRECT: send the message to this address instead.
     Redirect(String),
-    /// Send a copy to this recipient.
+    /// BCC: send a copy to this address.
     Bcc(String),
-    /// No more visits for this message (PASS).
-    Pass,
-    /// Refuse the message.
-    Refuse(Refusal),
+    /// PASS: no more visits for this message.
+    Pass(String),
+    /// REJECT, with an optional status and text: `5.7.1 no such thing`.
+    Reject(String),
 }
 
 /// The future of a visit.
-pub type Visits<'a> = Pin<Box<dyn Future<Output = Result<Judgement, Trouble>> + Send + 'a>>;
+pub type Visit<'a> = Pin<Box<dyn Future<Output = Result<Action, Trouble>> + Send + 'a>>;
 
-/// Somebody who looks at a message while it passes. Called in message order, one message only.
-pub trait Visitor: Send {
-    /// A whole header field as it came in, folding included, without its last line end.
-    fn header<'a>(&'a mut self, part: Part, field: &'a [u8]) -> Visits<'a>;
+/// Somebody who looks at a message while it passes. Called in message order, for one message only.
+///
+/// May assume: a header is whole, its folding included; nothing is rewritten yet. A table that fails is
+/// [`Trouble`], and then the message is refused for now.
+pub trait Visitor: Send + Sync {
+    /// A header field without its last line end.
+    fn header<'a>(&'a mut self, part: Part, field: &'a [u8]) -> Visit<'a>;
 
-    /// Whether `line` is to be called; when no visitor of a message wants lines, its body passes uncopied.
+    /// Whether [`Visitor::line`] is to be called; when no visitor wants lines, the body passes uncopied.
     fn wants_body(&self) -> bool {
         false
     }
 
-    /// One body line without its line end.
-    fn line<'a>(&'a mut self, line: &'a [u8]) -> Visits<'a>;
+    /// A body line without its line end.
+    fn line<'a>(&'a mut self, line: &'a [u8]) -> Visit<'a>;
 }

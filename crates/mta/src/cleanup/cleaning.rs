@@ -1,0 +1,274 @@
+//! A message under way.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, tz::TimeZone};
+use mail::header::{next_line, trim_line_end};
+use mail::{Address, Blame, DeliveryReport, Detail, Envelope, QueueId, Recipient, Refusal};
+
+use super::characters::without_stray_returns;
+use super::fields::Seen;
+use super::header::Rules;
+use super::out::Out;
+use super::pieces::Rest;
+use super::recipients::{Recipients, Rewriting};
+use super::visit::Visitor;
+use super::{Clean, Cleaner, Extract, Intake, Sink, Skip};
+
+/// A message whose content is coming in.
+pub struct Cleaning<S> {
+    pub(super) cleaner: Arc<Cleaner>,
+    pub(super) id: QueueId,
+    pub(super) origin: String,
+    pub(super) skip: Skip,
+    pub(super) extract: Extract,
+    pub(super) now: Timestamp,
+    pub(super) zone: TimeZone,
+    /// How headers are rewritten; `None` leaves them alone.
+    pub(super) rules: Option<Rules>,
+    /// The envelope without its recipients.
+    pub(super) envelope: Envelope,
+    pub(super) recipients: Recipients,
+    /// Recipients in headers, and in those of the last sending.
+    pub(super) named: (Vec<Address>, Vec<Address>),
+    pub(super) out: Out<S>,
+    pub(super) state: State,
+    /// Headers of ours that are still to be put on top.
+    pub(super) prepend: Vec<u8>,
+    /// Text that is not yet a whole field or line.
+    pub(super) pending: Vec<u8>,
+    /// Bytes fed.
+    pub(super) fed: u64,
+    pub(super) seen: Seen,
+    pub(super) resent: bool,
+    pub(super) hops: usize,
+    pub(super) message_id: Option<String>,
+    pub(super) visitors: Vec<Box<dyn Visitor>>,
+    pub(super) orders: Orders,
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// What the stream is in.
+#[derive(Debug)]
+pub(super) enum State {
+    /// No content yet.
+    Top,
+    Header,
+    /// Within a field that is too long.
+    Overlong(Rest),
+    Body,
+}
+
+/// What visitors asked for.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    pub hold: bool,
+    pub discard: bool,
+    pub redirect: Option<Address>,
+    pub copies: Vec<Address>,
+}
+
+impl<S: Sink> Cleaning<S> {
+    /// Takes the envelope. A refusal is kept for `feed` and `finish`.
+    pub(super) async fn begin(cleaner: Arc<Cleaner>, intake: Intake, sink: S) -> Cleaning<S> {
+        let Intake { id, mut envelope, origin, skip, extract, now, zone, prepend } = intake;
+        let given = std::mem::take(&mut envelope.recipients);
+        let mut cleaning = Cleaning {
+            rules: cleaner.rules(envelope.rewrite_local, !skip.mappings),
+            out: Out::new(sink),
+            recipients: Recipients::default(),
+            named: Default::default(),
+            state: State::Top,
+            pending: Vec::new(),
+            fed: 0,
+            seen: Seen::default(),
+            resent: false,
+            hops: 0,
+            message_id: None,
+            visitors: Vec::new(),
+            orders: Orders::default(),
+            refusal: None,
+            cleaner,
+            id,
+            origin,
+            skip,
+            extract,
+            now,
+            zone,
+            envelope,
+            prepend,
+        };
+        cleaning.refusal = cleaning.take_envelope(given).await.err();
+        cleaning
+    }
+
+    async fn take_envelope(&mut self, given: Vec<Recipient>) -> Result<(), Refusal> {
+        let mut recipients = std::mem::take(&mut self.recipients);
+        let rewriting = self.rewriting();
+        let sender = rewriting.sender(&self.envelope.sender, &mut recipients).await?;
+        for recipient in given {
+            rewriting.recipient(recipient, &mut recipients).await?;
+        }
+        self.recipients = recipients;
+        self.envelope.sender = sender;
+        Ok(())
+    }
+
+    pub(super) fn rewriting(&self) -> Rewriting<'_> {
+        Rewriting {
+            cleaner: &self.cleaner,
+            id: &self.id,
+            skip: self.skip,
+            smtputf8: self.envelope.smtputf8,
+            probe: self.envelope.report == DeliveryReport::Probe && self.envelope.origin == "verify",
+        }
+    }
+
+    /// Adds a rule that sees headers and perhaps the body, after those added before. Before any content.
+    pub fn watch(&mut self, visitor: Box<dyn Visitor>) {
+        self.visitors.push(visitor);
+    }
+
+    /// Takes the next piece of the content, of any length, with LF line ends.
+    ///
+    /// After a refusal the rest may be fed or not: `finish` repeats the refusal.
+    pub async fn feed(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        let taken = self.take(chunk).await;
+        if let Err(refusal) = &taken {
+            self.refusal = Some(refusal.clone());
+        }
+        taken
+    }
+
+    async fn take(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+        let cleaner = self.cleaner.clone();
+        self.fed += chunk.len() as u64;
+        if cleaner.message_size_limit > 0 && self.fed > cleaner.message_size_limit {
+            let text = "Error: message file too big";
+            return Err(Refusal::never(52, Detail(3, 4), Blame::Peer, text));
+        }
+        let (stripped, replaced);
+        let mut text = chunk;
+        if !self.skip.checks {
+            if cleaner.characters.rejects(text) {
+                return Err(self.reject("content", first_line(text), "disallowed character"));
+            }
+            stripped = cleaner.characters.strip(text);
+            text = &stripped;
+        }
+        if cleaner.settings.cleanup_replace_stray_cr_lf {
+            replaced = without_stray_returns(text);
+            text = &replaced;
+        }
+        match self.state {
+            State::Body => self.body(text).await,
+            _ => self.header(text, false).await,
+        }
+    }
+
+    /// The content is complete.
+    pub async fn finish(mut self) -> Result<Clean<S>, Refusal> {
+        let ended = match self.refusal.take() {
+            Some(refusal) => Err(refusal),
+            None => self.end().await,
+        };
+        // Whoever discards a message does not mind what else is wrong with it.
+        if let Err(refusal) = ended
+            && !self.orders.discard
+        {
+            return Err(refusal);
+        }
+        let needs_utf8 = self.out.utf8 || !self.envelope.sender.is_ascii();
+        let expanded = std::mem::take(&mut self.recipients.expanded);
+        let recipients = self.recipients.into_list();
+        let needs_utf8 = needs_utf8 || recipients.iter().any(|recipient| !recipient.address.is_ascii());
+        let asked = self.envelope.smtputf8 || self.cleaner.detects_utf8(&self.envelope.origin);
+        self.envelope.smtputf8 = self.cleaner.smtputf8 && asked && needs_utf8;
+        self.envelope.recipients = recipients;
+        Ok(Clean {
+            id: self.id,
+            envelope: self.envelope,
+            content: self.out.sink,
+            size: self.out.size,
+            message_id: self.message_id,
+            hold: self.orders.hold,
+            discard: self.orders.discard,
+            expanded,
+        })
+    }
+
+    async fn end(&mut self) -> Result<(), Refusal> {
+        match self.state {
+            State::Body => self.last_line().await?,
+            _ => self.header(b"", true).await?,
+        }
+        self.out.flush()?;
+        let mut recipients = std::mem::take(&mut self.recipients);
+        let (named, resent) = std::mem::take(&mut self.named);
+        let copies = std::mem::take(&mut self.orders.copies);
+        let rewriting = self.rewriting();
+        for address in if self.resent { resent } else { named } {
+            rewriting.recipient(Recipient::new(address), &mut recipients).await?;
+        }
+        if !recipients.any {
+            return Err(Refusal::never(50, Detail(1, 0), Blame::Peer, "Error: no recipients specified"));
+        }
+        let always = self.cleaner.always_bcc.iter().filter(|_| !self.skip.bcc).cloned();
+        for address in always.chain(copies) {
+            rewriting.copy(address, &mut recipients).await?;
+        }
+        if let Some(address) = self.orders.redirect.take() {
+            recipients.redirect(address);
+        }
+        self.recipients = recipients;
+        Ok(())
+    }
+
+    fn wants_lines(&self) -> bool {
+        !self.skip.checks && self.visitors.iter().any(|visitor| visitor.wants_body())
+    }
+
+    pub(super) async fn body(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+        if !self.wants_lines() {
+            let pending = std::mem::take(&mut self.pending);
+            self.out.write(&pending)?;
+            return self.out.write(chunk);
+        }
+        let mut buffer = std::mem::take(&mut self.pending);
+        buffer.extend_from_slice(chunk);
+        let mut text = &buffer[..];
+        while !text.is_empty() {
+            let line = next_line(text);
+            let whole = line.ends_with(b"\n");
+            if !whole && line.len() < self.cleaner.line_limit {
+                break;
+            }
+            // A line longer than any should be is looked at piece by piece.
+            let (line, end) = if whole { (&line[..line.len() - 1], &b"\n"[..]) } else { (line, &b""[..]) };
+            self.line(line, end).await?;
+            text = &text[line.len() + end.len()..];
+        }
+        self.pending = text.to_vec();
+        Ok(())
+    }
+
+    async fn last_line(&mut self) -> Result<(), Refusal> {
+        let line = std::mem::take(&mut self.pending);
+        if line.is_empty() { Ok(()) } else { self.line(&line, b"").await }
+    }
+
+    async fn line(&mut self, line: &[u8], end: &[u8]) -> Result<(), Refusal> {
+        if let Some(text) = self.visit(None, line).await? {
+            self.out.write(&text)?;
+            self.out.write(end)?;
+        }
+        Ok(())
+    }
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    trim_line_end(next_line(text))
+}
