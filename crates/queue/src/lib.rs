@@ -21,6 +21,7 @@ pub mod params;
 pub mod queue;
 pub mod scheduler;
 pub mod settings;
+pub mod submission;
 
 mod admin;
 mod committer;
@@ -45,6 +46,7 @@ pub use failure::{Failure, Kind};
 pub use message::{Action, Brief, Entry, Fate, Left, Report, Settlement, State, Stored, Summary, Waiting};
 pub use queue::Queue;
 pub use settings::{Damage, Recovered, Settings};
+pub use submission::Submission;
 
 #[cfg(test)]
 mod tests;

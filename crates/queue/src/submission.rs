@@ -1,0 +1,89 @@
+//! A message on its way from `sendmail` to the program: over the local socket, or through the maildrop.
+
+use bytes::Bytes;
+use mail::Envelope;
+
+use crate::record::{read_envelope, write_envelope};
+use crate::wire::{Reader, Writer};
+
+/// What `sendmail` hands over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Sender, recipients and options as the command line gave them.
+    pub envelope: Envelope,
+    /// Recipients are taken from the header as well (`sendmail -t`).
+    pub extract_recipients: bool,
+    /// Header and body, lines ending in LF.
+    pub content: Bytes,
+}
+
+/// Begins every submission; the digit counts versions of the format.
+const MAGIC: &[u8] = b"facteur submission 1\n";
+
+impl Submission {
+    /// The bytes that are sent or stored, with a checksum.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut head = Writer::default();
+        head.flags(&[self.extract_recipients]);
+        write_envelope(&mut head, &self.envelope);
+        let head = head.0;
+        let mut out = Vec::with_capacity(MAGIC.len() + 12 + head.len() + self.content.len());
+        out.extend_from_slice(MAGIC);
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(&head);
+        sum.update(&self.content);
+        out.extend_from_slice(&sum.finalize().to_le_bytes());
+        out.extend_from_slice(&(head.len() as u64).to_le_bytes());
+        out.extend_from_slice(&head);
+        out.extend_from_slice(&self.content);
+        out
+    }
+
+    /// Reads what [`Submission::encode`] wrote; `None` for anything else, however hostile.
+    pub fn decode(bytes: &Bytes) -> Option<Submission> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (sum, rest) = rest.split_first_chunk::<4>()?;
+        let (len, rest) = rest.split_first_chunk::<8>()?;
+        let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
+        if crc32fast::hash(rest) != u32::from_le_bytes(*sum) {
+            return None;
+        }
+        let head = rest.get(..len)?;
+        let content = bytes.slice_ref(&rest[len..]);
+        let mut reader = Reader(head);
+        let [extract_recipients] = reader.flags::<1>()?;
+        let envelope = read_envelope(&mut reader)?;
+        reader.is_at_end().then_some(Submission { envelope, extract_recipients, content })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mail::Recipient;
+
+    fn submission() -> Submission {
+        let envelope = Envelope {
+            sender: "joe@x.test".into(),
+            recipients: vec![Recipient::new("a@y.test"), Recipient::new("b@y.test")],
+            ..Envelope::default()
+        };
+        Submission { envelope, extract_recipients: true, content: Bytes::from_static(b"Subject: a\n\nb\n") }
+    }
+
+    #[test]
+    fn comes_back_as_it_went() {
+        assert_eq!(Submission::decode(&submission().encode().into()), Some(submission()));
+    }
+
+    #[test]
+    fn damage_is_noticed_everywhere() {
+        let whole = submission().encode();
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x40;
+            assert_eq!(Submission::decode(&damaged.into()), None, "byte {at}");
+            assert_eq!(Submission::decode(&Bytes::copy_from_slice(&whole[..at])), None, "cut at {at}");
+        }
+    }
+}
