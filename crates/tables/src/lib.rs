@@ -3,23 +3,41 @@
 //! [`Tables`] opens and shares tables; [`Maps`] is a chain as it stands in a parameter value; [`List`] is a
 //! match list (`mynetworks`, `mydestination`); [`compile()`] makes indexed files from text, as `postmap` does.
 //! What a key means is the caller's business. A table that fails is [`mail::Trouble`]: never "not found".
+#![deny(unsafe_code)]
 
 mod address;
+mod aliases;
+mod bdb;
+mod blocking;
+mod cdb;
+mod chain;
+mod client;
 mod compile;
+mod files;
+mod fold;
+mod indexed;
+mod lines;
 mod list;
+mod lmdb;
 mod maps;
+mod network;
 pub mod params;
 mod parents;
+mod rules;
+mod source;
 mod spec;
 mod table;
 mod tables;
+mod template;
 pub mod types;
 
 pub use address::AddressSearch;
-pub use compile::{Compiled, Options, Repeats, SourceFormat, compile};
+pub use compile::{Compiled, Format, Options, Repeats, SourceFormat, add, compile, remove};
+pub use files::Watched;
 pub use list::List;
 pub use maps::{Found, Maps};
-pub use parents::Parents;
-pub use spec::{Fault, Spec};
-pub use table::{Answer, Hit, Lookup, Shape, Table};
-pub use tables::{Keys, Settings, Tables};
+pub use network::Network;
+pub use parents::{Parents, domain_keys};
+pub use spec::{Fault, Spec, divide};
+pub use table::{Answer, Hit, Lookup, Rows, Shape, Table};
+pub use tables::{Keys, MainCf, Settings, Single, Tables};

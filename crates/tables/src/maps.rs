@@ -77,6 +77,23 @@ impl Maps {
         }
     }
 
+    /// The tables as configured, for messages.
+    pub fn names(&self) -> String {
+        let names: Vec<_> = self.tables.iter().map(|table| table.shared_name()).collect();
+        names.join(", ")
+    }
+
+    /// Is the key there, whatever its value? What match lists ask.
+    pub(crate) async fn search_any(&self, key: &[u8], part: Part) -> Result<bool, Trouble> {
+        for handle in self.tables.iter() {
+            let asked = part == Part::Whole || handle.shape().fixed;
+            if asked && handle.ask(key).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     pub(crate) async fn search(&self, key: &[u8], part: Part) -> Result<Option<Found>, Trouble> {
         for handle in self.tables.iter() {
             if part == Part::Partial && !handle.shape().fixed {
@@ -95,7 +112,7 @@ impl Maps {
             let shown = mail::logline::printable(&key);
             log::warn!(target: handle.program(), "{} lookup of {shown} returns an empty string result", self.parameter);
             log::warn!(target: handle.program(), "{} should return NO RESULT in case of NOT FOUND", self.parameter);
-            return Err(Trouble::new(format!("{}: empty result for key {shown}", handle.name())));
+            return Err(Trouble::new(format!("{}: empty result for key {shown}", handle.shared_name())));
         }
         Ok(Found {
             value: String::from_utf8_lossy(&hit.value).into_owned(),

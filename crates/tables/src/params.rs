@@ -6,7 +6,8 @@ conf::params! {
         /// The type of a table that is named without one, on the command line of `postmap` and its kin.
         default_database_type: Text = "hash";
         /// How large a compiled table may become before it is made larger by itself, in bytes.
-        lmdb_map_size: Bytes = "16777216";
+        lmdb_map_size: Bytes = "16777216",
+            no_effect "a compiled table takes the space that it needs";
         /// Whether a table that cannot be opened ends the service instead of being a temporary failure.
         daemon_table_open_error_is_fatal: YesNo = "no";
         /// Which tables may be read through `proxy:`.

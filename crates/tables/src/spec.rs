@@ -50,7 +50,6 @@ impl Spec {
 /// Divides a value at commas and white space, keeping `{ … }` together.
 ///
 /// An unbalanced `{` keeps the rest of the text in one piece; the type it belongs to complains.
-#[allow(dead_code)]
 pub fn divide(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut start = None;
@@ -77,6 +76,28 @@ pub fn divide(text: &str) -> Vec<&str> {
     pieces
 }
 
+/// What stands between `{` and the `}` that closes it, without blanks at its ends.
+pub fn braced(text: &str) -> Result<&str, String> {
+    let Some(inner) = text.strip_prefix('{') else {
+        return Err(format!("no '{{' at start of text in \"{text}\""));
+    };
+    let mut depth = 1usize;
+    for (at, byte) in inner.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return match inner[at + 1..].trim_ascii() {
+                "" => Ok(inner[..at].trim_ascii()),
+                _ => Err(format!("syntax error after '}}' in \"{text}\"")),
+            };
+        }
+    }
+    Err(format!("missing '}}' in \"{text}\""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +112,15 @@ mod tests {
             ("a}b c", vec!["a}b", "c"]),
         ] {
             assert_eq!(divide(text), pieces, "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_what_is_in_braces() {
+        assert_eq!(braced("{ a {b} c }"), Ok("a {b} c"));
+        assert_eq!(braced("{}"), Ok(""));
+        for text in ["{a", "a}", "{a} b", "{{a}", ""] {
+            assert!(braced(text).is_err(), "{text}");
         }
     }
 

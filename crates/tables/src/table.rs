@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use mail::Trouble;
 
-use crate::tables::Watched;
+use crate::files::Watched;
 
 /// What came back from a table: found, not found, or trouble. Trouble is never "not found".
 pub type Answer = Result<Option<Hit>, Trouble>;
@@ -54,14 +54,17 @@ pub type Rows<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), Trouble>>
 
 /// An open lookup table.
 ///
-/// Keys come as the caller has them: a table with fixed keys folds them itself when it was opened so. Keys
-/// never hold NUL (a key that does is not found, without asking any table).
+/// Keys come folded where [`Table::folds`] says so and the user of the table wants it, and never hold NUL (a
+/// key that does is not found, without asking any table).
 pub trait Table: Send + Sync {
     /// Looks a key up.
     fn lookup<'a>(&'a self, key: &'a [u8]) -> Lookup<'a>;
 
     /// Which keys it expects.
     fn shape(&self) -> Shape;
+
+    /// Are its keys fixed strings, which are folded to lower case before look-up where that is wanted?
+    fn folds(&self) -> bool;
 
     /// The text file whose lines are its rules, for `file, line N`.
     fn source(&self) -> Option<&str> {

@@ -1,0 +1,69 @@
+//! `inline:{ key=value, { key = text with blanks } }`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Opening, TableType};
+use crate::fold::fold;
+use crate::spec::{braced, divide};
+use crate::table::Rows;
+use crate::{Hit, Lookup, Shape, Table};
+
+/// The type.
+pub const TYPE: TableType = TableType {
+    name: "inline",
+    doc: "Rows within its name: inline:{ key=value, { key = text with spaces } }.",
+    open,
+    make: None,
+};
+
+fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
+    let spec = opening.spec;
+    let mistake = |what: &str| format!("{what}: \"{spec}\"; need \"inline:{{name=value...}}\"");
+    let inner = match spec.name.starts_with('{') {
+        true => braced(&spec.name).map_err(|why| mistake(&why))?,
+        false => return Err(mistake("bad syntax")),
+    };
+    let unicode = opening.keys.utf8 && opening.tables.settings().utf8;
+    let mut rows = BTreeMap::new();
+    let pieces = divide(inner);
+    if pieces.is_empty() {
+        return Err(mistake("bad syntax"));
+    }
+    for piece in pieces {
+        let pair = match piece.starts_with('{') {
+            true => braced(piece).map_err(|why| mistake(&why))?,
+            false => piece,
+        };
+        let (key, value) = pair.split_once('=').ok_or_else(|| mistake("missing '=' after attribute name"))?;
+        let key = key.trim_ascii();
+        if key.is_empty() {
+            return Err(mistake("missing attribute name"));
+        }
+        let key = if opening.keys.fold { fold(key.as_bytes(), unicode).into_owned() } else { key.into() };
+        rows.entry(key).or_insert_with(|| value.trim_ascii().to_owned());
+    }
+    Ok(Arc::new(Inline { rows }))
+}
+
+struct Inline {
+    rows: BTreeMap<Vec<u8>, String>,
+}
+
+impl Table for Inline {
+    fn lookup<'a>(&'a self, key: &'a [u8]) -> Lookup<'a> {
+        Lookup::Ready(Ok(self.rows.get(key).map(|value| Hit::new(value.as_bytes()))))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::FIXED
+    }
+
+    fn folds(&self) -> bool {
+        true
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        Some(Box::new(self.rows.iter().map(|(key, value)| Ok((key.clone(), value.clone().into_bytes())))))
+    }
+}

@@ -1,0 +1,67 @@
+//! `pcre:`, Perl-compatible regular expressions by PCRE2, pcre_table(5).
+
+use std::ops::Range;
+
+use pcre2_sys as c;
+
+use super::TableType;
+use crate::rules::expressions::{self, Engine, unknown_option};
+use crate::rules::pcre2::Pattern;
+use crate::rules::prefilter::{self, Syntax};
+
+/// The type.
+pub const TYPE: TableType = TableType {
+    name: "pcre",
+    doc: "Patterns as Perl-compatible regular expressions, the first that matches decides.",
+    open: expressions::open::<Pcre>,
+    make: None,
+};
+
+struct Pcre {
+    pattern: Pattern,
+    required: Option<Vec<Vec<u8>>>,
+}
+
+impl Engine for Pcre {
+    type Subject<'s> = &'s [u8];
+
+    fn compile(text: &[u8], flags: &[u8], warn: &mut dyn FnMut(&str)) -> Result<Pcre, String> {
+        let mut options = c::PCRE2_CASELESS | c::PCRE2_DOTALL;
+        for flag in flags {
+            options ^= match flag {
+                b'i' => c::PCRE2_CASELESS,
+                b'm' => c::PCRE2_MULTILINE,
+                b's' => c::PCRE2_DOTALL,
+                b'x' => c::PCRE2_EXTENDED,
+                b'A' => c::PCRE2_ANCHORED,
+                b'E' => c::PCRE2_DOLLAR_ENDONLY,
+                b'U' => c::PCRE2_UNGREEDY,
+                b'X' => {
+                    warn("ignoring obsolete regexp option \"X\"");
+                    0
+                }
+                flag => return Err(unknown_option(*flag)),
+            };
+        }
+        // With the x flag blanks in the pattern mean nothing, which the prefilter does not know.
+        let plain = options & c::PCRE2_EXTENDED == 0;
+        let required = plain.then(|| prefilter::required(text, Syntax::Pcre)).flatten();
+        Ok(Pcre { pattern: Pattern::new(text, options)?, required })
+    }
+
+    fn required(&self) -> Option<Vec<Vec<u8>>> {
+        self.required.clone()
+    }
+
+    fn groups(&self) -> usize {
+        self.pattern.groups()
+    }
+
+    fn subject(text: &[u8]) -> &[u8] {
+        text
+    }
+
+    fn find(&self, subject: &&[u8], _: usize) -> Result<Option<Vec<Option<Range<usize>>>>, String> {
+        self.pattern.find(subject)
+    }
+}
