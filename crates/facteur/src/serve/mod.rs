@@ -82,8 +82,16 @@ fn tables(view: &View, mistakes: &mut Vec<Mistake>) -> Tables {
         default_database_type: view.get("default_database_type"),
         utf8: site.smtputf8_enable,
         aliases: format!("{} {}", view.get("alias_maps"), view.get("alias_database")),
+        myhostname: view.get("myhostname"),
         program: "postfix",
+        main_cf: main_cf(view),
     })
+}
+
+/// Parameters that nobody declared: those of tables whose settings stand in main.cf.
+fn main_cf(view: &View) -> tables::MainCf {
+    let view = view.clone();
+    tables::MainCf::new(move |name| view.is_set(name).then(|| view.get(name)))
 }
 
 /// Seconds since 1970, for names of files in mailboxes.
