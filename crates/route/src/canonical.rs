@@ -186,3 +186,6 @@ pub(crate) fn extension(settings: &Settings, kind: &str) -> Extension {
         false => Extension::Dropped,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -219,3 +219,6 @@ fn is_routed(address: &str, domain: &str) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

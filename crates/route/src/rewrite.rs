@@ -54,7 +54,8 @@ impl Rewriter {
         }
         let mut tokens = addresses::scan(external, 0);
         self.rewrite_tokens(context, &mut tokens);
-        addresses::external(&tokens)
+        // Quoted as a whole: `"x"."y"@z` is `x.y@z`.
+        addresses::quote(&addresses::internal(&tokens))
     }
 
     /// The rules proper.
@@ -150,13 +151,12 @@ fn is_empty_word(token: &Token) -> bool {
     matches!(token, Token::Quoted(word) if word.is_empty())
 }
 
-/// The common case, which no rule changes: `user@host.domain` of plain characters.
+/// The common case, which no rule changes and no quoting: `user@host.domain` of plain characters.
 pub(crate) fn is_complete(address: &[u8]) -> bool {
     let Some(at) = memchr::memrchr(b'@', address) else { return false };
     let (local, domain) = (&address[..at], &address[at + 1..]);
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'=' | b'.');
-    !local.is_empty()
-        && local.iter().all(plain)
+    local.split(|byte| *byte == b'.').all(|atom| !atom.is_empty() && atom.iter().all(plain))
         && domain.iter().all(plain)
         && domain.contains(&b'.')
         && !domain.ends_with(b".")

@@ -97,3 +97,6 @@ impl VirtualAliases {
         Refusal::later(51, Detail(6, 0), Blame::Admin, "Alias expansion error").logged(text)
     }
 }
+
+#[cfg(test)]
+mod tests;

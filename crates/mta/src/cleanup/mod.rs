@@ -113,3 +113,6 @@ pub struct Clean<S> {
     /// 5.2.7.3). Of a probe: aliases for several addresses, which are deliverable as they are.
     pub expanded: Vec<Recipient>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,14 +67,26 @@ fn strangers_get_their_own_domain() {
 #[test]
 fn the_short_cut_agrees_with_the_rules() {
     let rewriter = Rewriter::new(&testing::view(SITE), &mut Vec::new());
-    for address in ["a@b.c", "a.b@c.d", ".a@b.c", "a..b@c.d", "a@b..c", "a-b+c=d_e@f-g.h"] {
+    for address in ["a@b.c", "a.b@c.d", "a@b..c", "a-b+c=d_e@f-g.h"] {
         assert!(is_complete(address.as_bytes()));
         let mut tokens = addresses::scan(&addresses::quote(address.as_bytes()), 0);
         rewriter.rewrite_tokens(Context::Local, &mut tokens);
-        assert_eq!(text(addresses::unquote(&addresses::external(&tokens))), address);
+        assert_eq!(addresses::quote(&addresses::internal(&tokens)), address.as_bytes());
     }
-    for address in ["a", "a@b", "a@b.c.", "@b.c", "a%b@c.d", "a b@c.d", "\"a\"@b.c", "a@[1.2.3.4]", "a@b@c.d"]
-    {
+    for address in [
+        "a",
+        "a@b",
+        "a@b.c.",
+        "@b.c",
+        ".a@b.c",
+        "a..b@c.d",
+        "a.@b.c",
+        "a%b@c.d",
+        "a b@c.d",
+        "\"a\"@b.c",
+        "a@[1.2.3.4]",
+        "a@b@c.d",
+    ] {
         assert!(!is_complete(address.as_bytes()), "{address}");
     }
 }
