@@ -6,11 +6,14 @@
 
 mod agent;
 pub mod agents;
+mod child;
+mod command;
 pub mod mailbox;
 mod office;
 pub mod params;
 pub mod privilege;
 mod request;
+mod sysexits;
 
 pub use agent::{Agent, Boxed};
 pub use agents::{AGENTS, AgentKind, Setup};

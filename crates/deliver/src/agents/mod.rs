@@ -18,6 +18,8 @@ use tables::Tables;
 use crate::mailbox::crew::Crew;
 use crate::{Agent, Pass, Reinject};
 
+pub(crate) use error::split_status;
+
 /// What agents are made of: one service of master.cf and what the house lends it.
 #[derive(Clone)]
 pub struct Setup {

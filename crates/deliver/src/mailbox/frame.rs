@@ -92,7 +92,7 @@ pub fn copy(head: &[u8], content: &Body, dress: &Dress, out: &mut dyn Write) -> 
     let mut dresser = Dresser::new(dress);
     let size = usize::try_from(content.len()).unwrap_or(usize::MAX).min(PIECE);
     let mut buffer = Vec::with_capacity(head.len() + size + size / 8 + 64);
-    dresser.push(head, &mut buffer);
+    dresser.head(head, &mut buffer);
     for piece in content.chunks() {
         dresser.push(&piece.map_err(io::Error::other)?, &mut buffer);
         if buffer.len() >= PIECE {
@@ -118,6 +118,14 @@ impl<'a> Dresser<'a> {
     /// Nothing seen yet.
     pub fn new(dress: &'a Dress) -> Dresser<'a> {
         Dresser { dress, held: Vec::new(), line_start: true, any: false }
+    }
+
+    /// Adds the lines that are put before the message: they get its line ends and no quoting.
+    pub fn head(&mut self, head: &[u8], out: &mut Vec<u8>) {
+        for line in head.split_inclusive(|byte| *byte == b'\n') {
+            out.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+            out.extend_from_slice(&self.dress.eol);
+        }
     }
 
     /// Adds the dressed form of `piece` to `out`.

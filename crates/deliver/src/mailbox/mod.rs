@@ -83,3 +83,6 @@ pub fn carry_out(job: &MailboxJob, content: &Body, now: &dyn Fn() -> u64) -> Res
         Place::Mbox(place) => mbox::deliver(job, place, content, now),
     }
 }
+
+#[cfg(test)]
+mod tests;
