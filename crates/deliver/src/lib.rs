@@ -8,12 +8,16 @@ mod agent;
 pub mod agents;
 mod child;
 mod command;
+mod environment;
+mod looping;
 pub mod mailbox;
 mod office;
 pub mod params;
 pub mod privilege;
 mod request;
 mod sysexits;
+#[cfg(test)]
+mod testing;
 
 pub use agent::{Agent, Boxed};
 pub use agents::{AGENTS, AgentKind, Setup};

@@ -3,6 +3,7 @@
 mod discard;
 mod error;
 pub(crate) mod open;
+mod pipe;
 mod smtp;
 mod status_filter;
 mod virtual_mailbox;
@@ -58,7 +59,7 @@ pub struct AgentKind {
 
 /// Every agent there is.
 pub const AGENTS: &[AgentKind] =
-    &[smtp::SMTP, smtp::LMTP, virtual_mailbox::AGENT, error::AGENT, discard::AGENT];
+    &[smtp::SMTP, smtp::LMTP, virtual_mailbox::AGENT, pipe::AGENT, error::AGENT, discard::AGENT];
 
 /// The agent for a master.cf command.
 pub fn find(command: &str) -> Option<&'static AgentKind> {

@@ -1,5 +1,6 @@
 //! Opening what a service's parameters name, with every mistake collected.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
@@ -62,7 +63,12 @@ impl<'a> Opener<'a> {
     pub fn complain(&mut self, parameter: &str, text: impl Into<String>) {
         let place = self.view.place(parameter);
         let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
-        self.mistakes.push(Mistake::new(Severity::Error, place, text));
+        self.note(Severity::Error, place, text);
+    }
+
+    /// Notes a mistake of any weight.
+    pub fn note(&mut self, severity: Severity, place: Option<(&Path, usize)>, text: impl Into<String>) {
+        self.mistakes.push(Mistake::new(severity, place, text));
     }
 
     /// All mistakes, in the order in which they were found.
