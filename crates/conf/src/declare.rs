@@ -70,8 +70,8 @@ pub trait Block: Sized {
 /// ```
 ///
 /// From it come the struct (`bounce.bounce_size_limit: u64`), the table `Bounce::DECLARATIONS` and the reader
-/// `Bounce::read`, which collects every mistake with file and line. `Int(1..=10)` has bounds, `Time(h)` another
-/// unit than its default's, `Enum("a", "b")` its words. A row that says `own` is not Postfix's; one that says
+/// `Bounce::read`, which collects every mistake with file and line. `Int(1..=10)` has bounds, `Time(1..)` too
+/// (in seconds), `Enum("a", "b")` its words. A row that says `own` is not Postfix's; one that says
 /// `no_effect "why"` or `refused "why"` has a declaration but no field, and so has a family, which is read
 /// with [`View::family`]; `family` also stands before the one name that is no Rust name,
 /// `2bounce_notice_recipient`. `pub const NAMES { … }` in place of `pub struct` gives the declarations alone, for
@@ -93,12 +93,9 @@ macro_rules! params {
     (@kind Int) => { $crate::Kind::Int { min: 0, max: i32::MAX as i64 } };
     (@kind Int ($min:literal ..= $max:literal)) => { $crate::Kind::Int { min: $min, max: $max } };
     (@kind Int ($min:literal ..)) => { $crate::Kind::Int { min: $min, max: i32::MAX as i64 } };
-    (@kind Time) => { $crate::Kind::Time { unit: None } };
-    (@kind Time (s)) => { $crate::Kind::Time { unit: Some('s') } };
-    (@kind Time (m)) => { $crate::Kind::Time { unit: Some('m') } };
-    (@kind Time (h)) => { $crate::Kind::Time { unit: Some('h') } };
-    (@kind Time (d)) => { $crate::Kind::Time { unit: Some('d') } };
-    (@kind Time (w)) => { $crate::Kind::Time { unit: Some('w') } };
+    (@kind Time) => { $crate::Kind::Time { min: 0, max: i32::MAX as u64 } };
+    (@kind Time ($min:literal ..= $max:literal)) => { $crate::Kind::Time { min: $min, max: $max } };
+    (@kind Time ($min:literal ..)) => { $crate::Kind::Time { min: $min, max: i32::MAX as u64 } };
     (@kind Enum ($($word:literal),+ $(,)?)) => { $crate::Kind::Enum(&[$($word),+]) };
     (@kind $plain:ident) => { $crate::Kind::$plain };
 
@@ -205,8 +202,8 @@ mod tests {
             some_floor: Int(1..) = "3";
             /// A time.
             some_time: Time = "3h";
-            /// A time in days.
-            some_days: Time(d) = "3h";
+            /// A time that is neither nothing nor more than ten days.
+            some_days: Time(1..=864000) = "3d";
             /// A switch.
             some_switch: YesNo = "no", own;
             /// A list.
@@ -297,6 +294,8 @@ mod tests {
             ("some_size", "5", "-5"),
             ("some_count", "10", "11"),
             ("some_time", "4", "4x"),
+            ("some_days", "10", "0"),
+            ("some_days", "1s", "11d"),
             ("some_switch", "YES", "true"),
             ("some_choice", "two", "three"),
             ("<transport>_some_limit", "0", "none"),

@@ -16,10 +16,13 @@ pub enum Kind {
         /// Greatest value allowed.
         max: i64,
     },
-    /// A time with a unit `s m h d w`. A number without one has this unit, or else the unit of the default.
+    /// A time with a unit `s m h d w`, between two bounds, both allowed. A number without a unit has that of the
+    /// default.
     Time {
-        /// Unit of a bare number, when it is not that of the default.
-        unit: Option<char>,
+        /// Least time allowed, in seconds.
+        min: u64,
+        /// Longest time allowed, in seconds.
+        max: u64,
     },
     /// `yes` or `no`.
     YesNo,

@@ -73,7 +73,7 @@ crate::params! {
         /// The program that compresses a log file after `postfix logrotate`.
         maillog_file_compressor: Text = "gzip";
         /// What `postfix logrotate` appends to the name of the old file, in the notation of strftime.
-        maillog_file_rotate_suffix: Raw = "%Y%m%d-%H%M%S";
+        maillog_file_rotate_suffix: Text = "%Y%m%d-%H%M%S";
         /// The syslog facility under which lines are sent.
         syslog_facility: Enum("auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news",
             "security", "syslog", "user", "uucp", "local0", "local1", "local2", "local3", "local4",
@@ -163,29 +163,31 @@ crate::params! {
         /// After how many requests a Postfix daemon ends itself.
         max_use: Int(1..) = "100", no_effect "services are tasks that end with their session";
         /// How long an idle Postfix daemon waits, in seconds, before it ends itself.
-        max_idle: Time = "100s", no_effect "services are tasks that end with their session";
+        max_idle: Time(1..) = "100s", no_effect "services are tasks that end with their session";
         /// How long an internal connection may be idle, in seconds.
-        ipc_idle: Time = "5s", no_effect "there are no connections between parts of one program";
+        ipc_idle: Time(1..) = "5s", no_effect "there are no connections between parts of one program";
         /// How long an internal request may take, in seconds.
-        ipc_timeout: Time = "3600s", no_effect "there are no connections between parts of one program";
+        ipc_timeout: Time(1..) = "3600s", no_effect "there are no connections between parts of one program";
         /// How long an internal connection is kept at most, in seconds.
-        ipc_ttl: Time = "1000s", no_effect "there are no connections between parts of one program";
+        ipc_ttl: Time(1..) = "1000s", no_effect "there are no connections between parts of one program";
         /// How long a daemon may work on one request, in seconds, before a watchdog ends it.
-        daemon_timeout: Time = "18000s", no_effect "every wait has its own time limit instead of a watchdog";
+        daemon_timeout: Time(1..) = "18000s",
+            no_effect "every wait has its own time limit instead of a watchdog";
         /// How often starting a process is tried.
         fork_attempts: Int(1..) = "5",
             no_effect "a child that cannot be started is a temporary failure at once";
         /// How long to wait, in seconds, before starting a process is tried again.
-        fork_delay: Time = "1s", no_effect "a child that cannot be started is a temporary failure at once";
+        fork_delay: Time(1..) = "1s",
+            no_effect "a child that cannot be started is a temporary failure at once";
         /// How long master waits, in seconds, before it starts a failing service again.
         service_throttle_time: Time = "60s", no_effect "services are tasks; one that fails ends one session";
         /// How long a wake-up message to a service may take, in seconds.
-        trigger_timeout: Time = "10s", no_effect "a wake-up inside one program takes no time";
+        trigger_timeout: Time(1..) = "10s", no_effect "a wake-up inside one program takes no time";
         /// How long an ending daemon serves what has already been sent to it, in seconds.
-        application_event_drain_time: Time = "100s",
+        application_event_drain_time: Time(1..) = "100s",
             no_effect "there are no connections between parts of one program";
         /// The command that attaches a debugger to a service started with `-D`.
-        debugger_command: Raw = "", no_effect "services are not processes; attach to the program itself";
+        debugger_command: Text = "", no_effect "services are not processes; attach to the program itself";
         /// Which artificial fault Postfix's own tests provoke.
         fault_injection_code: Int = "0", no_effect "our tests bring their own faults";
         /// Whether finished queue files are kept for inspection.

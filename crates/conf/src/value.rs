@@ -46,8 +46,7 @@ pub trait Value: Sized {
 /// The unit of a number without one.
 fn bare_unit(view: &View, kind: Kind, default: &str) -> TimeUnit {
     match kind {
-        Kind::Time { unit: Some(unit) } => TimeUnit::of(unit).expect("params! knows the units"),
-        Kind::Time { unit: None } => TimeUnit::of_default(&view.expand(default)),
+        Kind::Time { .. } => TimeUnit::of_default(&view.expand(default)),
         _ => TimeUnit::of_default(""),
     }
 }
@@ -127,12 +126,22 @@ impl Value for i64 {
 }
 
 impl Value for Duration {
-    fn parse(name: &str, text: &str, _: Kind, unit: TimeUnit) -> Result<Self, String> {
-        parse_time(text, unit).ok_or_else(|| format!("parameter {name}: bad time value or unit: {text}"))
+    fn parse(name: &str, text: &str, kind: Kind, unit: TimeUnit) -> Result<Self, String> {
+        let time = parse_time(text, unit)
+            .ok_or_else(|| format!("parameter {name}: bad time value or unit: {text}"))?;
+        match (kind, time.as_secs()) {
+            (Kind::Time { min, .. }, seconds) if seconds < min => {
+                Err(format!("invalid {name}: {seconds} (min {min})"))
+            }
+            (Kind::Time { max, .. }, seconds) if seconds > max => {
+                Err(format!("invalid {name}: {seconds} (max {max})"))
+            }
+            _ => Ok(time),
+        }
     }
 
-    fn last_resort(_: Kind) -> Self {
-        Self::ZERO
+    fn last_resort(kind: Kind) -> Self {
+        if let Kind::Time { min, .. } = kind { Self::from_secs(min) } else { Self::ZERO }
     }
 }
 

@@ -17,9 +17,6 @@ conf::params! {
         default_delivery_status_filter: Maps = "";
         /// The rights of deliveries to commands and files that no user asked for.
         default_privs: Text = "nobody";
-        /// The variables and characters that may stand in the directory a command is started in.
-        execution_directory_expansion_filter: Raw
-            = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     }
 
     /// Mailbox files, shared with other programs.
@@ -29,9 +26,9 @@ conf::params! {
         /// How often a lock is tried for.
         deliver_lock_attempts: Int(1..) = "20";
         /// The pause between two tries, in seconds.
-        deliver_lock_delay: Time = "1s";
+        deliver_lock_delay: Time(1..) = "1s";
         /// After how long a lock file is left over and may be removed, in seconds.
-        stale_lock_time: Time = "500s";
+        stale_lock_time: Time(1..) = "500s";
         /// Whether delivery is refused to a mailbox file that the recipient does not own.
         strict_mailbox_ownership: YesNo = "yes";
         /// Whether mailbox files are locked as Sun's mailtool expects, which `dotlock` does too.
@@ -59,7 +56,7 @@ conf::params! {
     /// Commands that mail is piped into.
     pub struct PipeAgent {
         /// How long a command may run, in seconds.
-        command_time_limit: Time = "1000s";
+        command_time_limit: Time(1..) = "1000s";
         /// A table that may replace the outcome of a delivery.
         pipe_delivery_status_filter: Maps = "$default_delivery_status_filter";
         /// How long a command of this transport may run, in seconds.

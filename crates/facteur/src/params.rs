@@ -78,10 +78,11 @@ pub fn registry() -> Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use conf::{COMPUTED, Kind, Status};
+    use conf::{COMPUTED, Facts, Kind, MainCf, Status, View};
     use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
 
-    /// Postfix 3.7.11's names and defaults, as `postconf -d` prints them; `(computed)` where it asks the machine.
+    /// The names and defaults of Postfix 3.7.11, as `postconf -d` prints them; `(computed)` where it asks.
     const POSTFIX: &str = include_str!("../../../tests/parameters-3.7.txt");
 
     fn postfix() -> BTreeMap<&'static str, &'static str> {
@@ -91,6 +92,12 @@ mod tests {
 
     fn rows() -> impl Iterator<Item = &'static Declaration> {
         GROUPS.iter().flat_map(|group| group.rows)
+    }
+
+    fn view() -> View {
+        let (main, mistakes) = MainCf::parse("", Path::new("main.cf"));
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        View::new(registry(), main, Facts::default())
     }
 
     #[test]
@@ -127,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn every_default_is_a_value_of_its_kind() {
+        let view = view();
+        for row in rows() {
+            let text = if row.kind == Kind::Raw { row.default.to_owned() } else { view.expand(row.default) };
+            assert_eq!(row.check(&view, &text), Ok(()), "{} = {}", row.name, row.default);
+        }
+    }
+
+    #[test]
     fn every_parameter_is_told_in_whole_sentences() {
         for row in rows() {
             let doc = row.doc.trim();
@@ -141,6 +157,20 @@ mod tests {
                     row.name
                 );
             }
+        }
+    }
+
+    #[test]
+    fn time_units_are_told_as_they_are() {
+        let view = view();
+        for row in rows().filter(|row| matches!(row.kind, Kind::Time { .. })) {
+            let default = view.expand(row.default);
+            let unit = match default.trim_start_matches(|letter: char| letter.is_ascii_digit()) {
+                "h" => "hours",
+                "d" => "days",
+                _ => "seconds",
+            };
+            assert!(row.doc.contains(unit), "{} = {default}: {:?}", row.name, row.doc);
         }
     }
 }

@@ -76,64 +76,66 @@ conf::params! {
 
 conf::params! {
     /// The reply codes of refusals, and what happens when a question cannot be answered.
+    ///
+    /// A code that is no 4xx or 5xx is answered as `450 4.7.1 Service unavailable`.
     pub struct RejectCodes {
         /// The code of `reject` in an access table.
-        access_map_reject_code: Int(300..=599) = "554";
+        access_map_reject_code: Int = "554";
         /// The code of `defer` and its kin in an access table.
-        access_map_defer_code: Int(300..=599) = "450";
+        access_map_defer_code: Int = "450";
         /// The code of the restriction `reject`.
-        reject_code: Int(300..=599) = "554";
+        reject_code: Int = "554";
         /// The code of the restriction `defer`.
-        defer_code: Int(300..=599) = "450";
+        defer_code: Int = "450";
         /// The code for a client named by a DNS blocklist.
-        maps_rbl_reject_code: Int(300..=599) = "554";
+        maps_rbl_reject_code: Int = "554";
         /// The code of `reject_unauth_destination`.
-        relay_domains_reject_code: Int(300..=599) = "554";
+        relay_domains_reject_code: Int = "554";
         /// The code of `reject_invalid_helo_hostname`.
-        invalid_hostname_reject_code: Int(300..=599) = "501";
+        invalid_hostname_reject_code: Int = "501";
         /// The code of `reject_non_fqdn_` restrictions.
-        non_fqdn_reject_code: Int(300..=599) = "504";
+        non_fqdn_reject_code: Int = "504";
         /// The code of `reject_plaintext_session`.
-        plaintext_reject_code: Int(300..=599) = "450";
+        plaintext_reject_code: Int = "450";
         /// The code of `reject_multi_recipient_bounce`.
-        multi_recipient_bounce_reject_code: Int(300..=599) = "550";
+        multi_recipient_bounce_reject_code: Int = "550";
         /// The code of `reject_unknown_sender_domain` and `reject_unknown_recipient_domain`.
-        unknown_address_reject_code: Int(300..=599) = "450";
+        unknown_address_reject_code: Int = "450";
         /// The code of `reject_unknown_client_hostname`.
-        unknown_client_reject_code: Int(300..=599) = "450";
+        unknown_client_reject_code: Int = "450";
         /// The code of `reject_unknown_helo_hostname`.
-        unknown_hostname_reject_code: Int(300..=599) = "450";
+        unknown_hostname_reject_code: Int = "450";
         /// The code for an unknown user of `mydestination`.
-        unknown_local_recipient_reject_code: Int(300..=599) = "550";
+        unknown_local_recipient_reject_code: Int = "550";
         /// The code for a recipient missing in `relay_recipient_maps`.
-        unknown_relay_recipient_reject_code: Int(300..=599) = "550";
+        unknown_relay_recipient_reject_code: Int = "550";
         /// The code for a recipient missing in `virtual_alias_maps`.
-        unknown_virtual_alias_reject_code: Int(300..=599) = "550";
+        unknown_virtual_alias_reject_code: Int = "550";
         /// The code for a recipient missing in `virtual_mailbox_maps`.
-        unknown_virtual_mailbox_reject_code: Int(300..=599) = "550";
+        unknown_virtual_mailbox_reject_code: Int = "550";
         /// The code for a recipient that a probe found to be undeliverable.
         unverified_recipient_reject_code: Int(200..=599) = "450";
         /// The code for a recipient whose probe has no result yet.
-        unverified_recipient_defer_code: Int(200..=599) = "450";
+        unverified_recipient_defer_code: Int(200..=499) = "450";
         /// The text for an undeliverable recipient; when empty, what the probe was told.
         unverified_recipient_reject_reason: Text = "";
         /// The code for a sender that a probe found to be undeliverable.
         unverified_sender_reject_code: Int(200..=599) = "450";
         /// The code for a sender whose probe has no result yet.
-        unverified_sender_defer_code: Int(200..=599) = "450";
+        unverified_sender_defer_code: Int(200..=499) = "450";
         /// The text for an undeliverable sender; when empty, what the probe was told.
         unverified_sender_reject_reason: Text = "";
         /// What follows when a `reject_` restriction cannot find out: `defer` at once, or only instead of a
         /// permit.
-        reject_tempfail_action: Text = "defer_if_permit";
+        reject_tempfail_action: Enum("defer", "defer_if_permit") = "defer_if_permit";
         /// What follows when the domain of an address cannot be looked up.
-        unknown_address_tempfail_action: Text = "$reject_tempfail_action";
+        unknown_address_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
         /// What follows when the name given at HELO cannot be looked up.
-        unknown_helo_hostname_tempfail_action: Text = "$reject_tempfail_action";
+        unknown_helo_hostname_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
         /// What follows when a recipient cannot be probed.
-        unverified_recipient_tempfail_action: Text = "$reject_tempfail_action";
+        unverified_recipient_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
         /// What follows when a sender cannot be probed.
-        unverified_sender_tempfail_action: Text = "$reject_tempfail_action";
+        unverified_sender_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
     }
 }
 
@@ -141,17 +143,17 @@ conf::params! {
     /// How policy servers are asked.
     pub struct Policy {
         /// How long a policy server may take to connect, take a question and answer it, in seconds.
-        smtpd_policy_service_timeout: Time = "100s";
+        smtpd_policy_service_timeout: Time(1..) = "100s";
         /// What a policy server that does not answer counts as having said.
         smtpd_policy_service_default_action: Text = "451 4.3.5 Server configuration problem";
         /// How often a question is put before it counts as unanswered.
         smtpd_policy_service_try_limit: Int(1..) = "2";
         /// The pause before it is put again, in seconds.
-        smtpd_policy_service_retry_delay: Time = "1s";
+        smtpd_policy_service_retry_delay: Time(1..) = "1s";
         /// After how long without a question a connection is closed, in seconds.
-        smtpd_policy_service_max_idle: Time = "300s";
+        smtpd_policy_service_max_idle: Time(1..) = "300s";
         /// How long a connection is kept at most, in seconds.
-        smtpd_policy_service_max_ttl: Time = "1000s";
+        smtpd_policy_service_max_ttl: Time(1..) = "1000s";
         /// How many questions one connection carries; 0 means no limit.
         smtpd_policy_service_request_limit: Int = "0";
         /// The value of the attribute `policy_context`, to tell several uses of one server apart.
@@ -163,9 +165,9 @@ conf::params! {
     /// How much one client may do at once and over time.
     pub struct Rates {
         /// The length of the time span over which rates are counted, in seconds.
-        anvil_rate_time_unit: Time = "60s";
+        anvil_rate_time_unit: Time(1..) = "60s";
         /// How often the peak counts are logged, in seconds.
-        anvil_status_update_time: Time = "600s";
+        anvil_status_update_time: Time(1..) = "600s";
         /// How many connections one client may have at once; 0 means no limit.
         smtpd_client_connection_count_limit: Int = "50";
         /// How many connections one client may make in a time span; 0 means no limit.
@@ -196,19 +198,19 @@ conf::params! {
         /// How often a session asks whether a probe has its result.
         address_verify_poll_count: Int(1..) = "${stress?{1}:{3}}";
         /// The pause between two such questions, in seconds.
-        address_verify_poll_delay: Time = "3s";
+        address_verify_poll_delay: Time(1..) = "3s";
         /// How many probes may wait for their result.
         address_verify_pending_request_limit: Int(1..) = "5000";
         /// Whether failed probes are remembered.
         address_verify_negative_cache: YesNo = "yes";
         /// How long a success is remembered, in days.
-        address_verify_positive_expire_time: Time = "31d";
+        address_verify_positive_expire_time: Time(1..) = "31d";
         /// After how long a remembered success is probed again, in days.
-        address_verify_positive_refresh_time: Time = "7d";
+        address_verify_positive_refresh_time: Time(1..) = "7d";
         /// How long a failure is remembered, in days.
-        address_verify_negative_expire_time: Time = "3d";
+        address_verify_negative_expire_time: Time(1..) = "3d";
         /// After how long a remembered failure is probed again, in hours.
-        address_verify_negative_refresh_time: Time = "3h";
+        address_verify_negative_refresh_time: Time(1..) = "3h";
         /// How often expired results are removed from the table, in hours; 0 means never.
         address_verify_cache_cleanup_interval: Time = "12h";
         /// The master.cf entry of the verification service.
@@ -234,7 +236,7 @@ conf::params! {
         content_filter: Text = "";
         /// The next hop of FILTER actions that name none; when empty, the recipient's domain.
         default_filter_nexthop: Text = "";
-        /// Which internal mail, `bounce` and `notify`, is filtered and checked like mail from outside.
+        /// Which internal mail, `bounce` and `notify`, passes header and body checks and non_smtpd_milters.
         internal_mail_filter_classes: List = "";
         /// What is left out for mail that comes in here: recipient checks, address mappings, content checks,
         /// milters.

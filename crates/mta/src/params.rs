@@ -36,8 +36,8 @@ conf::params! {
         message_strip_characters: Text = "";
         /// Whether a stray carriage return or line feed in content becomes a space.
         cleanup_replace_stray_cr_lf: YesNo = "yes";
-        /// How long a line from a local program may be, in bytes, before it is broken in two.
-        line_length_limit: Int(1..) = "2048";
+        /// How long a line may be that is read, in bytes, before it is handled in pieces.
+        line_length_limit: Int(512..) = "2048";
         /// In mail of which origins the need for SMTPUTF8 is found out by looking.
         smtputf8_autodetect_classes: List = "sendmail, verify";
         /// The master.cf entry whose `-o` settings apply to cleaning up.
@@ -106,9 +106,9 @@ conf::params! {
         /// Sites for which mail is kept together, to be sent when they ask with ETRN.
         fast_flush_domains: List = "$relay_domains";
         /// How often the list of a site's mail is brought up to date, in hours.
-        fast_flush_refresh_time: Time = "12h";
+        fast_flush_refresh_time: Time(1..) = "12h";
         /// After how long the empty list of a site is forgotten, in days.
-        fast_flush_purge_time: Time = "7d";
+        fast_flush_purge_time: Time(1..) = "7d";
         /// The master.cf entry of the service that keeps these lists.
         flush_service_name: Text = "flush", no_effect "the scheduler itself knows what waits for a site";
         /// The master.cf entry of the service that takes in local mail.
@@ -130,6 +130,6 @@ conf::params! {
         /// The pause before a QMQP client is told of an error, in seconds.
         qmqpd_error_delay: Time = "1s", refused "QMQP is not spoken; let the qmail host send by SMTP";
         /// How long a QMQP client may be silent, in seconds.
-        qmqpd_timeout: Time = "300s", refused "QMQP is not spoken; let the qmail host send by SMTP";
+        qmqpd_timeout: Time(1..) = "300s", refused "QMQP is not spoken; let the qmail host send by SMTP";
     }
 }

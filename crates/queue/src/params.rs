@@ -14,7 +14,7 @@ conf::params! {
         /// Whether queue ids are of the long kind that is not used twice.
         enable_long_queue_ids: YesNo = "no";
         /// How many levels of subdirectories a queue directory has.
-        hash_queue_depth: Int(1..=16) = "1",
+        hash_queue_depth: Int(1..) = "1",
             no_effect "the queue is a journal without subdirectories; an import finds any depth by itself";
         /// Which queue directories have subdirectories.
         hash_queue_names: List = "deferred, defer",
@@ -32,19 +32,19 @@ conf::params! {
     /// When the queue manager tries again, how much at a time, and when it gives up.
     pub struct Qmgr {
         /// How often deferred mail is looked through for messages that are due, in seconds.
-        queue_run_delay: Time = "300s";
+        queue_run_delay: Time(1..) = "300s";
         /// The shortest time between two attempts for a message, in seconds; also how long a dead host is
         /// left alone.
-        minimal_backoff_time: Time = "300s";
+        minimal_backoff_time: Time(1..) = "300s";
         /// The longest time between two attempts for a message, in seconds.
-        maximal_backoff_time: Time = "4000s";
+        maximal_backoff_time: Time(1..) = "4000s";
         /// How long a message is tried, in days, before it is returned; 0 means one attempt.
-        maximal_queue_lifetime: Time = "5d";
+        maximal_queue_lifetime: Time(0..=8640000) = "5d";
         /// How long a notice with the null sender is tried, in days, before it is dropped; 0 means one
         /// attempt.
-        bounce_queue_lifetime: Time = "5d";
+        bounce_queue_lifetime: Time(0..=8640000) = "5d";
         /// How long a transport that failed as a whole is left alone, in seconds.
-        transport_retry_time: Time = "60s";
+        transport_retry_time: Time(1..) = "60s";
         /// Transports whose mail waits until it is asked for with `postqueue -f` or ETRN.
         defer_transports: List = "";
         /// How many messages are active, that is being delivered or next in line.
@@ -57,7 +57,7 @@ conf::params! {
         qmgr_clog_warn_time: Time = "300s";
         /// How long taking in mail pauses, in seconds, when it arrives faster than it is scheduled; 0 means
         /// never.
-        in_flow_delay: Time = "1s";
+        in_flow_delay: Time(0..=10) = "1s";
         /// How many deliveries to a destination run at first, before its limit is known to be too high or too
         /// low.
         initial_destination_concurrency: Int(1..) = "5";
@@ -90,7 +90,7 @@ conf::params! {
         /// How many recipients of a large list are read at once when there is room again.
         default_recipient_refill_limit: Int(1..) = "100";
         /// How long a partly delivered list waits, in seconds, before more of its recipients are read.
-        default_recipient_refill_delay: Time = "5s";
+        default_recipient_refill_delay: Time(1..) = "5s";
         /// After how many deliveries of a large message a small one may go first; 0 turns overtaking off.
         default_delivery_slot_cost: Int = "5";
         /// How many deliveries early a small message may overtake on credit.
@@ -106,10 +106,11 @@ conf::params! {
         /// By how much the old queue manager preferred new mail, in percent.
         qmgr_fudge_factor: Int(1..=100) = "100", no_effect "only Postfix's former scheduler, oqmgr, reads it";
         /// How long the queue manager may work on one thing, in seconds, before a watchdog ends it.
-        qmgr_daemon_timeout: Time = "1000s",
+        qmgr_daemon_timeout: Time(1..) = "1000s",
             no_effect "every wait has its own time limit instead of a watchdog";
         /// How long the queue manager waits for another daemon, in seconds.
-        qmgr_ipc_timeout: Time = "60s", no_effect "there are no connections between parts of one program";
+        qmgr_ipc_timeout: Time(1..) = "60s",
+            no_effect "there are no connections between parts of one program";
         /// The master.cf entry of the queue manager.
         queue_service_name: Text = "qmgr", no_effect "the queue manager is a part of the program";
     }

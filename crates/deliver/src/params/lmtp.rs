@@ -91,7 +91,7 @@ conf::params! {
         /// Tables that choose this by the address of the server.
         lmtp_pix_workaround_maps: Maps = "";
         /// How long to wait before the end of a message to such a server, in seconds.
-        lmtp_pix_workaround_delay_time: Time = "10s";
+        lmtp_pix_workaround_delay_time: Time(1..) = "10s";
         /// From which age of a message on this is done, in seconds.
         lmtp_pix_workaround_threshold_time: Time = "500s";
         /// Destinations whose connections are always kept for the next message.
@@ -99,33 +99,33 @@ conf::params! {
         /// Whether connections are kept while much mail waits for their destination.
         lmtp_connection_cache_on_demand: YesNo = "yes";
         /// How long a connection is kept unused, in seconds.
-        lmtp_connection_cache_time_limit: Time = "2s";
+        lmtp_connection_cache_time_limit: Time(1..) = "2s";
         /// How often a connection is used again; 0 means no limit.
         lmtp_connection_reuse_count_limit: Int = "0";
         /// How long a connection may be used altogether, in seconds.
-        lmtp_connection_reuse_time_limit: Time = "300s";
+        lmtp_connection_reuse_time_limit: Time(1..) = "300s";
         /// How long connecting may take, in seconds; 0 means as long as the system allows.
         lmtp_connect_timeout: Time = "0s";
         /// How long the greeting, and the reply to LHLO, may take, in seconds.
-        lmtp_lhlo_timeout: Time = "300s";
+        lmtp_lhlo_timeout: Time(1..) = "300s";
         /// How long one step of a TLS handshake may take, in seconds.
-        lmtp_starttls_timeout: Time = "300s";
+        lmtp_starttls_timeout: Time(1..) = "300s";
         /// How long the reply to XFORWARD may take, in seconds.
-        lmtp_xforward_timeout: Time = "300s";
+        lmtp_xforward_timeout: Time(1..) = "300s";
         /// How long the reply to MAIL FROM may take, in seconds.
-        lmtp_mail_timeout: Time = "300s";
+        lmtp_mail_timeout: Time(1..) = "300s";
         /// How long the reply to RCPT TO may take, in seconds.
-        lmtp_rcpt_timeout: Time = "300s";
+        lmtp_rcpt_timeout: Time(1..) = "300s";
         /// How long the reply to DATA may take, in seconds.
-        lmtp_data_init_timeout: Time = "120s";
+        lmtp_data_init_timeout: Time(1..) = "120s";
         /// How long sending the next part of the content may take, in seconds.
-        lmtp_data_xfer_timeout: Time = "180s";
+        lmtp_data_xfer_timeout: Time(1..) = "180s";
         /// How long the reply to the end of the content may take, in seconds.
-        lmtp_data_done_timeout: Time = "600s";
+        lmtp_data_done_timeout: Time(1..) = "600s";
         /// How long the reply to RSET may take, in seconds.
-        lmtp_rset_timeout: Time = "20s";
+        lmtp_rset_timeout: Time(1..) = "20s";
         /// How long the reply to QUIT may take, in seconds.
-        lmtp_quit_timeout: Time = "300s";
+        lmtp_quit_timeout: Time(1..) = "300s";
         /// Whether these times hold for a whole command and reply instead of each read and write.
         lmtp_per_request_deadline: YesNo = "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}";
         /// How many bytes of content in a second win a second of time, when whole requests are timed.

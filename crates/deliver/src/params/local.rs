@@ -10,7 +10,7 @@ conf::params! {
         /// Whether mail sent on by an alias gets the expansion of its owner as sender instead of the owner
         /// alias.
         expand_owner_alias: YesNo = "no";
-        /// Whether the members of an alias without an owner get the owner of the alias it is part of.
+        /// Whether an alias without an owner drops the owner of the alias that led to it.
         reset_owner_alias: YesNo = "no";
         /// From where mail may be delivered to commands: `alias`, `forward`, `include`.
         allow_mail_to_commands: List = "alias, forward";
@@ -19,7 +19,7 @@ conf::params! {
         /// The files, in order, that say where a user's mail is sent on to.
         forward_path: Raw = "$home/.forward${recipient_delimiter}${extension}, $home/.forward";
         /// The characters that may pass from an address into `forward_path`.
-        forward_expansion_filter: Raw
+        forward_expansion_filter: Text
             = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// Whether mail waits when the home directory of its recipient is missing.
         require_home_directory: YesNo = "no";
@@ -47,14 +47,17 @@ conf::params! {
         local_command_shell: Text = "";
         /// The directory that commands are started in.
         command_execution_directory: Raw = "";
+        /// The characters that may pass from an address into that directory; all others become `_`.
+        execution_directory_expansion_filter: Text
+            = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// The characters that may pass from an address into `mailbox_command`; all others become `_`.
-        command_expansion_filter: Raw
+        command_expansion_filter: Text
             = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// Whether the biff service is told of new mail.
         biff: YesNo = "yes";
         /// For which deliveries a Delivered-To header is added, which detects loops.
         prepend_delivered_header: List = "command, file, forward";
-        /// Whether Delivered-To headers are looked at once for the message instead of at each alias.
+        /// Whether the Delivered-To address of a delivery is settled at its start, not anew with each alias.
         frozen_delivered_to: YesNo = "yes";
         /// A table that may replace the outcome of a delivery.
         local_delivery_status_filter: Maps = "$default_delivery_status_filter";

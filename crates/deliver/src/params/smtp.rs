@@ -86,7 +86,7 @@ conf::params! {
         /// Tables that choose this by the address of the server.
         smtp_pix_workaround_maps: Maps = "";
         /// How long to wait before the end of a message to such a server, in seconds.
-        smtp_pix_workaround_delay_time: Time = "10s";
+        smtp_pix_workaround_delay_time: Time(1..) = "10s";
         /// From which age of a message on this is done, in seconds.
         smtp_pix_workaround_threshold_time: Time = "500s";
         /// Destinations whose connections are always kept for the next message.
@@ -94,17 +94,18 @@ conf::params! {
         /// Whether connections are kept while much mail waits for their destination.
         smtp_connection_cache_on_demand: YesNo = "yes";
         /// How long a connection is kept unused, in seconds.
-        smtp_connection_cache_time_limit: Time = "2s";
+        smtp_connection_cache_time_limit: Time(1..) = "2s";
         /// How often a connection is used again; 0 means no limit.
         smtp_connection_reuse_count_limit: Int = "0";
         /// How long a connection may be used altogether, in seconds.
-        smtp_connection_reuse_time_limit: Time = "300s";
+        smtp_connection_reuse_time_limit: Time(1..) = "300s";
         /// How long any connection may be kept unused, whatever a client asks for, in seconds.
-        connection_cache_ttl_limit: Time = "2s";
+        connection_cache_ttl_limit: Time(1..) = "2s";
         /// How often the use of kept connections is logged, in seconds.
-        connection_cache_status_update_time: Time = "600s";
+        connection_cache_status_update_time: Time(1..) = "600s";
         /// How long handing a connection over may take, in seconds.
-        connection_cache_protocol_timeout: Time = "5s", no_effect "kept connections do not leave the program";
+        connection_cache_protocol_timeout: Time(1..) = "5s",
+            no_effect "kept connections do not leave the program";
         /// The master.cf entry of the service that keeps connections.
         connection_cache_service_name: Text = "scache", no_effect "connections are kept within the program";
     }
@@ -114,25 +115,25 @@ conf::params! {
         /// How long connecting may take, in seconds; 0 means as long as the system allows.
         smtp_connect_timeout: Time = "30s";
         /// How long the greeting, and the reply to EHLO or HELO, may take, in seconds.
-        smtp_helo_timeout: Time = "300s";
+        smtp_helo_timeout: Time(1..) = "300s";
         /// How long one step of a TLS handshake may take, in seconds.
-        smtp_starttls_timeout: Time = "300s";
+        smtp_starttls_timeout: Time(1..) = "300s";
         /// How long the reply to XFORWARD may take, in seconds.
-        smtp_xforward_timeout: Time = "300s";
+        smtp_xforward_timeout: Time(1..) = "300s";
         /// How long the reply to MAIL FROM may take, in seconds.
-        smtp_mail_timeout: Time = "300s";
+        smtp_mail_timeout: Time(1..) = "300s";
         /// How long the reply to RCPT TO may take, in seconds.
-        smtp_rcpt_timeout: Time = "300s";
+        smtp_rcpt_timeout: Time(1..) = "300s";
         /// How long the reply to DATA may take, in seconds.
-        smtp_data_init_timeout: Time = "120s";
+        smtp_data_init_timeout: Time(1..) = "120s";
         /// How long sending the next part of the content may take, in seconds.
-        smtp_data_xfer_timeout: Time = "180s";
+        smtp_data_xfer_timeout: Time(1..) = "180s";
         /// How long the reply to the end of the content may take, in seconds.
-        smtp_data_done_timeout: Time = "600s";
+        smtp_data_done_timeout: Time(1..) = "600s";
         /// How long the reply to RSET may take, in seconds.
-        smtp_rset_timeout: Time = "20s";
+        smtp_rset_timeout: Time(1..) = "20s";
         /// How long the reply to QUIT may take, in seconds.
-        smtp_quit_timeout: Time = "300s";
+        smtp_quit_timeout: Time(1..) = "300s";
         /// Whether these times hold for a whole command and reply instead of each read and write.
         smtp_per_request_deadline: YesNo = "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}";
         /// How many bytes of content in a second win a second of time, when whole requests are timed.

@@ -14,15 +14,15 @@ conf::params! {
         /// The table that remembers which tests a client has passed.
         postscreen_cache_map: Text = "btree:$data_directory/postscreen_cache";
         /// How long a result is kept after it expired, in days.
-        postscreen_cache_retention_time: Time = "7d";
+        postscreen_cache_retention_time: Time(1..) = "7d";
         /// How often old results are removed, in hours; 0 means never.
         postscreen_cache_cleanup_interval: Time = "12h";
         /// How many connections one client may have at once; 0 means no limit.
         postscreen_client_connection_count_limit: Int = "$smtpd_client_connection_count_limit";
         /// How many clients may wait for the end of their tests.
-        postscreen_pre_queue_limit: Int(1..) = "$default_process_limit";
+        postscreen_pre_queue_limit: Int(10..) = "$default_process_limit";
         /// How many clients may wait for a session with smtpd.
-        postscreen_post_queue_limit: Int(1..) = "$default_process_limit";
+        postscreen_post_queue_limit: Int(5..) = "$default_process_limit";
         /// The master.cf entry that clients are handed to when they have passed.
         smtpd_service_name: Text = "smtpd";
         /// The first line of the greeting, sent before smtpd's own to lure clients that talk too early.
@@ -30,7 +30,7 @@ conf::params! {
         /// How many commands a session may have.
         postscreen_command_count_limit: Int(1..) = "20";
         /// How long the next command may take, in seconds.
-        postscreen_command_time_limit: Time = "${stress?{10}:{300}}s";
+        postscreen_command_time_limit: Time(1..) = "${stress?{10}:{300}}s";
         /// A table that replaces commands before they are looked at.
         postscreen_command_filter: Maps = "";
         /// Whether VRFY is turned off.
@@ -41,14 +41,15 @@ conf::params! {
         postscreen_discard_ehlo_keyword_address_maps: Maps = "$smtpd_discard_ehlo_keyword_address_maps";
         /// Whether HELO or EHLO must come before MAIL FROM.
         postscreen_helo_required: YesNo = "$smtpd_helo_required";
-        /// The characters that may pass from a session into the reject footer.
+        /// The characters that may pass from a session into the reject footer; by default those of smtpd.
         postscreen_expansion_filter: Raw = "$smtpd_expansion_filter";
         /// A text added to every refusal.
         postscreen_reject_footer: Raw = "$smtpd_reject_footer";
         /// Tables that choose that text by the whole refusal.
         postscreen_reject_footer_maps: Maps = "$smtpd_reject_footer_maps";
         /// Whether TLS is offered (`may`) or demanded (`encrypt`).
-        postscreen_tls_security_level: Enum("none", "may", "encrypt") = "$smtpd_tls_security_level";
+        postscreen_tls_security_level: Enum("", "none", "may", "encrypt", "dane", "dane-only", "fingerprint",
+            "verify", "secure") = "$smtpd_tls_security_level";
         /// Whether TLS is offered, from the time before security levels.
         postscreen_use_tls: YesNo = "$smtpd_use_tls";
         /// Whether TLS is demanded, from the time before security levels.
@@ -56,9 +57,9 @@ conf::params! {
         /// The protocol by which a proxy in front tells the client's address: `haproxy`, or empty for none.
         postscreen_upstream_proxy_protocol: Enum("", "haproxy") = "";
         /// How long the proxy may take to do so, in seconds.
-        postscreen_upstream_proxy_timeout: Time = "5s";
+        postscreen_upstream_proxy_timeout: Time(1..) = "5s";
         /// How long one step may take, in seconds, before a watchdog ends the process.
-        postscreen_watchdog_timeout: Time = "10s",
+        postscreen_watchdog_timeout: Time(10..) = "10s",
             no_effect "every wait has its own time limit instead of a watchdog";
         /// The master.cf entry of the service that asks DNS lists.
         dnsblog_service_name: Text = "dnsblog", no_effect "DNS lists are asked within the program";
@@ -69,11 +70,11 @@ conf::params! {
     /// The tests a new client has to pass, and for how long they count.
     pub struct PostscreenTests {
         /// How long a client is watched for talking before its turn, in seconds.
-        postscreen_greet_wait: Time = "${stress?{2}:{6}}s";
+        postscreen_greet_wait: Time(1..) = "${stress?{2}:{6}}s";
         /// What happens to a client that talks before its turn.
         postscreen_greet_action: Enum("ignore", "enforce", "drop") = "ignore";
         /// How long having waited counts, in days.
-        postscreen_greet_ttl: Time = "1d";
+        postscreen_greet_ttl: Time(1..) = "1d";
         /// The DNS lists to ask, as `domain[=filter][*weight]`.
         postscreen_dnsbl_sites: List = "";
         /// The score from which a client fails.
@@ -84,11 +85,11 @@ conf::params! {
         /// What happens to a client whose score is too high.
         postscreen_dnsbl_action: Enum("ignore", "enforce", "drop") = "ignore";
         /// How long a good score counts at most, in hours, whatever the DNS answers say.
-        postscreen_dnsbl_max_ttl: Time = "${postscreen_dnsbl_ttl?{$postscreen_dnsbl_ttl}:{1}}h";
+        postscreen_dnsbl_max_ttl: Time(1..) = "${postscreen_dnsbl_ttl?{$postscreen_dnsbl_ttl}:{1}}h";
         /// How long a good score counts at least, in seconds.
-        postscreen_dnsbl_min_ttl: Time = "60s";
+        postscreen_dnsbl_min_ttl: Time(1..) = "60s";
         /// How long the lists are waited for, in seconds.
-        postscreen_dnsbl_timeout: Time = "10s";
+        postscreen_dnsbl_timeout: Time(1..) = "10s";
         /// A table with the names of lists to show in replies, for lists whose name holds a secret.
         postscreen_dnsbl_reply_map: Maps = "";
         /// Whether sending several commands at once is tested for.
@@ -96,13 +97,13 @@ conf::params! {
         /// What happens to a client that does so.
         postscreen_pipelining_action: Enum("ignore", "enforce", "drop") = "enforce";
         /// How long having passed counts, in days.
-        postscreen_pipelining_ttl: Time = "30d";
+        postscreen_pipelining_ttl: Time(1..) = "30d";
         /// Whether commands of other protocols are tested for.
         postscreen_non_smtp_command_enable: YesNo = "no";
         /// What happens to a client that sends one.
         postscreen_non_smtp_command_action: Enum("ignore", "enforce", "drop") = "drop";
         /// How long having passed counts, in days.
-        postscreen_non_smtp_command_ttl: Time = "30d";
+        postscreen_non_smtp_command_ttl: Time(1..) = "30d";
         /// The commands of other protocols to look for.
         postscreen_forbidden_commands: List = "$smtpd_forbidden_commands";
         /// Whether lines that end in a bare newline are tested for.
@@ -110,6 +111,6 @@ conf::params! {
         /// What happens to a client that sends one.
         postscreen_bare_newline_action: Enum("ignore", "enforce", "drop") = "ignore";
         /// How long having passed counts, in days.
-        postscreen_bare_newline_ttl: Time = "30d";
+        postscreen_bare_newline_ttl: Time(1..) = "30d";
     }
 }

@@ -6,9 +6,9 @@ conf::params! {
         /// The text after the code 220 of the greeting; it should begin with the host name.
         smtpd_banner: Text = "$myhostname ESMTP $mail_name";
         /// How long a client may take for a command or for the next part of its message, in seconds.
-        smtpd_timeout: Time = "${stress?{10}:{300}}s";
+        smtpd_timeout: Time(1..) = "${stress?{10}:{300}}s";
         /// How long one step of a TLS handshake may take, in seconds.
-        smtpd_starttls_timeout: Time = "${stress?{10}:{300}}s";
+        smtpd_starttls_timeout: Time(1..) = "${stress?{10}:{300}}s";
         /// Whether these times hold for a whole command and reply instead of each read and write.
         smtpd_per_request_deadline: YesNo
             = "${smtpd_per_record_deadline?{$smtpd_per_record_deadline}:{${stress?{yes}:{no}}}}";
@@ -65,7 +65,7 @@ conf::params! {
         /// The protocol by which a proxy in front tells the client's address: `haproxy`, or empty for none.
         smtpd_upstream_proxy_protocol: Enum("", "haproxy") = "";
         /// How long the proxy may take to do so, in seconds.
-        smtpd_upstream_proxy_timeout: Time = "5s";
+        smtpd_upstream_proxy_timeout: Time(1..) = "5s";
         /// The content filter that a session is passed through before its message is accepted, as
         /// `host:port`.
         smtpd_proxy_filter: Text = "";
@@ -74,7 +74,7 @@ conf::params! {
         /// How the filter is used; `speed_adjust` connects when the message is whole.
         smtpd_proxy_options: List = "";
         /// How long the filter may take for one step, in seconds.
-        smtpd_proxy_timeout: Time = "100s";
+        smtpd_proxy_timeout: Time(1..) = "100s";
     }
 
     /// Logins in the SMTP session.

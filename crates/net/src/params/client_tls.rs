@@ -83,7 +83,7 @@ conf::params! {
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         smtp_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
-        smtp_tls_session_cache_timeout: Time = "3600s";
+        smtp_tls_session_cache_timeout: Time(0..=8640000) = "3600s";
         /// The table that remembers sessions.
         smtp_tls_session_cache_database: Text = "",
             no_effect "sessions are remembered in memory, for all clients together";
@@ -168,7 +168,7 @@ conf::params! {
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         lmtp_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
-        lmtp_tls_session_cache_timeout: Time = "3600s";
+        lmtp_tls_session_cache_timeout: Time(0..=8640000) = "3600s";
         /// The table that remembers sessions.
         lmtp_tls_session_cache_database: Text = "",
             no_effect "sessions are remembered in memory, for all clients together";

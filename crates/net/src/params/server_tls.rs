@@ -61,7 +61,7 @@ conf::params! {
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         smtpd_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
-        smtpd_tls_session_cache_timeout: Time = "3600s";
+        smtpd_tls_session_cache_timeout: Time(0..=8640000) = "3600s";
         /// The table that remembers sessions.
         smtpd_tls_session_cache_database: Text = "",
             no_effect "clients keep their sessions in tickets, and the rest is remembered in memory";

@@ -62,9 +62,9 @@ conf::params! {
         tls_random_exchange_name: Path = "${data_directory}/prng_exch",
             no_effect "random numbers come from the system";
         /// How often that file is written, in seconds.
-        tls_random_prng_update_period: Time = "3600s", no_effect "random numbers come from the system";
+        tls_random_prng_update_period: Time(1..) = "3600s", no_effect "random numbers come from the system";
         /// How often the source is read again, in seconds.
-        tls_random_reseed_period: Time = "3600s", no_effect "random numbers come from the system";
+        tls_random_reseed_period: Time(1..) = "3600s", no_effect "random numbers come from the system";
         /// The master.cf entry of the service that keeps sessions and random state.
         tlsmgr_service_name: Text = "tlsmgr", no_effect "sessions are remembered within the program";
     }

@@ -147,7 +147,7 @@ conf::params! {
         tlsproxy_use_tls: YesNo = "$smtpd_use_tls",
             no_effect "there is no tlsproxy; `smtpd_use_tls` is used";
         /// How long one step may take, in seconds, before a watchdog ends tlsproxy.
-        tlsproxy_watchdog_timeout: Time = "10s",
+        tlsproxy_watchdog_timeout: Time(10..) = "10s",
             no_effect "there is no tlsproxy; every wait has its own time limit";
     }
 }
