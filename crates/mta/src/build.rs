@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use conf::params::{Logging, Site};
 use conf::{Block, MasterCf, Mistake, Service, Severity, View};
 use deliver::mailbox::crew::Crew;
-use filter::params::AddressVerify;
+use filter::params::{AddressVerify, Checks};
 use jiff::tz::TimeZone;
 use mail::Address;
 use net::dns::Resolver;
@@ -17,11 +17,12 @@ use route::Router;
 use tables::Tables;
 
 use crate::bounce::{Classes, Notices, Templates, template};
-use crate::cleanup::Cleaner;
+use crate::cleanup::{Cleaner, Skip};
 use crate::desk::Desk;
 use crate::house::{CLEANUP, Carrier, Setup};
 use crate::limits;
 use crate::params::Bounce;
+use crate::pickup;
 use crate::verify::Memory;
 
 /// What a configuration is built of.
@@ -88,6 +89,7 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
         carriers,
         notices: notices(view, &site, &bounce, mistakes),
         verify: memory(view, mistakes),
+        pickup: pickup(view, master, tables, mistakes),
         limits,
         transports: transports(view.clone(), master.clone()),
         defer_transports: qmgr.defer_transports,
@@ -133,6 +135,31 @@ fn cleaners(
         cleaners.insert(CLEANUP.to_owned(), Arc::new(Cleaner::new(view, router, mistakes)));
     }
     cleaners
+}
+
+/// What `receive_override_options` leaves to cleanup.
+pub fn skip(options: &[String]) -> Skip {
+    let has = |name: &str| options.iter().any(|one| one == name);
+    Skip { mappings: has("no_address_mappings"), checks: has("no_header_body_checks"), ..Skip::default() }
+}
+
+fn pickup(view: &View, master: &MasterCf, tables: &Tables, mistakes: &mut Vec<Mistake>) -> pickup::Settings {
+    let service = master.services.iter().find(|service| service.command == "pickup");
+    let view = service.map_or_else(|| view.clone(), |service| view.with_overrides(&service.overrides));
+    let checks = Checks::read(&view, mistakes);
+    let parameter = "authorized_submit_users";
+    let users = tables.string_list(parameter, &view.get(parameter)).unwrap_or_else(|fault| {
+        let place = view.place(parameter);
+        let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+        mistakes.push(Mistake::new(Severity::Error, place, format!("{parameter}: {fault}; nobody may submit mail")));
+        tables.string_list(parameter, "").expect("an empty list can always be opened")
+    });
+    let filter = checks.content_filter.trim();
+    pickup::Settings {
+        content_filter: (!filter.is_empty()).then(|| filter.to_owned()),
+        skip: skip(&checks.receive_override_options),
+        users,
+    }
 }
 
 /// Limits by transport name, read when a transport is first seen and kept.

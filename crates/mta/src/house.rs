@@ -42,6 +42,8 @@ pub struct Setup {
     pub notices: Notices,
     /// How long answers about addresses hold.
     pub verify: crate::verify::Memory,
+    /// What local submission obeys.
+    pub pickup: crate::pickup::Settings,
     /// The queue manager's limits.
     pub limits: Limits,
     /// The transports' limits.

@@ -13,6 +13,7 @@ pub mod desk;
 pub mod house;
 pub mod limits;
 pub mod params;
+pub mod pickup;
 pub mod qmgr;
 pub mod road;
 pub mod smtpd;
