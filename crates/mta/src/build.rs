@@ -151,7 +151,11 @@ fn pickup(view: &View, master: &MasterCf, tables: &Tables, mistakes: &mut Vec<Mi
     let users = tables.string_list(parameter, &view.get(parameter)).unwrap_or_else(|fault| {
         let place = view.place(parameter);
         let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
-        mistakes.push(Mistake::new(Severity::Error, place, format!("{parameter}: {fault}; nobody may submit mail")));
+        mistakes.push(Mistake::new(
+            Severity::Error,
+            place,
+            format!("{parameter}: {fault}; nobody may submit mail"),
+        ));
         tables.string_list(parameter, "").expect("an empty list can always be opened")
     });
     let filter = checks.content_filter.trim();

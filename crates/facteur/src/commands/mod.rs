@@ -5,6 +5,7 @@ mod init;
 mod install_links;
 mod parameters;
 pub mod postfix;
+pub mod sendmail;
 
 use std::ffi::OsString;
 
@@ -19,8 +20,14 @@ pub struct Command {
 }
 
 /// Every command.
-pub const COMMANDS: &[&Command] =
-    &[&demo::COMMAND, &init::COMMAND, &install_links::COMMAND, &parameters::COMMAND, &postfix::COMMAND];
+pub const COMMANDS: &[&Command] = &[
+    &demo::COMMAND,
+    &init::COMMAND,
+    &install_links::COMMAND,
+    &parameters::COMMAND,
+    &postfix::COMMAND,
+    &sendmail::COMMAND,
+];
 
 /// The command of this name.
 pub fn find(name: &str) -> Option<&'static Command> {

@@ -21,7 +21,7 @@ pub fn prepare(view: &View) -> Result<(), String> {
     make(&queue, 0o755, None, None)?;
     make(&pid, 0o755, None, None)?;
     make(&queue.join("private"), 0o700, owner, None)?;
-    make(&queue.join("public"), 0o2710, owner, group)?;
+    make(&queue.join("public"), 0o2711, owner, group)?;
     // Anybody may leave mail here while the program is down; nobody may read or remove another's.
     make(&queue.join("maildrop"), 0o1733, owner, group)?;
     make(&data, 0o700, owner, None)?;

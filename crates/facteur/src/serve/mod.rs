@@ -3,6 +3,7 @@
 mod directories;
 mod kinds;
 mod listening;
+mod local;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -171,6 +172,10 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
         listening: Listening::default(),
     };
     let manager = tokio::spawn(mta::qmgr::run(house.clone()));
+    let queue_directory = PathBuf::from(config.view.get("queue_directory"));
+    if let Err(error) = local::open(&queue_directory, &house) {
+        return give_up(&format!("cannot open the local sockets in {}: {error}", queue_directory.display()));
+    }
     let failed = program.listen(&config, &mut Vec::new());
     if !failed.is_empty() {
         return give_up(&failed.join("; "));

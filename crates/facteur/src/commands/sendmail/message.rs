@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn line_ends_and_mailbox_lines() {
-        assert_eq!(message(b"From x\n>From y\nSubject: a\r\n\r\nFrom z\r\n", true, LineEnds::Always), b"Subject: a\n\nFrom z\n");
+        assert_eq!(
+            message(b"From x\n>From y\nSubject: a\r\n\r\nFrom z\r\n", true, LineEnds::Always),
+            b"Subject: a\n\nFrom z\n"
+        );
         assert_eq!(message(b"a\nb\r\n", true, LineEnds::Strict), b"a\nb\r\n");
         assert_eq!(message(b"a\r\n", true, LineEnds::Never), b"a\r\n");
         assert_eq!(message(b"a\r\n.\r\nb\r\n", true, LineEnds::Always), b"a\n");

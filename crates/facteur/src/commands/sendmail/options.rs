@@ -155,7 +155,12 @@ fn flag(letter: char, options: &mut Options, reports: &mut u32) -> Result<(), St
     Ok(())
 }
 
-fn valued(letter: char, value: String, options: &mut Options, aliases: &mut Option<String>) -> Result<(), String> {
+fn valued(
+    letter: char,
+    value: String,
+    options: &mut Options,
+    aliases: &mut Option<String>,
+) -> Result<(), String> {
     match letter {
         'C' => options.config = Some(value),
         'F' => options.full_name = Some(value),
@@ -179,7 +184,9 @@ fn valued(letter: char, value: String, options: &mut Options, aliases: &mut Opti
             _ => options.warnings.push("bad -R option value -- ignored".to_owned()),
         },
         'V' if value.len() > ENVID_MAX => {
-            options.warnings.push(format!("too long -V option value -- ignored ({ENVID_MAX} characters at most)"));
+            options
+                .warnings
+                .push(format!("too long -V option value -- ignored ({ENVID_MAX} characters at most)"));
         }
         'V' => options.envid = Some(value),
         'X' => match value.strip_prefix('V') {
@@ -259,7 +266,9 @@ mod tests {
 
     #[test]
     fn scripts_of_all_ages_are_understood() {
-        let options = read("-t -oi -oem -F Name -f joe@x.test -N success,delay -V id1 -R hdrs -O Foo=bar a@b -- -c@d").unwrap();
+        let options =
+            read("-t -oi -oem -F Name -f joe@x.test -N success,delay -V id1 -R hdrs -O Foo=bar a@b -- -c@d")
+                .unwrap();
         assert!(options.extract && !options.dot_ends && options.notify.success && options.notify.delay);
         assert_eq!(options.ret, Some(Ret::Headers));
         assert_eq!(options.recipients, ["a@b", "-c@d"]);
