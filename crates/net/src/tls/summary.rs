@@ -1,5 +1,12 @@
 //! What is said of an encrypted connection: in the log, in Received headers, to policy servers and filters.
 
+use std::fmt::Write as _;
+
+use rustls::{CommonState, HandshakeKind, NamedGroup, ProtocolVersion, SignatureScheme};
+
+use super::certificate::Certificate;
+use super::ciphers;
+
 /// How far the other end's certificate is to be believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trust {
@@ -24,21 +31,6 @@ impl Trust {
             Trust::Verified => "Verified",
         }
     }
-}
-
-/// The other end's certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Certificate {
-    /// Common name of the subject, in UTF-8; empty when there is none.
-    pub subject_cn: String,
-    /// Common name (or organisation) of the issuer.
-    pub issuer_cn: String,
-    /// `AA:BB:…` of the certificate by the configured digest.
-    pub fingerprint: String,
-    /// `AA:BB:…` of the public key by the configured digest.
-    pub key_fingerprint: String,
-    /// Serial number, hexadecimal, as OpenSSL prints it.
-    pub serial: String,
 }
 
 /// What is known of an encrypted connection.
@@ -70,4 +62,77 @@ pub struct Summary {
     pub why_untrusted: Option<String>,
     /// Was an earlier session resumed?
     pub resumed: bool,
+}
+
+impl Summary {
+    /// Reads protocol, cipher and key exchange from a finished handshake.
+    pub(super) fn read(state: &CommonState) -> Summary {
+        let (cipher, bits) =
+            state.negotiated_cipher_suite().map(|suite| ciphers::name(suite.suite())).unwrap_or_default();
+        let protocol = state.protocol_version().unwrap_or(ProtocolVersion::TLSv1_3);
+        let group = state.negotiated_key_exchange_group().map(|group| group.name());
+        let is_13 = protocol == ProtocolVersion::TLSv1_3;
+        Summary {
+            protocol: if is_13 { "TLSv1.3" } else { "TLSv1.2" }.to_owned(),
+            cipher,
+            bits: (bits, bits),
+            key_exchange: group.filter(|_| is_13).map(group_name),
+            resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
+            ..Summary::default()
+        }
+    }
+
+    /// `TLSv1.3 with cipher … (256/256 bits) key-exchange … server-signature … server-digest …`.
+    pub fn describe(&self) -> String {
+        self.with_separator(" ")
+    }
+
+    /// The comment of a Received header, without `(Client CN …)`: its line is folded where Postfix folds it.
+    pub fn describe_folded(&self) -> String {
+        self.with_separator("\n\t ")
+    }
+
+    fn with_separator(&self, separator: &str) -> String {
+        let (used, of) = self.bits;
+        let mut out = format!("{} with cipher {} ({used}/{of} bits)", self.protocol, self.cipher);
+        // Writing to a string cannot fail.
+        if let Some(key_exchange) = &self.key_exchange {
+            let _ = write!(out, "{separator}key-exchange {key_exchange}");
+        }
+        for (who, signature, digest) in [
+            ("server", &self.server_signature, &self.server_digest),
+            ("client", &self.client_signature, &self.client_digest),
+        ] {
+            if let Some(signature) = signature {
+                let separator = if who == "server" { " " } else { separator };
+                let _ = write!(out, "{separator}{who}-signature {signature}");
+            }
+            if let Some(digest) = digest {
+                let _ = write!(out, " {who}-digest {digest}");
+            }
+        }
+        out
+    }
+}
+
+fn group_name(group: NamedGroup) -> String {
+    match group {
+        NamedGroup::X25519 => "X25519".to_owned(),
+        NamedGroup::secp256r1 => "ECDHE (prime256v1)".to_owned(),
+        NamedGroup::secp384r1 => "ECDHE (secp384r1)".to_owned(),
+        NamedGroup::secp521r1 => "ECDHE (secp521r1)".to_owned(),
+        group => format!("{group:?}"),
+    }
+}
+
+/// The digest of a signature scheme, as OpenSSL names it; Ed25519 has none.
+pub(super) fn digest_name(scheme: SignatureScheme) -> Option<String> {
+    use SignatureScheme as S;
+    let name = match scheme {
+        S::ECDSA_NISTP256_SHA256 | S::RSA_PSS_SHA256 | S::RSA_PKCS1_SHA256 => "SHA256",
+        S::ECDSA_NISTP384_SHA384 | S::RSA_PSS_SHA384 | S::RSA_PKCS1_SHA384 => "SHA384",
+        S::ECDSA_NISTP521_SHA512 | S::RSA_PSS_SHA512 | S::RSA_PKCS1_SHA512 => "SHA512",
+        _ => return None,
+    };
+    Some(name.to_owned())
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::{Class, Refusal};
 use net::params::ClientTls as Params;
-use net::tls::{ClientSettings, ClientTls, Identity};
+use net::tls::{ClientSettings, ClientTls, Identity, KeyFiles};
 use tables::Maps;
 
 use super::complaint::ours;
@@ -240,15 +240,18 @@ impl TlsRules {
     pub fn engine(&self, policy: &Policy) -> Result<ClientTls, String> {
         let params = &self.params;
         let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
-        let pair = [
+        let pairs = [
             (&params.smtp_tls_eccert_file, &params.smtp_tls_eckey_file),
             (&params.smtp_tls_cert_file, &params.smtp_tls_key_file),
         ];
+        let pairs = pairs
+            .into_iter()
+            .filter_map(|(cert, key)| Some((path(&cert.to_string_lossy())?, path(&key.to_string_lossy())?)));
         let settings = ClientSettings {
-            chain_files: params.smtp_tls_chain_files.iter().map(PathBuf::from).collect(),
-            pair: pair.iter().find_map(|(cert, key)| {
-                Some((path(&cert.to_string_lossy())?, path(&key.to_string_lossy())?))
-            }),
+            keys: KeyFiles {
+                chain_files: params.smtp_tls_chain_files.iter().map(PathBuf::from).collect(),
+                pairs: pairs.collect(),
+            },
             ca_file: path(&params.smtp_tls_CAfile.to_string_lossy()),
             ca_path: path(&params.smtp_tls_CApath.to_string_lossy()),
             default_ca: self.default_ca,
