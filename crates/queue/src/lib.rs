@@ -49,4 +49,4 @@ pub use settings::{Damage, Recovered, Settings};
 pub use submission::Submission;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

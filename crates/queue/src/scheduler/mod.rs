@@ -1,11 +1,25 @@
 //! The queue manager's head: what is delivered next, where, by how many at a time.
+//!
+//! Terms and parameters are those of qmgr(8). No step looks at more than a handful of messages, however many
+//! there are.
 
 pub mod limits;
+
+mod destination;
+mod machine;
+mod transport;
+mod waiting;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mail::QueueId;
 
 pub use limits::{Feedback, Limits, TransportLimits};
+pub use machine::{LimitsOf, Scheduler};
 
 /// Names one delivery in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,74 +102,17 @@ pub enum Health {
     Bad(Dead),
 }
 
-/// The scheduler.
-#[derive(Debug)]
-pub struct Scheduler {}
-
-impl Scheduler {
-    /// A scheduler; `transports` gives the limits of a transport when it is first seen.
-    pub fn new(_limits: Limits, _transports: Box<dyn Fn(&str) -> TransportLimits + Send>) -> Scheduler {
-        todo!()
-    }
-
-    /// Takes new limits (reload); what is in flight stays.
-    pub fn reconfigure(&mut self, _limits: Limits, _transports: Box<dyn Fn(&str) -> TransportLimits + Send>) {
-        todo!()
-    }
-
-    /// A message is ready: new, released, requeued.
-    pub fn ready(&mut self, _id: QueueId) {
-        todo!()
-    }
-
-    /// A message waits until `at`.
-    pub fn deferred(&mut self, _id: QueueId, _at: Timestamp) {
-        todo!()
-    }
-
-    /// The answer to [`Step::Read`]; `more` says that recipients were left unread.
-    pub fn add(&mut self, _id: &QueueId, _targets: Vec<Target>, _more: bool, _now: Timestamp) {
-        todo!()
-    }
-
-    /// A message is held or deleted: nothing more of it is started.
-    pub fn forget(&mut self, _id: &QueueId) {
-        todo!()
-    }
-
-    /// Tries all deferred mail now, and dead destinations too.
-    pub fn flush_all(&mut self, _now: Timestamp) {
-        todo!()
-    }
-
-    /// Tries one deferred message now.
-    pub fn flush_message(&mut self, _id: &QueueId) {
-        todo!()
-    }
-
-    /// What to do next; `None` until something finishes, arrives, or [`Scheduler::wakeup`] has come.
-    pub fn next(&mut self, _now: Timestamp) -> Option<Step> {
-        todo!()
-    }
-
-    /// When to call [`Scheduler::next`] again if nothing else happens.
-    pub fn wakeup(&self) -> Option<Timestamp> {
-        todo!()
-    }
-
-    /// A delivery has ended.
-    pub fn finished(&mut self, _ticket: Ticket, _health: Health, _now: Timestamp) {
-        todo!()
-    }
-}
-
-/// When a message is tried again: its age, within `minimal_backoff_time` and `maximal_backoff_time`.
-pub fn next_attempt(_limits: &Limits, _arrival: Timestamp, _now: Timestamp) -> Timestamp {
-    todo!()
+/// When a message is tried again: after as long as it has been in the queue, within `minimal_backoff_time` and
+/// `maximal_backoff_time`.
+pub fn next_attempt(limits: &Limits, arrival: Timestamp, now: Timestamp) -> Timestamp {
+    let age = Duration::try_from(now.duration_since(arrival)).unwrap_or_default();
+    let pause = age.min(limits.maximal_backoff).max(limits.minimal_backoff);
+    now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 /// Has the message been in the queue for too long (`maximal_queue_lifetime`, or `bounce_queue_lifetime` for a
 /// notice)?
-pub fn too_old(_limits: &Limits, _null_sender: bool, _arrival: Timestamp, _now: Timestamp) -> bool {
-    todo!()
+pub fn too_old(limits: &Limits, null_sender: bool, arrival: Timestamp, now: Timestamp) -> bool {
+    let lifetime = if null_sender { limits.bounce_lifetime } else { limits.maximal_lifetime };
+    Duration::try_from(now.duration_since(arrival)).is_ok_and(|age| age >= lifetime)
 }
