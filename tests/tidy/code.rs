@@ -13,7 +13,7 @@ fn is_test(file: &std::path::Path) -> bool {
         || file.starts_with("fuzz")
         || file.starts_with("crates/testbed")
         || file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "benches")
-        || file.file_stem().is_some_and(|stem| stem == "tests")
+        || file.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing")
 }
 
 #[test]
@@ -31,10 +31,15 @@ fn nothing_is_unwrapped_outside_tests() {
 
 #[test]
 fn unsafe_code_is_where_it_is_audited() {
-    let audited = ["crates/tables/src/types/", "crates/deliver/src/privilege.rs"];
+    let audited = [
+        "crates/deliver/src/child.rs",
+        "crates/deliver/src/privilege.rs",
+        "crates/tables/src/rules/pcre2.rs",
+        "crates/tables/src/rules/posix.rs",
+    ];
     let mut wrong = Vec::new();
     for (file, source) in sources().into_iter().filter(|(file, _)| !is_test(file)) {
-        let place = audited.iter().any(|start| file.starts_with(start));
+        let place = audited.iter().any(|module| file.as_path() == std::path::Path::new(module));
         for (number, line) in source.lines().enumerate() {
             let blocks = [concat!("unsafe", " {"), concat!("unsafe", " fn"), concat!("unsafe", " impl")];
             if !blocks.iter().any(|block| line.contains(block)) || line.trim_start().starts_with("//") {

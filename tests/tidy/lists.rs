@@ -42,7 +42,7 @@ fn every_block_of_parameters_is_registered() {
     let registered = text(Path::new("crates/facteur/src/params.rs")).expect("Rust is written in UTF-8");
     let mut seen = 0;
     let mut missing = Vec::new();
-    for (file, source) in sources() {
+    for (file, source) in sources().into_iter().filter(|(file, _)| !file.ends_with("tests.rs")) {
         let room = file.components().nth(1).map(|room| room.as_os_str().to_string_lossy().into_owned());
         let source = source.split("#[cfg(test)]").next().unwrap_or_default();
         for block in source.split("params! {").skip(1) {

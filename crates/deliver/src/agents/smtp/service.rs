@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conf::params::{Paths, Site};
-use conf::{Block, Mistake, View};
+use conf::{Block, Mistake};
 use mail::{Address, Refusal, Trail};
 use net::dns::{HostLookup, Protocols, Resolver};
 use proto::smtp::client::Settings as MachineSettings;
@@ -72,7 +72,7 @@ pub struct Service {
 impl Service {
     /// Reads the settings; all mistakes are collected.
     pub fn new(setup: &Setup, lmtp: bool) -> Result<Service, Vec<Mistake>> {
-        let view = if lmtp { lmtp_view(&setup.view) } else { setup.view.clone() };
+        let view = if lmtp { setup.view.under_names(LMTP_NAMES) } else { setup.view.clone() };
         let name = |smtp: &str| if lmtp { lmtp_name(smtp) } else { smtp.to_owned() };
         let program = log_name(setup, if lmtp { "lmtp" } else { "smtp" });
         let mut open = Opener::new(&view, &setup.tables);
@@ -282,21 +282,4 @@ fn look_up(client: &SmtpClient, site: &Site, lmtp: bool, router: &Arc<Router>, p
 fn lmtp_name(smtp: &str) -> String {
     let renamed = LMTP_NAMES.iter().find_map(|(from, to)| Some(format!("{to}{}", smtp.strip_prefix(from)?)));
     renamed.unwrap_or_else(|| smtp.to_owned())
-}
-
-/// The view in which the SMTP client's parameters have the values of the LMTP client's.
-fn lmtp_view(view: &View) -> View {
-    let blocks = [
-        SmtpClient::DECLARATIONS,
-        SmtpTimeouts::DECLARATIONS,
-        SmtpSasl::DECLARATIONS,
-        net::params::ClientTls::DECLARATIONS,
-    ];
-    let overrides: Vec<(String, String)> = blocks
-        .into_iter()
-        .flatten()
-        .filter(|row| row.name.starts_with("smtp_"))
-        .map(|row| (row.name.to_owned(), view.get(&lmtp_name(row.name))))
-        .collect();
-    view.with_overrides(&overrides)
 }
