@@ -1,7 +1,7 @@
 //! Opening what parameters name, with every mistake collected.
 
 use conf::{Mistake, Severity, View};
-use tables::{Fault, List, Maps, Parents, Tables};
+use tables::{Fault, Keys, List, Maps, Parents, Tables};
 
 /// Reads the settings of one view.
 pub(crate) struct Opener<'a> {
@@ -13,8 +13,13 @@ pub(crate) struct Opener<'a> {
 impl Opener<'_> {
     /// The tables of a parameter. Text that names no table is a mistake, and then there are none.
     pub fn maps(&mut self, parameter: &str) -> Maps {
+        self.maps_with(parameter, Keys::FOLDED)
+    }
+
+    /// The same for keys that are treated otherwise.
+    pub fn maps_with(&mut self, parameter: &str, keys: Keys) -> Maps {
         let text = self.view.get(parameter);
-        match self.tables.maps(parameter, &text) {
+        match self.tables.maps_with(parameter, &text, keys) {
             Ok(maps) => maps,
             Err(fault) => {
                 self.complain(parameter, fault.to_string());

@@ -75,7 +75,8 @@ impl Resolver {
             sender_transport: opener.maps(&format!("{prefix}sender_dependent_default_transport_maps")),
             transport_maps: TransportMaps {
                 parents: opener.parents("transport_maps"),
-                maps: opener.maps(&format!("{prefix}transport_maps")),
+                // A stranger's address must not become part of a transport.
+                maps: opener.maps_with(&format!("{prefix}transport_maps"), tables::Keys::LITERAL),
             },
             relocated: opener.maps("relocated_maps"),
         }

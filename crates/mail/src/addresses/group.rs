@@ -47,6 +47,10 @@ impl Grouping {
                     self.right.push(token);
                     self.route_address();
                     self.move_until(b">;,:");
+                    // A colon that begins no group bounds the phrase, and belongs to nothing.
+                    if !in_group && let Some(colon) = self.left.pop_if(|token| token.is(b':')) {
+                        self.right.push(colon);
+                    }
                     word_is_next = true;
                 }
                 Token::Operator(b',') => {

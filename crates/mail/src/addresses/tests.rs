@@ -23,6 +23,7 @@ fn lists_are_printed_as_postfix_prints_them() {
         ("John Smith, a b c <abc>", "John, Smith, a b c <abc>"),
         ("joe <joe@x> (c) fred", "joe <joe@x>, fred (c)"),
         ("<joe (c) @x>", "<joe@x (c)>"),
+        ("x:y <a@b>", "x:y <a@b>"),
         ("<>", "<>"),
         ("", ""),
         (",,a,", ", , a, "),
