@@ -11,6 +11,7 @@ mod keys;
 mod protocols;
 mod roots;
 mod server;
+mod sni;
 mod summary;
 mod verify;
 
@@ -18,6 +19,7 @@ pub use certificate::Certificate;
 pub use client::{ClientSettings, ClientTls, Identity};
 pub use keys::KeyFiles;
 pub use server::{ServerSettings, ServerTls, SniFound, SniLookup};
+pub use sni::SniMaps;
 pub use summary::{Summary, Trust};
 
 /// A handshake that failed.

@@ -174,9 +174,7 @@ pub(super) fn trust(
     };
     match verdict {
         Ok(()) => (Trust::Trusted, None),
-        Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) if certificate.self_signed => {
-            (Trust::Untrusted, Some("self-signed certificate".to_owned()))
-        }
+        Err(_) if certificate.self_signed => (Trust::Untrusted, Some("self-signed certificate".to_owned())),
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             (Trust::Untrusted, Some(format!("untrusted issuer {}", certificate.issuer_cn)))
         }
