@@ -1,6 +1,7 @@
 //! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
 
 mod demo;
+mod explain;
 mod init;
 mod install_links;
 mod parameters;
@@ -22,6 +23,7 @@ pub struct Command {
 /// Every command.
 pub const COMMANDS: &[&Command] = &[
     &demo::COMMAND,
+    &explain::COMMAND,
     &init::COMMAND,
     &install_links::COMMAND,
     &parameters::COMMAND,

@@ -77,7 +77,8 @@ fn resolver(mistakes: &mut Vec<Mistake>) -> Resolver {
     })
 }
 
-fn tables(view: &View, mistakes: &mut Vec<Mistake>) -> Tables {
+/// Opens tables as this configuration says.
+pub fn tables(view: &View, mistakes: &mut Vec<Mistake>) -> Tables {
     let site = conf::params::Site::read(view, mistakes);
     Tables::new(tables::Settings {
         default_database_type: view.get("default_database_type"),
