@@ -135,7 +135,13 @@ pub fn add(kind: &str, source: &Path, text: &[u8], options: &Options) -> Result<
 /// # Errors
 /// The type cannot be changed, or the file not be read or written.
 pub fn remove(kind: &str, source: &Path, keys: &[Vec<u8>], options: &Options) -> Result<Vec<bool>, Trouble> {
-    let format = make_format(kind)?;
+    let format = match types::find(kind) {
+        Some(found) if found.make.is_none() => {
+            let name = source.display();
+            return Err(Trouble::new(format!("{kind}:{name} map requires O_RDONLY access mode")));
+        }
+        _ => make_format(kind)?,
+    };
     let file = format.file(source);
     if !file.exists() {
         return Err(Trouble::new(format!("open database {}: No such file or directory", file.display())));

@@ -47,6 +47,11 @@ impl Network {
         Ok(Network { v6, bits, mask })
     }
 
+    /// Is the address of the same family?
+    pub fn is_family_of(&self, address: IpAddr) -> bool {
+        self.v6 == address.is_ipv6()
+    }
+
     /// Is the address in the network? Addresses of the other family are not.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (v6, bits) = number(address);

@@ -116,8 +116,8 @@ fn file_values(names: &[u8]) -> Result<Vec<u8>, String> {
             content.push(b'\n');
         }
         let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name));
-        let bytes =
-            std::fs::read(path).map_err(|error| format!("open {}: {}", shown(name), reason(&error)))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| format!("open {}: {}: skipping this entry", shown(name), reason(&error)))?;
         content.extend_from_slice(&bytes);
     }
     if content.is_empty() {

@@ -4,8 +4,11 @@ mod demo;
 mod explain;
 mod init;
 mod install_links;
+mod newaliases;
 mod parameters;
+mod postalias;
 pub mod postfix;
+mod postmap;
 pub mod sendmail;
 
 use std::ffi::OsString;
@@ -26,8 +29,11 @@ pub const COMMANDS: &[&Command] = &[
     &explain::COMMAND,
     &init::COMMAND,
     &install_links::COMMAND,
+    &newaliases::COMMAND,
     &parameters::COMMAND,
+    &postalias::COMMAND,
     &postfix::COMMAND,
+    &postmap::COMMAND,
     &sendmail::COMMAND,
 ];
 

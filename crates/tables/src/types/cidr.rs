@@ -69,7 +69,8 @@ impl Cidr {
         while let Some(step) = self.steps.get(at) {
             at += 1;
             let (Step::Rule { test, .. } | Step::If { test, .. }) = step;
-            let holds = test.network.contains(address) != test.negated;
+            // A rule says nothing about addresses of the other family, also when it is negated.
+            let holds = test.network.is_family_of(address) && test.network.contains(address) != test.negated;
             match step {
                 Step::If { end, .. } if !holds => at = *end,
                 Step::Rule { value, line, .. } if holds => {

@@ -5,7 +5,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
 
 use super::{Opening, TableType};
-use crate::table::Rows;
 use crate::{Hit, Lookup, Shape, Table};
 
 /// The type.
@@ -38,9 +37,5 @@ impl Table for Environ {
 
     fn folds(&self) -> bool {
         false
-    }
-
-    fn rows(&self) -> Option<Rows<'_>> {
-        Some(Box::new(std::env::vars_os().map(|(key, value)| Ok((key.into_vec(), value.into_vec())))))
     }
 }
