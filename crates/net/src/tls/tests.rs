@@ -294,3 +294,52 @@ async fn nothing_said_in_clear_survives_starttls() {
     assert!(matches!(client.next().await, Heard::Reply(Stage::Quit, reply) if reply.code == 221));
     assert_eq!(served.await.unwrap(), ["STARTTLS", "QUIT"]);
 }
+
+#[tokio::test]
+async fn a_message_cut_off_within_tls_is_no_message() {
+    use crate::drive::{Next, Server};
+    use proto::smtp::Reply;
+    use proto::smtp::server::{Answer, Event, Settings};
+
+    let ours = Authority::new("Our CA");
+    let chain = ours.issue("good", "mx.test", &["mx.test"], 1);
+    let tls = server(ServerSettings { keys: keys(&chain), ..ServerSettings::default() });
+    let plain = client(ClientSettings::default());
+    for polite in [true, false] {
+        let (a, b) = UnixStream::pair().unwrap();
+        let calling = plain.clone();
+        tokio::spawn(async move {
+            let (mut stream, _) =
+                calling.connect(Stream::Unix(b), &Identity::default(), clock::wall()).await.unwrap();
+            stream.read_exact(&mut [0; 8]).await.unwrap();
+            stream.write_all(b"DATA\r\nhalf a message\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+            if polite {
+                // close_notify, then the rest in clear.
+                stream.shutdown().await.unwrap();
+            }
+            if let Stream::Tls(tls) = stream
+                && let (Stream::Unix(mut raw), _) = match *tls {
+                    tokio_rustls::TlsStream::Client(tls) => tls.into_inner(),
+                    tokio_rustls::TlsStream::Server(_) => panic!("we called"),
+                }
+            {
+                let _ = raw.write_all(b"rest\r\n.\r\n").await;
+            }
+        });
+        let mut server = Server::new(Stream::Unix(a), Settings::default());
+        server.start_tls(&tls, Duration::from_secs(5)).await.unwrap();
+        server.answer(Answer::Say(Reply::plain(220, "hi")));
+        loop {
+            match server.next().await {
+                Next::Event(Event::Command(line)) => {
+                    assert_eq!(line.bytes, b"DATA");
+                    server.answer(Answer::Data(Reply::plain(354, "go")));
+                }
+                Next::Event(Event::Content(_) | Event::Lost) => {}
+                Next::Closed => break,
+                next => panic!("polite: {polite}: {next:?}"),
+            }
+        }
+    }
+}

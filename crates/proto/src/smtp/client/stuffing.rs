@@ -51,6 +51,12 @@ impl Stuffing {
     }
 
     fn text(&mut self, mut text: &[u8], limit: usize, out: &mut Vec<u8>) {
+        while self.column == 0 && text.first() == Some(&0) {
+            // Some servers drop a NUL, and a dot behind it would begin the line.
+            out.push(b' ');
+            self.column = 1;
+            text = &text[1..];
+        }
         if self.column == 0 && text.first() == Some(&b'.') {
             out.push(b'.');
         }
@@ -100,6 +106,22 @@ mod tests {
     fn stray_carriage_returns_never_leave() {
         check("a\rb\r\nc\r", 998, "a b\r\nc \r\n.\r\n");
         check("x\r.\r\n\r.\r\r\n", 998, "x .\r\n .  \r\n.\r\n".replace("  \r", " \r").as_str());
+    }
+
+    #[test]
+    fn no_server_finds_an_end_but_the_end() {
+        let marks = ["\r", "\n", "\0", ".", "x"];
+        let mut contents = vec![String::new()];
+        for _ in 0..5 {
+            contents = contents.iter().flat_map(|head| marks.map(|mark| format!("{head}{mark}"))).collect();
+        }
+        for content in contents {
+            let wire = stuff(&[content.as_bytes()], 998);
+            // The most lenient server there could be: any of CR and LF ends a line, NULs are not there.
+            let lenient = wire.replace('\0', "").replace('\r', "\n");
+            let before_end = lenient.strip_suffix(".\n\n").unwrap();
+            assert!(before_end.split('\n').all(|line| line != "."), "{content:?}: {wire:?}");
+        }
     }
 
     #[test]

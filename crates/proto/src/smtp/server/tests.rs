@@ -101,25 +101,27 @@ fn commands_and_content() {
 
 #[test]
 fn nothing_but_the_standard_dot_ends_data() {
-    let ends: &[&str] = &[
-        "\n.\n",
-        "\n.\r\n",
-        "\r\n.\n",
-        "\r.\r",
-        "\r.\r\n",
-        "\r\n.\r",
-        "\r\n.\r\r\n",
-        "\n.\r",
-        "\r.\n",
-        "\0\r\n.\0\r\n",
-    ];
-    for end in ends {
-        let wire = format!("DATA\r\nx{end}MAIL FROM:<evil@x>\r\n.\r\nQUIT\r\n");
-        let seen = talk(&[wire.as_bytes()], Settings::default());
-        assert_eq!(seen.len(), 3, "{end:?}: {seen:?}");
-        assert!(seen[1].contains("evil"), "{end:?}: {seen:?}");
-        let single: Vec<&[u8]> = wire.as_bytes().chunks(1).collect();
-        assert_eq!(talk(&single, Settings::default()), seen, "{end:?}");
+    // Every way to put up to three of these around a dot.
+    let marks = ["\r", "\n", "\0", " "];
+    let mut sides = vec![String::new()];
+    for _ in 0..3 {
+        let longer: Vec<String> =
+            sides.iter().flat_map(|side| marks.map(|mark| format!("{side}{mark}"))).collect();
+        sides.extend(longer);
+    }
+    sides.sort();
+    sides.dedup();
+    for before in &sides {
+        for after in &sides {
+            let wire = format!("DATA\r\nx{before}.{after}MAIL FROM:<evil@x>\r\n.\r\nQUIT\r\n");
+            let ends = before.ends_with("\r\n") && after.starts_with("\r\n");
+            let seen = talk(&[wire.as_bytes()], Settings::default());
+            let smuggled =
+                seen.iter().any(|line| line.trim_start_matches(['\r', '\0', ' ']).starts_with("MAIL"));
+            assert_eq!(smuggled, ends, "{before:?} {after:?}: {seen:?}");
+            let single: Vec<&[u8]> = wire.as_bytes().chunks(1).collect();
+            assert_eq!(talk(&single, Settings::default()), seen, "{before:?} {after:?}");
+        }
     }
 }
 
@@ -222,4 +224,27 @@ fn what_was_sent_ahead_is_seen() {
     assert_eq!(machine.advance(start()), Want::Decision);
     let _ = machine.event();
     assert_eq!(machine.waiting(), b"MAIL");
+}
+
+#[test]
+fn a_flood_of_commands_leaves_no_memory_behind() {
+    let now = start();
+    let mut machine = Machine::new(Settings::default());
+    machine.answer(Answer::Nothing);
+    for command in ["NOOP\r\n", "BDAT 1\r\nx", "BDAT 0 LAST\r\n", "\n"] {
+        machine.feed(command.repeat(5_000).as_bytes());
+        while machine.advance(now) == Want::Decision {
+            let answer = match machine.event() {
+                Event::Command(line) if line.bytes.starts_with(b"BDAT") => Answer::Chunk {
+                    size: u64::from(line.bytes == b"BDAT 1"),
+                    last: line.bytes.ends_with(b"T"),
+                },
+                Event::Content(_) => continue,
+                _ => Answer::Say(Reply::plain(250, "ok")),
+            };
+            machine.answer(answer);
+            machine.output().clear();
+        }
+        assert!(machine.input.capacity() <= SMALL, "{command:?}: {}", machine.input.capacity());
+    }
 }
