@@ -343,3 +343,42 @@ async fn a_message_cut_off_within_tls_is_no_message() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_promise_of_dns_is_kept_or_not() {
+    use crate::dns::Data;
+    use aws_lc_rs::digest::{SHA256, SHA512, digest};
+
+    let ours = Authority::new("Our CA");
+    let path = ours.issue("good", "mx.test", &["mx.test"], 1);
+    let pem = std::fs::read_to_string(&path).unwrap() + &ours.issuer.pem();
+    std::fs::write(&path, pem).unwrap();
+    let chain = keys(&path).load().unwrap()[0].cert.clone();
+    let spki = x509_parser::parse_x509_certificate(&chain[0]).unwrap().1.public_key().raw.to_vec();
+    let server = server(ServerSettings { keys: keys(&path), ..ServerSettings::default() });
+    let client = client(ClientSettings::default());
+    let sha256 = |bytes: &[u8]| digest(&SHA256, bytes).as_ref().to_vec();
+    let sha512 = |bytes: &[u8]| digest(&SHA512, bytes).as_ref().to_vec();
+    for (usage, selector, matching, data, name, expected) in [
+        (3, 1, 1, sha256(&spki), "other.test", true),
+        (3, 0, 2, sha512(&chain[0]), "other.test", true),
+        (3, 1, 0, spki.clone(), "", true),
+        (3, 0, 1, sha256(&spki), "mx.test", false),
+        (3, 1, 1, sha256(&chain[1]), "mx.test", false),
+        (2, 0, 1, sha256(&chain[1]), "mx.test", true),
+        (2, 0, 0, chain[1].to_vec(), "mx.test", true),
+        (2, 0, 1, sha256(&chain[1]), "other.test", false),
+        (2, 0, 1, sha256(&chain[0]), "mx.test", false),
+    ] {
+        let record = Tlsa::usable(&Data::Tlsa { usage, selector, matching, data }).unwrap();
+        let identity = Identity { tlsa: vec![record], ..named(name) };
+        let (_, seen) = meet(&server, &client, &identity).await.unwrap();
+        assert_eq!(seen.trust == Trust::Verified, expected, "{usage} {selector} {matching} {name}");
+    }
+    for (usage, selector, matching, length) in
+        [(1, 0, 1, 32), (3, 2, 1, 32), (3, 1, 1, 31), (3, 1, 0, 0), (3, 1, 3, 32)]
+    {
+        let record = Data::Tlsa { usage, selector, matching, data: vec![0; length] };
+        assert_eq!(Tlsa::usable(&record), None, "{record:?}");
+    }
+}
