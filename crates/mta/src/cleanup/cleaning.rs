@@ -6,6 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use mail::header::{next_line, trim_line_end};
 use mail::{Address, Blame, DeliveryReport, Detail, Envelope, QueueId, Recipient, Refusal};
 
+use super::body::Looking;
 use super::characters::without_stray_returns;
 use super::fields::Seen;
 use super::header::Rules;
@@ -44,6 +45,7 @@ pub struct Cleaning<S> {
     pub(super) hops: usize,
     pub(super) message_id: Option<String>,
     pub(super) visitors: Vec<Box<dyn Visitor>>,
+    pub(super) looking: Looking,
     pub(super) orders: Orders,
     pub(super) refusal: Option<Refusal>,
 }
@@ -86,6 +88,7 @@ impl<S: Sink> Cleaning<S> {
             hops: 0,
             message_id: None,
             visitors: Vec::new(),
+            looking: Looking::new(&cleaner),
             orders: Orders::default(),
             refusal: None,
             cleaner,
@@ -202,7 +205,7 @@ impl<S: Sink> Cleaning<S> {
 
     async fn end(&mut self) -> Result<(), Refusal> {
         match self.state {
-            State::Body => self.last_line().await?,
+            State::Body => self.body_end().await?,
             _ => self.header(b"", true).await?,
         }
         self.out.flush()?;
@@ -224,47 +227,6 @@ impl<S: Sink> Cleaning<S> {
             recipients.redirect(address);
         }
         self.recipients = recipients;
-        Ok(())
-    }
-
-    fn wants_lines(&self) -> bool {
-        !self.skip.checks && self.visitors.iter().any(|visitor| visitor.wants_body())
-    }
-
-    pub(super) async fn body(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
-        if !self.wants_lines() {
-            let pending = std::mem::take(&mut self.pending);
-            self.out.write(&pending)?;
-            return self.out.write(chunk);
-        }
-        let mut buffer = std::mem::take(&mut self.pending);
-        buffer.extend_from_slice(chunk);
-        let mut text = &buffer[..];
-        while !text.is_empty() {
-            let line = next_line(text);
-            let whole = line.ends_with(b"\n");
-            if !whole && line.len() < self.cleaner.line_limit {
-                break;
-            }
-            // A line longer than any should be is looked at piece by piece.
-            let (line, end) = if whole { (&line[..line.len() - 1], &b"\n"[..]) } else { (line, &b""[..]) };
-            self.line(line, end).await?;
-            text = &text[line.len() + end.len()..];
-        }
-        self.pending = text.to_vec();
-        Ok(())
-    }
-
-    async fn last_line(&mut self) -> Result<(), Refusal> {
-        let line = std::mem::take(&mut self.pending);
-        if line.is_empty() { Ok(()) } else { self.line(&line, b"").await }
-    }
-
-    async fn line(&mut self, line: &[u8], end: &[u8]) -> Result<(), Refusal> {
-        if let Some(text) = self.visit(None, line).await? {
-            self.out.write(&text)?;
-            self.out.write(end)?;
-        }
         Ok(())
     }
 }

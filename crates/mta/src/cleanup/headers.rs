@@ -87,9 +87,9 @@ impl<S: Sink> Cleaning<S> {
         }
         let visited;
         let mut text: &[u8] = &normal;
-        if !self.visitors.is_empty() && !self.skip.checks {
+        if self.is_watched() {
             let part = if known.is_some_and(|known| known.mime) { Part::Mime } else { Part::Primary };
-            match self.visit(Some(part), &normal).await? {
+            match self.visit(Some(part), 0, &normal).await? {
                 Some(replaced) => visited = replaced,
                 None => return Ok(()),
             }
@@ -142,6 +142,7 @@ impl<S: Sink> Cleaning<S> {
                     self.envelope.body_type = BodyType::EightBitMime;
                 }
             }
+            "content-type" => self.note_structure(value)?,
             _ => {}
         }
         if self.extract == Extract::FromHeaders && known.names_recipients {
@@ -198,6 +199,12 @@ impl<S: Sink> Cleaning<S> {
             self.out.empty_line();
         }
         self.out.flush()?;
+        if empty_line && !rest.is_empty() {
+            // The line between is body text, and what follows it may be a header again.
+            self.body(&rest[..1]).await?;
+            self.looking.header_end();
+            return self.body(&rest[1..]).await;
+        }
         self.body(rest).await
     }
 }

@@ -10,12 +10,14 @@
 //! let clean = cleaning.finish().await?;   // then queue.put(clean.id, clean.content, clean.envelope, …)
 //! ```
 
+mod body;
 mod characters;
 mod cleaning;
 mod complete;
 mod fields;
 mod header;
 mod headers;
+mod mime;
 mod out;
 mod pieces;
 pub mod received;

@@ -448,14 +448,14 @@ struct Watcher(&'static str, Action);
 
 impl Visitor for Watcher {
     fn header<'a>(&'a mut self, _part: Part, field: &'a [u8]) -> Visit<'a> {
-        self.line(field)
+        self.line(0, field)
     }
 
     fn wants_body(&self) -> bool {
         true
     }
 
-    fn line<'a>(&'a mut self, line: &'a [u8]) -> Visit<'a> {
+    fn line<'a>(&'a mut self, _offset: u64, line: &'a [u8]) -> Visit<'a> {
         let action = if line.starts_with(self.0.as_bytes()) { self.1.clone() } else { Action::Keep };
         Box::pin(std::future::ready(Ok(action)))
     }
@@ -506,5 +506,54 @@ fn visitors_are_obeyed() {
         let refusal = watched("X-Mark", Action::Reject(said.into())).unwrap_err();
         let status_is = refusal.status().to_string();
         assert_eq!((refusal.smtp_code(), status_is.as_str(), refusal.say.as_str()), (code, status, say));
+    }
+}
+
+/// Writes down what it sees.
+struct Witness(Arc<std::sync::Mutex<String>>);
+
+impl Witness {
+    fn note(&self, what: &str, text: &[u8]) -> Visit<'_> {
+        let text = String::from_utf8_lossy(text).replace('\n', "|");
+        self.0.lock().unwrap().push_str(&format!("{what} {text}\n"));
+        Box::pin(std::future::ready(Ok(Action::Keep)))
+    }
+}
+
+impl Visitor for Witness {
+    fn header<'a>(&'a mut self, part: Part, field: &'a [u8]) -> Visit<'a> {
+        self.note(&format!("{part:?}"), field)
+    }
+
+    fn wants_body(&self) -> bool {
+        true
+    }
+
+    fn line<'a>(&'a mut self, offset: u64, line: &'a [u8]) -> Visit<'a> {
+        self.note(&offset.to_string(), line)
+    }
+}
+
+#[test]
+fn visitors_see_the_headers_of_parts() {
+    let message = "Subject: s\nContent-Type: multipart/mixed; boundary=b\n\nprolog\n--b\nContent-Type: message/rfc822\n\
+                   X-Part: 1\n 2\n\nSubject: inner\n\ntext\n--b--\nepilog";
+    let seen = "Primary Received: by us\nPrimary Subject: s\nMime Content-Type: multipart/mixed; boundary=b\n0 \n0 prolog\n\
+                7 --b\nMime Content-Type: message/rfc822\nMime X-Part: 1| 2\n0 \nNested Subject: inner\n0 \n1 text\n\
+                6 --b--\n12 epilog\n";
+    let mut stranger = intake();
+    stranger.envelope.rewrite_local = false;
+    for step in [usize::MAX, 1, 10] {
+        let (cleaner, notes) = (cleaner(""), Arc::<std::sync::Mutex<String>>::default());
+        let cleaned = now(async {
+            let mut cleaning = cleaner.begin(stranger.clone(), Vec::new()).await?;
+            cleaning.watch(Box::new(Witness(notes.clone())));
+            for chunk in message.as_bytes().chunks(step) {
+                cleaning.feed(chunk).await?;
+            }
+            cleaning.finish().await
+        });
+        assert_eq!(text(&cleaned.unwrap()), format!("Received: by us\n{message}"));
+        assert_eq!(*notes.lock().unwrap(), seen, "in pieces of {step}");
     }
 }

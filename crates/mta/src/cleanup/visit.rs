@@ -66,6 +66,6 @@ pub trait Visitor: Send + Sync {
         false
     }
 
-    /// A body line without its line end.
-    fn line<'a>(&'a mut self, line: &'a [u8]) -> Visit<'a>;
+    /// A body line without its line end, at `offset` bytes in the body of its part (`body_checks_size_limit`).
+    fn line<'a>(&'a mut self, offset: u64, line: &'a [u8]) -> Visit<'a>;
 }

@@ -7,10 +7,11 @@ use super::visit::{Action, Part};
 use super::{Cleaning, Sink};
 
 impl<S: Sink> Cleaning<S> {
-    /// Shows a header (`part`) or body line to the visitors; `None` when it is left out.
+    /// Shows a header (`part`) or body line (at `offset` in its part) to the visitors; `None` when it is left out.
     pub(super) async fn visit(
         &mut self,
         part: Option<Part>,
+        offset: u64,
         text: &[u8],
     ) -> Result<Option<Vec<u8>>, Refusal> {
         let class = if part.is_some() { "header" } else { "body" };
@@ -20,7 +21,7 @@ impl<S: Sink> Cleaning<S> {
         for visitor in &mut visitors {
             let visit = match part {
                 Some(part) => visitor.header(part, &text),
-                None if visitor.wants_body() => visitor.line(&text),
+                None if visitor.wants_body() => visitor.line(offset, &text),
                 None => continue,
             };
             let action = visit.await.map_err(|trouble| self.rewriting().later(&trouble))?;
