@@ -12,7 +12,8 @@ conf::params! {
         /// Tables that choose level, protocols, ciphers and names by destination.
         smtp_tls_policy_maps: Maps = "";
         /// Tables that choose TLS by server or destination, from the time before `smtp_tls_policy_maps`.
-        smtp_tls_per_site: Maps = "";
+        smtp_tls_per_site: Maps = "",
+            refused "move its lines to `smtp_tls_policy_maps`";
         /// Whether TLS is used where it is offered, from the time before security levels.
         smtp_use_tls: YesNo = "no";
         /// Whether TLS is demanded, from the time before security levels.
@@ -43,9 +44,11 @@ conf::params! {
         /// The directory with such authorities.
         smtp_tls_CApath: Path = "";
         /// Files with certificates or keys that alone are trusted, in place of all authorities.
-        smtp_tls_trust_anchor_file: List = "";
+        smtp_tls_trust_anchor_file: List = "",
+            refused "list the authorities in `smtp_tls_CAfile`";
         /// How many authorities may stand between a server's certificate and one we trust.
-        smtp_tls_scert_verifydepth: Int = "9";
+        smtp_tls_scert_verifydepth: Int = "9",
+            no_effect "the TLS library follows six authorities";
         /// Which names a certificate may have at level `verify`.
         smtp_tls_verify_cert_match: List = "hostname";
         /// Which names a certificate may have at level `secure`.
@@ -66,9 +69,11 @@ conf::params! {
         /// The protocol versions allowed where TLS is demanded.
         smtp_tls_mandatory_protocols: Text = ">=TLSv1";
         /// The least strength of ciphers where TLS is used if offered.
-        smtp_tls_ciphers: Enum("export", "low", "medium", "high", "null") = "medium";
+        smtp_tls_ciphers: Enum("export", "low", "medium", "high", "null") = "medium",
+            no_effect "every cipher is of grade `high`; see `smtp_tls_exclude_ciphers`";
         /// The least strength of ciphers where TLS is demanded.
-        smtp_tls_mandatory_ciphers: Enum("export", "low", "medium", "high", "null") = "medium";
+        smtp_tls_mandatory_ciphers: Enum("export", "low", "medium", "high", "null") = "medium",
+            no_effect "every cipher is of grade `high`; see `smtp_tls_mandatory_exclude_ciphers`";
         /// Ciphers or kinds of them that are not used.
         smtp_tls_exclude_ciphers: List = "";
         /// Further ones that are not used where TLS is demanded.
@@ -77,13 +82,15 @@ conf::params! {
         smtp_tls_note_starttls_offer: YesNo = "no";
         /// Whether a server that answers before it could have read our command under TLS is left, as in an
         /// attack.
-        smtp_tls_block_early_mail_reply: YesNo = "no";
+        smtp_tls_block_early_mail_reply: YesNo = "no",
+            no_effect "whatever a server says before the handshake is dropped";
         /// Whether connections under TLS are kept for the next message.
         smtp_tls_connection_reuse: YesNo = "no";
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         smtp_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
-        smtp_tls_session_cache_timeout: Time(0..=8640000) = "3600s";
+        smtp_tls_session_cache_timeout: Time(0..=8640000) = "3600s",
+            no_effect "sessions are not resumed: every certificate is looked at anew";
         /// The table that remembers sessions.
         smtp_tls_session_cache_database: Text = "",
             no_effect "sessions are remembered in memory, for all clients together";
@@ -100,7 +107,8 @@ conf::params! {
         /// Tables that choose level, protocols, ciphers and names by destination.
         lmtp_tls_policy_maps: Maps = "";
         /// Tables that choose TLS by server or destination, from the time before `lmtp_tls_policy_maps`.
-        lmtp_tls_per_site: Maps = "";
+        lmtp_tls_per_site: Maps = "",
+            refused "move its lines to `lmtp_tls_policy_maps`";
         /// Whether TLS is used where it is offered, from the time before security levels.
         lmtp_use_tls: YesNo = "no";
         /// Whether TLS is demanded, from the time before security levels.
@@ -131,9 +139,11 @@ conf::params! {
         /// The directory with such authorities.
         lmtp_tls_CApath: Path = "";
         /// Files with certificates or keys that alone are trusted, in place of all authorities.
-        lmtp_tls_trust_anchor_file: List = "";
+        lmtp_tls_trust_anchor_file: List = "",
+            refused "list the authorities in `lmtp_tls_CAfile`";
         /// How many authorities may stand between a server's certificate and one we trust.
-        lmtp_tls_scert_verifydepth: Int = "9";
+        lmtp_tls_scert_verifydepth: Int = "9",
+            no_effect "the TLS library follows six authorities";
         /// Which names a certificate may have at level `verify`.
         lmtp_tls_verify_cert_match: List = "hostname";
         /// Which names a certificate may have at level `secure`.
@@ -151,9 +161,11 @@ conf::params! {
         /// The protocol versions allowed where TLS is demanded.
         lmtp_tls_mandatory_protocols: Text = ">=TLSv1";
         /// The least strength of ciphers where TLS is used if offered.
-        lmtp_tls_ciphers: Enum("export", "low", "medium", "high", "null") = "medium";
+        lmtp_tls_ciphers: Enum("export", "low", "medium", "high", "null") = "medium",
+            no_effect "every cipher is of grade `high`; see `lmtp_tls_exclude_ciphers`";
         /// The least strength of ciphers where TLS is demanded.
-        lmtp_tls_mandatory_ciphers: Enum("export", "low", "medium", "high", "null") = "medium";
+        lmtp_tls_mandatory_ciphers: Enum("export", "low", "medium", "high", "null") = "medium",
+            no_effect "every cipher is of grade `high`; see `lmtp_tls_mandatory_exclude_ciphers`";
         /// Ciphers or kinds of them that are not used.
         lmtp_tls_exclude_ciphers: List = "";
         /// Further ones that are not used where TLS is demanded.
@@ -162,13 +174,15 @@ conf::params! {
         lmtp_tls_note_starttls_offer: YesNo = "no";
         /// Whether a server that answers before it could have read our command under TLS is left, as in an
         /// attack.
-        lmtp_tls_block_early_mail_reply: YesNo = "no";
+        lmtp_tls_block_early_mail_reply: YesNo = "no",
+            no_effect "whatever a server says before the handshake is dropped";
         /// Whether connections under TLS are kept for the next message.
         lmtp_tls_connection_reuse: YesNo = "no";
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         lmtp_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
-        lmtp_tls_session_cache_timeout: Time(0..=8640000) = "3600s";
+        lmtp_tls_session_cache_timeout: Time(0..=8640000) = "3600s",
+            no_effect "sessions are not resumed: every certificate is looked at anew";
         /// The table that remembers sessions.
         lmtp_tls_session_cache_database: Text = "",
             no_effect "sessions are remembered in memory, for all clients together";

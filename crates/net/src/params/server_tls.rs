@@ -40,7 +40,8 @@ conf::params! {
         /// Whether a client must have a trusted certificate, where TLS is demanded.
         smtpd_tls_req_ccert: YesNo = "no";
         /// How many authorities may stand between a client certificate and one we trust.
-        smtpd_tls_ccert_verifydepth: Int = "9";
+        smtpd_tls_ccert_verifydepth: Int = "9",
+            no_effect "the TLS library follows six authorities";
         /// The digest by which client certificates and keys are named in tables.
         smtpd_tls_fingerprint_digest: Text
             = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}";
@@ -49,9 +50,11 @@ conf::params! {
         /// The protocol versions allowed where TLS is demanded.
         smtpd_tls_mandatory_protocols: Text = ">=TLSv1";
         /// The least strength of ciphers where TLS is offered.
-        smtpd_tls_ciphers: Enum("export", "low", "medium", "high", "null") = "medium";
+        smtpd_tls_ciphers: Enum("export", "low", "medium", "high", "null") = "medium",
+            no_effect "every cipher is of grade `high`; see `smtpd_tls_exclude_ciphers`";
         /// The least strength of ciphers where TLS is demanded.
-        smtpd_tls_mandatory_ciphers: Enum("export", "low", "medium", "high", "null") = "medium";
+        smtpd_tls_mandatory_ciphers: Enum("export", "low", "medium", "high", "null") = "medium",
+            no_effect "every cipher is of grade `high`; see `smtpd_tls_mandatory_exclude_ciphers`";
         /// Ciphers or kinds of them that are not used.
         smtpd_tls_exclude_ciphers: List = "";
         /// Further ones that are not used where TLS is demanded.
@@ -61,7 +64,8 @@ conf::params! {
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         smtpd_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
-        smtpd_tls_session_cache_timeout: Time(0..=8640000) = "3600s";
+        smtpd_tls_session_cache_timeout: Time(0..=8640000) = "3600s",
+            no_effect "sessions are kept by the clients, in tickets whose keys change every six hours";
         /// The table that remembers sessions.
         smtpd_tls_session_cache_database: Text = "",
             no_effect "clients keep their sessions in tickets, and the rest is remembered in memory";

@@ -10,9 +10,11 @@ conf::params! {
         /// Whether our order of ciphers counts instead of the client's.
         tls_preempt_cipherlist: YesNo = "no";
         /// The ciphers of grade `high`, in OpenSSL's notation; those we have are used.
-        tls_high_cipherlist: Text = "aNULL:-aNULL:HIGH:@STRENGTH";
+        tls_high_cipherlist: Text = "aNULL:-aNULL:HIGH:@STRENGTH",
+            no_effect "cipher lists of OpenSSL are not read; see `smtpd_tls_exclude_ciphers`";
         /// The ciphers of grade `medium` and above, in OpenSSL's notation; those we have are used.
-        tls_medium_cipherlist: Text = "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH";
+        tls_medium_cipherlist: Text = "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH",
+            no_effect "cipher lists of OpenSSL are not read; see `smtpd_tls_exclude_ciphers`";
         /// The ciphers of grade `low` and above.
         tls_low_cipherlist: Text = "aNULL:-aNULL:HIGH:MEDIUM:LOW:+RC4:@STRENGTH",
             no_effect "weak ciphers do not exist here; the grade `low` is taken as `medium`";
@@ -23,7 +25,8 @@ conf::params! {
         tls_null_cipherlist: Text = "eNULL:!aNULL",
             no_effect "ciphers without encryption do not exist here; the grade `null` cannot be had";
         /// The curves for key exchange, best first; those we have are used.
-        tls_eecdh_auto_curves: List = "X25519 X448 prime256v1 secp521r1 secp384r1";
+        tls_eecdh_auto_curves: List = "X25519 X448 prime256v1 secp521r1 secp384r1",
+            no_effect "X25519MLKEM768, X25519, prime256v1 and secp384r1 are offered";
         /// The curve of grade `strong`.
         tls_eecdh_strong_curve: Text = "prime256v1",
             no_effect "both sides agree on a curve of tls_eecdh_auto_curves";
@@ -31,11 +34,13 @@ conf::params! {
         tls_eecdh_ultra_curve: Text = "secp384r1",
             no_effect "both sides agree on a curve of tls_eecdh_auto_curves";
         /// Whether the end of a session is announced without waiting for the peer to confirm it.
-        tls_fast_shutdown_enable: YesNo = "yes";
+        tls_fast_shutdown_enable: YesNo = "yes",
+            no_effect "the end of a session is announced and not waited for, as with `yes`";
         /// Whether `*` in the name of a certificate stands for several labels.
         tls_wildcard_matches_multiple_labels: YesNo = "yes";
         /// The digests accepted in TLSA records, best first.
-        tls_dane_digests: List = "sha512 sha256";
+        tls_dane_digests: List = "sha512 sha256",
+            no_effect "records with SHA-512 and with SHA-256 are both believed";
         /// Whether fingerprints of public keys are computed in the wrong way of old releases.
         tls_legacy_public_key_fingerprints: YesNo = "no",
             refused "compute the fingerprints in your tables anew, as the manual shows, and remove this";
