@@ -2,12 +2,19 @@
 
 use std::str::FromStr;
 
-/// A level; parts left out are zero.
+/// A value of `compatibility_level`; parts left out are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Level {
+pub struct Level {
     major: u32,
     minor: u16,
     patch: u16,
+}
+
+impl Level {
+    /// The level `major.minor`.
+    pub fn new(major: u32, minor: u16) -> Self {
+        Self { major, minor, patch: 0 }
+    }
 }
 
 impl FromStr for Level {
@@ -36,6 +43,7 @@ mod tests {
             level("3.10") > level("3.9") && level("3.10.1") > level("3.10") && level("4") > level("3.99")
         );
         assert_eq!(level("3"), level("3.0.0"));
+        assert_eq!(level("3.6"), Level::new(3, 6));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub use declare::{Block, Declaration, Status};
 pub use expand::{ExpandError, Scope, expand, names};
 pub use facts::{COMPUTED, Facts, Interface};
 pub use kind::Kind;
+pub use level::Level;
 pub use lines::name_value;
 pub use main_cf::{MainCf, Setting};
 pub use master_cf::{COLUMNS, MasterCf, Service, ServiceKind};

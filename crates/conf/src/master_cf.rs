@@ -134,7 +134,7 @@ impl Service {
         let mut rest = words[COLUMNS.len()..].iter();
         while let Some(word) = rest.next() {
             if word == "-o" && args.iter().all(|arg: &String| is_option(arg)) {
-                let setting = rest.next().and_then(|setting| setting.split_once('='));
+                let setting = rest.next().and_then(|setting| name_value(setting).ok());
                 overrides.extend(setting.map(|(name, value)| (name.to_owned(), value.to_owned())));
             } else {
                 args.push(word.clone());

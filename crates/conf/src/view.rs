@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::networks::default_networks;
-use crate::{ExpandError, Facts, MainCf, Registry, Scope, Service, expand};
+use crate::{ExpandError, Facts, Kind, Level, MainCf, Registry, Scope, Service, Value, expand};
 
 /// Declarations, main.cf, computed values and the overrides of one service. Cheap to clone, never changes.
 #[derive(Clone, Debug)]
@@ -140,6 +141,21 @@ impl View {
         expand(text, self)
     }
 
+    /// A time, for readers of one parameter without its block; `None` when there is no such time.
+    pub fn time(&self, name: &str) -> Option<Duration> {
+        let row = self.0.registry.get(name).filter(|row| matches!(row.kind, Kind::Time { .. }))?;
+        Some(Value::read(self, row.name, row.kind, row.default, &mut Vec::new()))
+    }
+
+    /// `compatibility_level`.
+    ///
+    /// # Errors
+    /// It is no level; the text says so.
+    pub fn level(&self) -> Result<Level, String> {
+        let text = self.unexpanded("compatibility_level").unwrap_or_default();
+        self.try_expand(&text).map_err(|error| error.text)?.parse()
+    }
+
     /// File and line of a parameter's setting; `None` for a default and for a setting of the command line.
     pub fn place(&self, name: &str) -> Option<(PathBuf, usize)> {
         if self.0.overrides.contains_key(name) {
@@ -163,7 +179,9 @@ impl View {
         if let Some(text) = self.raw(name) {
             return Some(Cow::Borrowed(text));
         }
-        self.computed(name).or_else(|| self.0.registry.get(name).map(|row| Cow::Borrowed(row.default)))
+        let registry = &self.0.registry;
+        let declared = || registry.get(name).or_else(|| registry.family(name));
+        self.computed(name).or_else(|| declared().map(|row| Cow::Borrowed(row.default)))
     }
 
     /// The default of what Postfix computes instead of declaring a constant.

@@ -56,6 +56,6 @@ pub fn facts(directory: &Path, program: &str) -> Facts {
         config_directory: directory.to_owned(),
         process_name: program.to_owned(),
         process_id: std::process::id(),
-        ..Facts::default()
+        interfaces: crate::interfaces::networks(),
     }
 }

@@ -3,8 +3,23 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use conf::params::Site;
-use conf::{Block, Mistake, Severity, View};
-use nix::ifaddrs::getifaddrs;
+use conf::{Block, Facts, Interface, Mistake, Severity, View};
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+
+/// The addresses of this machine with the lengths of their prefixes, in the system's order.
+pub fn networks() -> Vec<Interface> {
+    let Ok(interfaces) = getifaddrs() else { return Facts::default().interfaces };
+    let network = |one: InterfaceAddress| {
+        let (address, mask) = (one.address?, one.netmask?);
+        let (address, ones) = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+            (Some(v4), _) => (IpAddr::from(v4.ip()), mask.as_sockaddr_in()?.ip().to_bits().count_ones()),
+            (_, Some(v6)) => (IpAddr::from(v6.ip()), mask.as_sockaddr_in6()?.ip().to_bits().count_ones()),
+            _ => return None,
+        };
+        Some(Interface { address, prefix: u8::try_from(ones).ok()? })
+    };
+    interfaces.filter_map(network).collect()
+}
 
 /// Addresses that mail for `[address]` reaches us by: those we listen on and those a proxy forwards from.
 pub fn own(view: &View, mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {

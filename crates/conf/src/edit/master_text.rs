@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{is_aside, lines};
-use crate::Service;
 use crate::lines::starts_with_space;
+use crate::{Mistake, Service};
 
 /// `name/type` of a service, either of them perhaps `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +46,18 @@ impl MasterChange {
     }
 }
 
-/// Changes services in the text of master.cf; `print` writes an entry from its words. Gives the new text, and which
-/// changes found no entry.
+/// The text of master.cf after changes.
+#[derive(Debug, Default)]
+pub struct EditedMaster {
+    /// The text.
+    pub text: String,
+    /// Which changes found no entry, by number.
+    pub unmatched: Vec<usize>,
+    /// What is odd in the entries that were written anew.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Changes services in the text of master.cf; `print` writes an entry from its words.
 ///
 /// An entry that is rewritten comes after the comments inside and behind it, as Postfix's own postconf leaves them.
 ///
@@ -57,12 +67,13 @@ pub fn edit_master(
     text: &str,
     changes: &[(Pattern, MasterChange)],
     print: &dyn Fn(&[String]) -> String,
-) -> Result<(String, Vec<usize>), String> {
+) -> Result<EditedMaster, String> {
     let mut editor = Editor {
         changes,
         print,
         seen: vec![false; changes.len()],
         out: String::with_capacity(text.len() + 80),
+        mistakes: Vec::new(),
         entry: String::new(),
     };
     let mut current = Vec::new();
@@ -78,7 +89,7 @@ pub fn edit_master(
         editor.line(&current, &line);
     }
     editor.finish(&current)?;
-    let Editor { mut out, seen, .. } = editor;
+    let Editor { mut out, seen, mistakes, .. } = editor;
     let mut unmatched = Vec::new();
     for (index, (_, change)) in changes.iter().enumerate().filter(|(index, _)| !seen[*index]) {
         match change {
@@ -86,7 +97,7 @@ pub fn edit_master(
             _ => unmatched.push(index),
         }
     }
-    Ok((out, unmatched))
+    Ok(EditedMaster { text: out, unmatched, mistakes })
 }
 
 struct Editor<'a> {
@@ -94,6 +105,7 @@ struct Editor<'a> {
     print: &'a dyn Fn(&[String]) -> String,
     seen: Vec<bool>,
     out: String,
+    mistakes: Vec<Mistake>,
     /// The entry to be rewritten, as far as it has been read.
     entry: String,
 }
@@ -137,7 +149,8 @@ impl Editor<'_> {
             return Ok(());
         }
         let entry = std::mem::take(&mut self.entry);
-        let mut words = Service::parse(&entry, Path::new(""), 0, &mut Vec::new())?.words().to_vec();
+        let mut words =
+            Service::parse(&entry, Path::new("master.cf"), 0, &mut self.mistakes)?.words().to_vec();
         for &index in current {
             words = self.changes[index].1.apply(words);
         }
@@ -203,7 +216,7 @@ mod tests {
     fn edited(pattern: (&str, &str), change: MasterChange) -> String {
         let pattern = Pattern { name: pattern.0.to_owned(), kind: pattern.1.to_owned() };
         let print = |words: &[String]| format!("{}\n", words.join(" "));
-        edit_master(TEXT, &[(pattern, change)], &print).expect("services").0
+        edit_master(TEXT, &[(pattern, change)], &print).expect("services").text
     }
 
     fn words(text: &str) -> Vec<String> {
@@ -243,7 +256,7 @@ mod tests {
     #[test]
     fn changes_that_find_nothing_are_told() {
         let nobody = Pattern { name: "nosuch".into(), kind: "*".into() };
-        let (text, unmatched) =
+        let EditedMaster { text, unmatched, .. } =
             edit_master(TEXT, &[(nobody, MasterChange::Remove)], &|_| String::new()).expect("services");
         assert_eq!((text.as_str(), unmatched), (TEXT, vec![0]));
     }

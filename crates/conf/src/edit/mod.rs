@@ -6,7 +6,7 @@ mod main_text;
 mod master_text;
 
 pub use main_text::{MainChange, edit_main};
-pub use master_text::{MasterChange, Pattern, edit_master};
+pub use master_text::{EditedMaster, MasterChange, Pattern, edit_master};
 
 /// Lines with their ends; the last one gets an end, so that something can stand after it.
 fn lines(text: &str) -> impl Iterator<Item = String> + '_ {

@@ -65,10 +65,10 @@ impl<'t> Iterator for Pieces<'t> {
     }
 }
 
-/// What decides a reference, and what follows from it.
+/// What decides a reference, and the text that says what follows from it.
 pub(super) struct Reference<'t> {
     pub(super) test: Test<'t>,
-    pub(super) choice: Choice<'t>,
+    rest: &'t str,
 }
 
 /// What a reference looks at.
@@ -126,23 +126,28 @@ impl Operator {
 }
 
 impl<'t> Reference<'t> {
-    /// Reads the inside of a reference.
+    /// Reads the inside of a reference up to what decides it.
     pub(super) fn parse(inside: &'t str) -> Result<Self, ExpandError> {
         let inside = skip(inside);
         if inside.starts_with('{') {
             let (test, rest) = comparison(inside)?;
             let rest = skip(rest);
             return match rest.chars().next() {
-                None | Some('?' | ':') => Ok(Self { test, choice: Choice::parse(rest)? }),
+                None | Some('?' | ':') => Ok(Self { test, rest }),
                 Some(_) => Err(wrong("\"?\" or \":\" expected at", "}", rest)),
             };
         }
         let (name, rest) = split_name(inside);
         let operator = skip(rest);
         match operator.chars().next() {
-            None | Some('?' | ':') => Ok(Self { test: Test::Name(name), choice: Choice::parse(operator)? }),
+            None | Some('?' | ':') => Ok(Self { test: Test::Name(name), rest: operator }),
             Some(_) => Err(wrong("attribute name syntax error at", name, rest)),
         }
+    }
+
+    /// Reads what follows.
+    pub(super) fn choice(&self) -> Result<Choice<'t>, ExpandError> {
+        Choice::parse(self.rest)
     }
 }
 

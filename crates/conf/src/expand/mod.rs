@@ -85,7 +85,7 @@ fn names_within(text: &str, found: &mut dyn FnMut(&str), depth: usize) -> Result
                 names_within(right, found, depth + 1)?;
             }
         }
-        match reference.choice {
+        match reference.choice()? {
             Choice::Value => {}
             Choice::If(yes, no) => {
                 names_within(yes, found, depth + 1)?;
@@ -137,7 +137,7 @@ impl Expansion<'_> {
                 (Cow::Borrowed(if holds { "true" } else { "" }), holds)
             }
         };
-        let chosen = match reference.choice {
+        let chosen = match reference.choice()? {
             Choice::Value => &*value,
             Choice::If(yes, _) if holds => yes,
             Choice::If(_, no) => no.unwrap_or(""),

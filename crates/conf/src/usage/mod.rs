@@ -153,7 +153,7 @@ impl Scan<'_> {
             self.usage.mistakes.push(Mistake::new(Severity::Warning, Some(place), error.text));
         }
         if name == "smtpd_restriction_classes" {
-            found.extend(words(value, COMMA_SPACE).into_iter().map(str::to_owned));
+            found.extend(words(&view.expand(value), COMMA_SPACE).into_iter().map(str::to_owned));
         }
         for name in &found {
             self.refer(name, scope, Some(place));

@@ -7,6 +7,7 @@ mod install_links;
 mod newaliases;
 mod parameters;
 mod postalias;
+mod postconf;
 pub mod postfix;
 mod postmap;
 pub mod sendmail;
@@ -32,6 +33,7 @@ pub const COMMANDS: &[&Command] = &[
     &newaliases::COMMAND,
     &parameters::COMMAND,
     &postalias::COMMAND,
+    &postconf::COMMAND,
     &postfix::COMMAND,
     &postmap::COMMAND,
     &sendmail::COMMAND,
