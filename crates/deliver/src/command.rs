@@ -200,7 +200,6 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// What runs a command line of an alias or of `mailbox_command`: itself where it is plain words, else a shell.
-#[cfg_attr(not(test), expect(dead_code, reason = "local comes next"))]
 pub fn words_or_shell(command: &str) -> Vec<String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"!@%-_=+:,./ \t".contains(&b);
     if command.bytes().all(plain) && !command.trim().is_empty() {

@@ -2,6 +2,7 @@
 
 mod discard;
 mod error;
+mod local;
 pub(crate) mod open;
 mod pipe;
 mod smtp;
@@ -58,8 +59,15 @@ pub struct AgentKind {
 }
 
 /// Every agent there is.
-pub const AGENTS: &[AgentKind] =
-    &[smtp::SMTP, smtp::LMTP, virtual_mailbox::AGENT, pipe::AGENT, error::AGENT, discard::AGENT];
+pub const AGENTS: &[AgentKind] = &[
+    smtp::SMTP,
+    smtp::LMTP,
+    virtual_mailbox::AGENT,
+    local::AGENT,
+    pipe::AGENT,
+    error::AGENT,
+    discard::AGENT,
+];
 
 /// The agent for a master.cf command.
 pub fn find(command: &str) -> Option<&'static AgentKind> {

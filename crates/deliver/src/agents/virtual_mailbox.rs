@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, tz::TimeZone};
 use mail::{Blame, Detail, Outcome, Refusal};
 use net::clock;
-use tables::{AddressSearch, Maps};
+use tables::{AddressSearch, Keys, Maps};
 
 use super::open::Opener;
 use super::status_filter::StatusFilter;
@@ -58,9 +58,9 @@ fn build(setup: &Setup) -> Built {
     }
     let agent = Virtual {
         relay: setup.service.name.clone(),
-        mailboxes: open.maps("virtual_mailbox_maps", &classes.virtual_mailbox_maps),
-        uids: open.maps("virtual_uid_maps", &params.virtual_uid_maps),
-        gids: open.maps("virtual_gid_maps", &params.virtual_gid_maps),
+        mailboxes: open.maps_with("virtual_mailbox_maps", &classes.virtual_mailbox_maps, Keys::LITERAL),
+        uids: open.maps_with("virtual_uid_maps", &params.virtual_uid_maps, Keys::LITERAL),
+        gids: open.maps_with("virtual_gid_maps", &params.virtual_gid_maps, Keys::LITERAL),
         delimiter: site.recipient_delimiter,
         locking,
         strict_owner: mailbox.strict_mailbox_ownership,

@@ -15,7 +15,6 @@ use rustls::{ClientConfig, ProtocolVersion, SupportedProtocolVersion};
 use tokio_rustls::TlsConnector;
 
 use super::certificate::Certificate;
-use super::dane::{Tlsa, keeps_promise};
 use super::digest::Digest;
 use super::keys::KeyFiles;
 use super::roots::Roots;
@@ -72,8 +71,6 @@ pub struct Identity {
     pub names: Vec<String>,
     /// Fingerprints of certificate or public key, `AA:BB:…`, of which one must match (level fingerprint).
     pub fingerprints: Vec<String>,
-    /// Records of which the certificate must keep one's promise (levels dane, dane-only).
-    pub tlsa: Vec<Tlsa>,
 }
 
 impl ClientTls {
@@ -115,8 +112,7 @@ impl ClientTls {
             (summary.trust, summary.why_untrusted) =
                 trust(chain, &certificate, Role::Server, roots, provider, now);
             let named = summary.trust == Trust::Trusted && certificate.is_for(&identity.names);
-            let promised = keeps_promise(&identity.tlsa, chain, &certificate, &identity.names, provider, now);
-            if named || promised || certificate.has_fingerprint(&identity.fingerprints) {
+            if named || certificate.has_fingerprint(&identity.fingerprints) {
                 (summary.trust, summary.why_untrusted) = (Trust::Verified, None);
             }
             if state.protocol_version() == Some(ProtocolVersion::TLSv1_3) {

@@ -6,7 +6,6 @@
 mod certificate;
 mod ciphers;
 mod client;
-mod dane;
 mod digest;
 mod keys;
 mod protocols;
@@ -18,7 +17,6 @@ mod verify;
 
 pub use certificate::Certificate;
 pub use client::{ClientSettings, ClientTls, Identity};
-pub use dane::Tlsa;
 pub use keys::KeyFiles;
 pub use server::{ServerSettings, ServerTls, SniFound, SniLookup};
 pub use sni::SniMaps;

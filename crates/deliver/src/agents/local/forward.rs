@@ -1,0 +1,117 @@
+//! `.forward` files: `forward_path`.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::expand::{Values, expand};
+use super::user;
+use super::walk::{At, List, Walk};
+use crate::privilege::{Acting, Rights};
+
+/// Most bytes that are read of a `.forward` file.
+const LARGEST: u64 = 1 << 20;
+
+/// A file that was found.
+enum Found {
+    /// Its text.
+    Text(Vec<u8>),
+    /// It is there and may not be used; why.
+    Unusable(String),
+}
+
+impl Walk<'_> {
+    /// Delivers by the user's `.forward` file. False when there is none, or it lists nobody.
+    pub async fn forward_file(&mut self, at: &At) -> bool {
+        let account = match user::by_name(self.rules, &at.user).await {
+            Ok(Some(account)) => account,
+            Ok(None) => return false,
+            Err(refusal) => {
+                self.settle(at, refusal);
+                return true;
+            }
+        };
+        let mut inner = at.clone();
+        inner.list = List::Forward;
+        inner.owner = Some(at.user.clone());
+        inner.account = Some(account.clone());
+        if !self.rules.params.frozen_delivered_to {
+            inner.delivered = Some(at.recipient.address.clone());
+        }
+        let Some((path, by_extension)) = self.find(at, &account).await else { return false };
+        if by_extension || !self.rules.propagates("forward") {
+            inner.unmatched = None;
+        }
+        let shown = path.display().to_string();
+        if self.is_probe() {
+            self.sent(at, format!("forward via file: {shown}"));
+            return true;
+        }
+        if self.been_here(format!("forward {shown}")) {
+            // Within its own expansion the user means the mailbox.
+            return self.has_been(&format!("forward-done {shown}"));
+        }
+        let rights = account.rights;
+        let text = match self.rules.crew.run(move || read(&path, rights)).await {
+            Some(Found::Text(text)) => text,
+            Some(Found::Unusable(why)) => {
+                log::warn!(target: &self.rules.program, "file {} {why}", mail::logline::printable(&shown));
+                return false;
+            }
+            None => return false,
+        };
+        let found = self.lines(&inner, &text).await > 0;
+        if found {
+            self.been_here(format!("forward-done {shown}"));
+        }
+        found
+    }
+
+    /// The first path of `forward_path` where something is, and whether the extension is in its name.
+    async fn find(&self, at: &At, account: &user::Account) -> Option<(PathBuf, bool)> {
+        let params = &self.rules.params;
+        let values = Values::new(at, Some(account), &self.rules.delimiter);
+        let words = params.forward_path.split([',', ' ', '\t', '\r', '\n']).filter(|word| !word.is_empty());
+        let candidates: Vec<(PathBuf, bool)> = words
+            .filter_map(|word| expand(word, &values, Some(&params.forward_expansion_filter)).complete())
+            .map(|(path, by_extension)| (PathBuf::from(path), by_extension))
+            .collect();
+        let rights = account.rights;
+        let look = move || {
+            let _acting = may_read(rights)?;
+            candidates.into_iter().find(|(path, _)| std::fs::symlink_metadata(path).is_ok())
+        };
+        self.rules.crew.run(look).await.flatten()
+    }
+}
+
+/// Root's own file is read with our own rights; everybody else's as its user.
+fn may_read(rights: Rights) -> Option<Acting> {
+    if rights.uid == 0 { Some(Acting::as_ourselves()) } else { Acting::as_user(rights).ok() }
+}
+
+fn read(path: &Path, rights: Rights) -> Found {
+    let failed = |what: &str, error: std::io::Error| {
+        Found::Unusable(format!("{what}: {}", crate::mailbox::reason(&error)))
+    };
+    let Some(_acting) = may_read(rights) else { return Found::Unusable("cannot be read".to_owned()) };
+    let meta = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(error) => return failed("cannot be looked up", error),
+    };
+    if !meta.is_file() {
+        return Found::Unusable("is not a regular file".to_owned());
+    }
+    if meta.uid() != 0 && meta.uid() != rights.uid {
+        return Found::Unusable(format!("has bad owner uid {}", meta.uid()));
+    }
+    if meta.mode() & 0o002 != 0 {
+        return Found::Unusable("is world writable".to_owned());
+    }
+    let mut text = Vec::new();
+    match File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)) {
+        Ok(_) => Found::Text(text),
+        Err(error) => failed("cannot be opened", error),
+    }
+}
