@@ -50,20 +50,12 @@ impl Queue {
         )
     }
 
-    /// `postsuper -e`, and `-f`, which releases from hold as well: which will be returned to their senders.
-    pub fn expire(&self, which: &Selection, release: bool) -> Commit<Vec<QueueId>> {
+    /// `postsuper -e`: which will be returned to their senders. (`-f` releases from hold as well.)
+    pub fn expire(&self, which: &Selection) -> Commit<Vec<QueueId>> {
         self.alter(
             which,
             |id, _| Change::Expired(id),
-            |message| {
-                let held = message.status.state == State::Hold;
-                if held && release {
-                    message.status.state = State::Deferred;
-                }
-                let changes = !message.status.forced_expire || (held && release);
-                message.status.forced_expire = true;
-                changes
-            },
+            |message| !std::mem::replace(&mut message.status.forced_expire, true),
         )
     }
 

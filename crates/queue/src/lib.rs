@@ -13,6 +13,7 @@
 
 pub mod body;
 pub mod change;
+pub mod control;
 pub mod disk;
 pub mod failure;
 pub mod maildrop;

@@ -350,7 +350,7 @@ fn a_hundred_thousand_messages_and_long_lists() {
     }
     world.down.extend((0..50).map(|n| format!("d{n}")));
     world.run_until(|world| {
-        world.now.duration_since(Timestamp::from_second(1_000_000).expect("ok")).as_hours() > 24
+        world.now.duration_since(Timestamp::from_second(1_000_000).expect("ok")).as_hours() > 1
     });
     let stuck = world.left;
     assert!(stuck > 5_000, "{stuck}");

@@ -29,7 +29,7 @@ impl Dice {
     }
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_second(1_700_000_000).expect("in range")
 }
 
@@ -39,7 +39,7 @@ fn tick() -> Timestamp {
     now() + SignedDuration::from_micros(TICKS.fetch_add(1, Ordering::Relaxed))
 }
 
-fn settings(directory: impl AsRef<Path>) -> Settings {
+pub(crate) fn settings(directory: impl AsRef<Path>) -> Settings {
     Settings { segment_size: 4096, inline_limit: 1000, cache_size: 4000, ..Settings::new(directory.as_ref()) }
 }
 
@@ -64,18 +64,18 @@ fn draft(queue: &Queue, content: &[u8]) -> Result<Draft, Failure> {
 }
 
 /// Content that differs for each message and tells where it was cut or mixed.
-fn content(id: &QueueId, len: usize) -> Vec<u8> {
+pub(crate) fn content(id: &QueueId, len: usize) -> Vec<u8> {
     format!("{id} ").into_bytes().into_iter().cycle().take(len).collect()
 }
 
-async fn put(queue: &Queue, recipients: usize, len: usize) -> Result<QueueId, Failure> {
+pub(crate) async fn put(queue: &Queue, recipients: usize, len: usize) -> Result<QueueId, Failure> {
     let id = queue.new_id(tick());
     let draft = draft(queue, &content(&id, len))?;
     queue.put(id.clone(), draft, envelope(recipients), Entry::at(now())).await?;
     Ok(id)
 }
 
-fn report(reason: &str) -> Report {
+pub(crate) fn report(reason: &str) -> Report {
     Report {
         action: Action::Delayed,
         status: "4.2.0".to_owned(),
@@ -87,7 +87,7 @@ fn report(reason: &str) -> Report {
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 

@@ -115,7 +115,7 @@ fn administrators_hold_release_expire_and_delete() {
         assert_eq!(queue.hold(&one(&ids[0])).await.unwrap(), ids[..1]);
         assert_eq!(queue.hold(&one(&ids[0])).await.unwrap(), []);
         assert!(queue.activate(&ids[0]).is_none());
-        assert_eq!(queue.expire(&one(&ids[0]), false).await.unwrap(), ids[..1]);
+        assert_eq!(queue.expire(&one(&ids[0])).await.unwrap(), ids[..1]);
         assert_eq!(queue.brief(&ids[0]).unwrap().state, State::Hold);
         assert_eq!(queue.delete(&Selection::All(vec![State::Deferred])).await.unwrap(), []);
         assert_eq!(queue.delete(&one(&ids[1])).await.unwrap(), ids[1..2]);
