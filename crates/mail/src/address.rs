@@ -46,6 +46,9 @@ impl Address {
 
     /// The RFC 5321 form: the local part is quoted where it has to be.
     pub fn external(&self) -> String {
+        if self.is_null() {
+            return String::new();
+        }
         let (local, domain) = self.split();
         let mut out = quote_local(local);
         if let Some(domain) = domain {
@@ -155,6 +158,7 @@ mod tests {
             ("a@b@c", "\"a@b\"@c"),
             (".joe@x", "\".joe\"@x"),
             ("joe", "joe"),
+            ("", ""),
         ] {
             assert_eq!(Address::from(internal).external(), external);
         }

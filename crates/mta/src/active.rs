@@ -24,6 +24,10 @@ pub struct Progress {
     pub fates: Vec<Fate>,
     /// Index of the first recipient the scheduler has not been given.
     pub next: usize,
+    /// Recipients that were given out and of which nothing was heard yet.
+    pub waiting: usize,
+    /// Fates that are not in the journal yet: the end of the attempt writes them all in one record.
+    pub unsettled: Vec<(u32, Fate)>,
     /// What the sender will be told of failures, with the recipients that aliases put in place of queued ones.
     pub failed: Vec<bounce::Fate>,
     /// What the sender will be told of success.
@@ -47,6 +51,21 @@ impl Active {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes what became of recipients. What is returned is to be recorded now: more is still under way, and a crash
+    /// must not repeat what is done. The end of the attempt records the rest.
+    pub fn report(&self, changed: Vec<(u32, Fate)>) -> Vec<(u32, Fate)> {
+        let mut progress = self.progress();
+        for (index, fate) in &changed {
+            progress.fates[*index as usize] = fate.clone();
+        }
+        progress.waiting = progress.waiting.saturating_sub(changed.len());
+        progress.unsettled.extend(changed);
+        if progress.waiting == 0 && progress.next >= progress.fates.len() {
+            return Vec::new();
+        }
+        std::mem::take(&mut progress.unsettled)
+    }
+
     /// Up to `room` recipients that are still to be delivered and were not given before, and whether more are left.
     pub fn next_pending(&self, room: usize) -> (Vec<usize>, bool) {
         let mut progress = self.progress();
@@ -59,6 +78,7 @@ impl Active {
             at += 1;
         }
         progress.next = at;
+        progress.waiting += found.len();
         let more = progress.fates[at..].iter().any(Fate::is_pending);
         (found, more)
     }

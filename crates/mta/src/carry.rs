@@ -93,8 +93,8 @@ pub fn delays(active: &Active, started: Timestamp, agent: (f64, f64)) -> Delays 
 fn record(house: &House, setup: &Setup, active: &Active, report: &Report, program: &str, started: Timestamp) {
     let now = house.now();
     let mut changed: Vec<(u32, Fate)> = Vec::with_capacity(report.delivered.len());
-    let mut progress = active.progress();
     let mut indices: Vec<usize> = report.delivered.iter().map(|one| one.index).collect();
+    indices.sort_unstable();
     indices.dedup();
     for index in indices {
         let Some(queued) = active.stored.envelope.recipients.get(index) else { continue };
@@ -103,14 +103,21 @@ fn record(house: &House, setup: &Setup, active: &Active, report: &Report, progra
             log_line(setup, active, queued, one, program, started);
         }
         let (fate, failed, delivered) = judge(setup, active, queued, &entries, now);
+        let mut progress = active.progress();
         progress.failed.extend(failed);
         progress.delivered.extend(delivered);
-        progress.fates[index] = fate.clone();
         changed.push((u32::try_from(index).unwrap_or(u32::MAX), fate));
     }
-    drop(progress);
-    // Handed to the committer in order; the queue manager waits for its end of the attempt, not for each piece.
-    drop(house.queue.settle(active.id(), Settlement::fates(changed)));
+    settle(house, active, changed);
+}
+
+/// Records fates now when other recipients are still under way; the end of the attempt records the others.
+pub fn settle(house: &House, active: &Active, changed: Vec<(u32, Fate)>) {
+    let now = active.report(changed);
+    if !now.is_empty() {
+        // Handed to the committer in order; nobody waits for it.
+        drop(house.queue.settle(active.id(), Settlement::fates(now)));
+    }
 }
 
 fn log_line(
@@ -206,7 +213,6 @@ fn note_probe(
 ) {
     let now = house.now();
     let mut changed = Vec::new();
-    let mut progress = active.progress();
     for one in &report.delivered {
         let Some(queued) = active.stored.envelope.recipients.get(one.index) else { continue };
         let recipient = one.recipient.as_ref().unwrap_or(queued);
@@ -222,12 +228,10 @@ fn note_probe(
         };
         log::info!(target: program, "{}", line.probe(&one.outcome));
         let owed = Fate::Delivered(fate.report(&one.relay, now));
-        progress.fates[one.index] = owed.clone();
         changed.push((u32::try_from(one.index).unwrap_or(u32::MAX), owed));
-        progress.delivered.push(fate);
+        active.progress().delivered.push(fate);
     }
-    drop(progress);
-    drop(house.queue.settle(active.id(), Settlement::fates(changed)));
+    settle(house, active, changed);
 }
 
 /// Records a refusal that no agent gave: routing failed, the destination is suspended, the transport deferred.

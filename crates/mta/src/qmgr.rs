@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::active::Active;
 use crate::bounce::{self, post};
-use crate::carry::{carry, is_double_bounce, refuse};
+use crate::carry::{carry, is_double_bounce, refuse, settle};
 use crate::house::{House, Setup};
 
 /// What tasks report to the queue manager.
@@ -280,26 +280,35 @@ fn destination(setup: &Setup, transport: &str, nexthop: &str, recipient: &mail::
 /// A notice that can be delivered to nobody ends here.
 fn discard(house: &House, active: &Active, index: usize) {
     log::warn!(target: "qmgr", "{}: undeliverable postmaster notification discarded", active.id());
-    active.progress().fates[index] = Fate::Done;
-    let index = u32::try_from(index).unwrap_or(u32::MAX);
-    drop(house.queue.settle(active.id(), Settlement::fates(vec![(index, Fate::Done)])));
+    settle(house, active, vec![(u32::try_from(index).unwrap_or(u32::MAX), Fate::Done)]);
 }
 
 /// The attempt is over: notices for what is decided, another date for what is not.
 async fn end(house: &Arc<House>, setup: &Arc<Setup>, active: &Active) -> Option<Timestamp> {
     let now = house.now();
     expire(setup, active, now);
-    let mut settlement = post::notices(house, setup, active, now).await;
-    let (waiting, owed) = {
-        let progress = active.progress();
-        let waiting = progress.fates.iter().any(Fate::is_pending);
-        let settled = |at: usize| settlement.fates.iter().any(|(index, _)| *index as usize == at);
-        let owed = (0..progress.fates.len())
-            .any(|at| matches!(progress.fates[at], Fate::Failed(_) | Fate::Delivered(_)) && !settled(at));
-        (waiting, owed)
+    let (owed, unsettled) = {
+        let mut progress = active.progress();
+        let owed = |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Delivered(_));
+        (progress.fates.iter().any(owed), std::mem::take(&mut progress.unsettled))
     };
-    let again =
-        (waiting || owed).then(|| queue::scheduler::next_attempt(&setup.limits, active.stored.arrival, now));
+    let mut settlement = if owed {
+        // A notice takes a while to write; what was delivered must be on record before.
+        drop(house.queue.settle(active.id(), Settlement::fates(unsettled)));
+        post::notices(house, setup, active, now).await
+    } else {
+        let late = post::notices(house, setup, active, now).await;
+        Settlement { fates: unsettled, ..late }
+    };
+    let again = {
+        let progress = active.progress();
+        let noticed = |at: usize| {
+            settlement.fates.iter().any(|(index, fate)| *index as usize == at && matches!(fate, Fate::Done))
+        };
+        let left =
+            (0..progress.fates.len()).any(|at| !matches!(progress.fates[at], Fate::Done) && !noticed(at));
+        left.then(|| queue::scheduler::next_attempt(&setup.limits, active.stored.arrival, now))
+    };
     settlement.defer_until = again;
     // Nobody waits for the disk here: a crash before the record is durable repeats a delivery, it loses nothing.
     if house.queue.settle(active.id(), settlement).now() == Left::Removed {
@@ -325,7 +334,9 @@ fn expire(setup: &Setup, active: &Active, now: Timestamp) {
         let report = queue::Report { action: queue::Action::Failed, ..report.clone() };
         let recipient = &stored.envelope.recipients[at];
         progress.failed.push(bounce::Fate::kept(recipient, &report));
-        progress.fates[at] = Fate::Failed(report);
+        let failed = Fate::Failed(report);
+        progress.unsettled.push((u32::try_from(at).unwrap_or(u32::MAX), failed.clone()));
+        progress.fates[at] = failed;
         any = true;
     }
     if any {
