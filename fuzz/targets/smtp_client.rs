@@ -1,0 +1,16 @@
+//! The client machine sees the same however the stream is cut. The first byte says where.
+#![no_main]
+
+use std::time::Instant;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let now = Instant::now();
+    if let [cut, stream @ ..] = bytes {
+        let pipelining = cut % 2 == 0;
+        let cuts: Vec<usize> = (1..8).map(|n| n * usize::from(*cut)).collect();
+        assert_eq!(
+            proto::fuzz::client(stream, &cuts, pipelining, now),
+            proto::fuzz::client(stream, &[], pipelining, now)
+        );
+    }
+});
