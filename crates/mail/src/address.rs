@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::addresses;
+
 /// An address as the queue and the tables see it: `joe user@example.org` without quotes; empty is `<>`.
 ///
 /// The last `@` divides local part and domain, as in Postfix.
@@ -44,18 +46,13 @@ impl Address {
         split(&self.0)
     }
 
-    /// The RFC 5321 form: the local part is quoted where it has to be.
+    /// The RFC 5321 form: the local part is quoted where it has to be. A source route before it stays as it is,
+    /// and the null reverse-path is empty.
     pub fn external(&self) -> String {
-        if self.is_null() {
+        if self.0.is_empty() {
             return String::new();
         }
-        let (local, domain) = self.split();
-        let mut out = quote_local(local);
-        if let Some(domain) = domain {
-            out.push('@');
-            out.push_str(domain);
-        }
-        out
+        String::from_utf8(addresses::quote(self.0.as_bytes())).expect("quoting adds ASCII only")
     }
 
     /// Does it hold anything outside ASCII (and so needs SMTPUTF8, RFC 6531)?
@@ -158,6 +155,8 @@ mod tests {
             ("a@b@c", "\"a@b\"@c"),
             (".joe@x", "\".joe\"@x"),
             ("joe", "joe"),
+            ("@r.test:joe user@x", "@r.test:\"joe user\"@x"),
+            ("@x", "\"\"@x"),
             ("", ""),
         ] {
             assert_eq!(Address::from(internal).external(), external);

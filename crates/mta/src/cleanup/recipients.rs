@@ -129,11 +129,12 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// An automatic copy: no notices beyond the usual.
+    /// An automatic copy: the sender hears nothing of it.
     pub async fn copy(&self, to: Address, recipients: &mut Recipients) -> Result<(), Refusal> {
         let address = self.router().rewrite(Context::Local, &to);
         let address = self.canonical(Place::EnvelopeRecipient, address).await?;
-        self.expand(Recipient::new(address), recipients).await
+        let notify = Notify { never: true, ..Notify::default() };
+        self.expand(Recipient { notify, ..Recipient::new(address) }, recipients).await
     }
 
     async fn canonical(&self, place: Place, address: Address) -> Result<Address, Refusal> {

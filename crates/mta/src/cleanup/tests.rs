@@ -342,6 +342,8 @@ fn copies_are_sent() {
                     recipient_bcc_maps = inline:{z@x.test=rbcc@x.test}\n";
     let cleaned = clean(settings, intake(), COMPLETE);
     assert_eq!(addresses(&cleaned), ["sbcc@x.test", "z@x.test", "rbcc@x.test", "archive@site.test"]);
+    let never: Vec<_> = cleaned.envelope.recipients.iter().map(|recipient| recipient.notify.never).collect();
+    assert_eq!(never, [true, false, true, true]);
     let skip = Skip { bcc: true, ..Skip::default() };
     assert_eq!(addresses(&clean(settings, Intake { skip, ..intake() }, COMPLETE)), ["z@x.test"]);
 }
