@@ -203,15 +203,19 @@ fn notices(view: &View, site: &Site, bounce: &Bounce, mistakes: &mut Vec<Mistake
 }
 
 fn templates(view: &View, bounce: &Bounce, mistakes: &mut Vec<Mistake>) -> Templates {
+    let built_in = match view.get("header_from_format").as_str() {
+        "obsolete" => Templates::obsolete(),
+        _ => Templates::default(),
+    };
     let file = &bounce.bounce_template_file;
     if file.as_os_str().is_empty() {
-        return Templates::default();
+        return built_in;
     }
     let place = view.place("bounce_template_file");
     let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
     match std::fs::read_to_string(file) {
         Ok(text) => {
-            let (templates, wrong) = Templates::parse(&text, &file.to_string_lossy());
+            let (templates, wrong) = built_in.parse(&text, &file.to_string_lossy());
             mistakes
                 .extend(wrong.into_iter().map(|trouble| Mistake::new(Severity::Error, None, trouble.what)));
             templates
@@ -220,7 +224,7 @@ fn templates(view: &View, bounce: &Bounce, mistakes: &mut Vec<Mistake>) -> Templ
             let text =
                 format!("bounce_template_file = {}: {error}; the built-in texts are used", file.display());
             mistakes.push(Mistake::new(Severity::Error, place, text));
-            Templates::default()
+            built_in
         }
     }
 }

@@ -213,7 +213,8 @@ impl Writer<'_> {
         let (house, setup) = (self.house, self.setup);
         let id = house.queue.new_id(self.now);
         let date = mail::date::rfc5322(self.now, &setup.zone);
-        let prepend = received::local(&setup.myhostname, &setup.mail_name, None, &id, &date);
+        let mut prepend = received::local(&setup.myhostname, &setup.mail_name, None, &id, &date);
+        prepend.push_str(&format!("Date: {date}\n"));
         let envelope = Envelope {
             sender,
             recipients: vec![Recipient::new(to.clone())],

@@ -39,13 +39,11 @@ pub struct Templates {
     verify: Template,
 }
 
-const FROM: &str = "MAILER-DAEMON (Mail Delivery System)";
-
 impl Default for Templates {
     fn default() -> Self {
         let template = |subject: &str, postmaster: Option<&str>, text: &str| Template {
             charset: "us-ascii".into(),
-            from: FROM.into(),
+            from: "Mail Delivery System <MAILER-DAEMON>".into(),
             subject: subject.into(),
             postmaster_subject: postmaster.map(Into::into),
             text: text.into(),
@@ -97,11 +95,20 @@ impl Templates {
         }
     }
 
+    /// The built-in templates with the From header of `header_from_format = obsolete`.
+    pub fn obsolete() -> Templates {
+        let mut all = Templates::default();
+        for template in [&mut all.failure, &mut all.delay, &mut all.success, &mut all.verify] {
+            template.from = "MAILER-DAEMON (Mail Delivery System)".into();
+        }
+        all
+    }
+
     /// Reads the text of a template file over the built-in templates.
     ///
     /// A template with a mistake keeps its built-in form; every mistake is returned with its line.
-    pub fn parse(text: &str, file: &str) -> (Templates, Vec<Trouble>) {
-        let mut all = Templates::default();
+    pub fn parse(self, text: &str, file: &str) -> (Templates, Vec<Trouble>) {
+        let mut all = self;
         let mut mistakes = Vec::new();
         let mut lines = text.lines().enumerate();
         while let Some((number, line)) = lines.next() {
@@ -220,7 +227,7 @@ mod tests {
     fn a_file_replaces_what_it_names() {
         let text = "# comment\n\nfailure_template = <<EOF\nCharset: utf-8\nSubject: Raté\nEOF\n\
                     success_template = <<END\nSubject: Fine\n\nIt is $myhostname.\nEND\n";
-        let (all, mistakes) = Templates::parse(text, "bounce.cf");
+        let (all, mistakes) = Templates::default().parse(text, "bounce.cf");
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert!(mistakes[0].what.starts_with("bounce.cf, line 5: failure_template"), "{mistakes:?}");
         assert_eq!(all.failure, Templates::default().failure);
@@ -235,7 +242,7 @@ mod tests {
         for (text, line) in
             [("x\n", 1), ("\nother_template = <<A\nA\n", 2), ("delay_template = <<A\nSubject: x\n", 1)]
         {
-            let (_, mistakes) = Templates::parse(text, "f");
+            let (_, mistakes) = Templates::default().parse(text, "f");
             assert_eq!(mistakes.len(), 1, "{text}");
             assert!(mistakes[0].what.starts_with(&format!("f, line {line}:")), "{}", mistakes[0].what);
         }
