@@ -61,6 +61,8 @@ pub struct Peer {
     pub server_port: u16,
     /// Encryption, when there is any.
     pub tls: Option<Box<Tls>>,
+    /// All sessions of the service are taken (`stress=yes`).
+    pub stress: bool,
     /// `smtpd_client_port_logging`: the port is part of the label.
     pub log_port: bool,
 }

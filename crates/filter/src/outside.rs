@@ -133,3 +133,70 @@ pub struct Outside {
     /// Which address families are spoken: `inet_protocols`.
     pub protocols: Protocols,
 }
+
+impl Outside {
+    /// Nobody to ask: enough to compile restrictions and see what is wrong with them.
+    pub fn nobody() -> Outside {
+        Outside {
+            dns: Arc::new(Nobody),
+            addresses: Arc::new(Nobody),
+            verifier: Arc::new(Nobody),
+            own_addresses: Arc::new([]),
+            protocols: Protocols { v4: true, v6: true },
+        }
+    }
+}
+
+/// Knows nothing, and says so.
+struct Nobody;
+
+const NOBODY: &str = "nobody is asked while a configuration is checked";
+
+impl Dns for Nobody {
+    fn lookup<'a>(&'a self, _: &'a str, _: Kind) -> Boxed<'a, Result<Answer, Missing>> {
+        Box::pin(async { Err(Missing::Temporary(NOBODY.to_owned())) })
+    }
+
+    fn host<'a>(&'a self, _: &'a str) -> Boxed<'a, Result<Vec<IpAddr>, Missing>> {
+        Box::pin(async { Err(Missing::Temporary(NOBODY.to_owned())) })
+    }
+}
+
+impl Addresses for Nobody {
+    fn rewrite(&self, address: &Address) -> Address {
+        address.clone()
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a Address,
+        _: &'a mut Trail,
+    ) -> Boxed<'a, Result<Stop, Refusal>> {
+        Box::pin(async { Err(Trouble::new(NOBODY).into()) })
+    }
+
+    fn listed_recipient<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a Stop,
+        _: &'a mut Trail,
+    ) -> Boxed<'a, Result<Listing, Trouble>> {
+        Box::pin(async { Err(Trouble::new(NOBODY)) })
+    }
+
+    fn listed_sender<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a Stop,
+        _: &'a mut Trail,
+    ) -> Boxed<'a, Result<Listing, Trouble>> {
+        Box::pin(async { Err(Trouble::new(NOBODY)) })
+    }
+}
+
+impl Verifier for Nobody {
+    fn verify<'a>(&'a self, _: &'a Address) -> Boxed<'a, Probe> {
+        Box::pin(async { Probe::Trouble(NOBODY.to_owned()) })
+    }
+}

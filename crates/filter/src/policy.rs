@@ -280,7 +280,7 @@ fn request(case: &Case<'_>, context: &str) -> Vec<u8> {
         ("instance", facts.instance.to_owned()),
         ("size", facts.size.to_string()),
         ("etrn_domain", facts.etrn.unwrap_or_default().to_owned()),
-        ("stress", case.judge.settings.stress.clone()),
+        ("stress", if peer.stress { "yes" } else { "" }.to_owned()),
         ("sasl_method", client.sasl_method.clone()),
         ("sasl_username", client.sasl_username.clone()),
         ("sasl_sender", client.sasl_sender.clone()),

@@ -41,19 +41,19 @@ pub struct Settings {
     pub untrusted_routing: bool,
     /// `show_user_unknown_table_name`.
     pub show_table: bool,
-    /// `mail_name`, for advice on old names.
-    pub mail_name: String,
-    /// `stress`, as policy servers hear it.
-    pub stress: String,
-    /// `double_bounce_sender`.
-    pub double_bounce_sender: String,
+    /// `address_verify_poll_count` under stress.
+    pub stressed_polls: i64,
 }
 
 impl Settings {
     /// Reads everything; what is wrong goes to `mistakes`, and its default is taken.
     pub fn read(view: &View, tables: &Tables, mistakes: &mut Vec<Mistake>) -> Settings {
         let mut block = Vec::new();
-        let restrictions = Restrictions::read(view, &mut block);
+        let mut restrictions = Restrictions::read(view, &mut block);
+        let left_out = view.get("receive_override_options");
+        if left_out.split([',', ' ', '\t', '\n']).any(|word| word == "no_unknown_recipient_checks") {
+            restrictions.smtpd_reject_unlisted_recipient = false;
+        }
         let codes = RejectCodes::read(view, &mut block);
         let verify = AddressVerify::read(view, &mut block);
         mistakes.append(&mut block);
@@ -79,9 +79,10 @@ impl Settings {
             logins: yes("smtpd_sasl_auth_enable"),
             untrusted_routing: yes("allow_untrusted_routing"),
             show_table: yes("show_user_unknown_table_name"),
-            mail_name: view.get("mail_name"),
-            stress: view.get("stress"),
-            double_bounce_sender: view.get("double_bounce_sender"),
+            stressed_polls: {
+                let stressed = view.with_overrides(&[("stress".to_owned(), "yes".to_owned())]);
+                stressed.get("address_verify_poll_count").trim().parse().unwrap_or(1)
+            },
             restrictions,
             codes,
             verify,

@@ -149,6 +149,7 @@ mod tests {
     #[test]
     fn quotes_only_what_must_be_quoted() {
         for (internal, external) in [
+            ("", ""),
             ("joe@example.org", "joe@example.org"),
             ("joe user@example.org", "\"joe user\"@example.org"),
             ("a\"b@x", "\"a\\\"b\"@x"),

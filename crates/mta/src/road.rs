@@ -92,8 +92,6 @@ pub struct Message {
 pub struct Receiving {
     house: Arc<House>,
     cleaning: Cleaning<queue::Draft>,
-    hold: bool,
-    discard: bool,
     arrival: Timestamp,
 }
 
@@ -104,20 +102,7 @@ pub async fn receive(
     service: &str,
     message: Message,
 ) -> Result<Receiving, Refusal> {
-    let Message { id, mut envelope, orders, origin, skip, extract, arrival, prepend, size_hint } = message;
-    if let Some(filter) = orders.filter {
-        envelope.content_filter = Some(filter);
-    }
-    if let Some(redirect) = orders.redirect {
-        envelope.recipients =
-            vec![Recipient { address: redirect.clone(), original: redirect, ..Recipient::default() }];
-    }
-    envelope.recipients.extend(orders.bcc.into_iter().map(|address| Recipient {
-        original: address.clone(),
-        address,
-        notify: mail::Notify { never: true, ..mail::Notify::default() },
-        ..Recipient::default()
-    }));
+    let Message { id, envelope, orders, origin, skip, extract, arrival, prepend, size_hint } = message;
     let mut top: String = orders.prepend.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     top.push_str(&prepend);
     let intake = Intake {
@@ -131,8 +116,9 @@ pub async fn receive(
         prepend: top.into_bytes(),
     };
     let draft = house.queue.draft(size_hint);
-    let cleaning = setup.cleaner(service).begin(intake, draft).await?;
-    Ok(Receiving { house: house.clone(), cleaning, hold: orders.hold, discard: orders.discard, arrival })
+    let mut cleaning = setup.cleaner(service).begin(intake, draft).await?;
+    cleaning.take_orders(orders);
+    Ok(Receiving { house: house.clone(), cleaning, arrival })
 }
 
 impl Receiving {
@@ -141,13 +127,18 @@ impl Receiving {
         self.cleaning.feed(chunk).await
     }
 
+    /// Does what restrictions asked for at the end of the content (`smtpd_end_of_data_restrictions`).
+    pub fn take_orders(&mut self, orders: Orders) {
+        self.cleaning.take_orders(orders);
+    }
+
     /// The content is complete: put it in the queue. Durable when this returns `Ok`, and only then.
     pub async fn accept(self) -> Result<Queued, Refusal> {
         let clean = self.cleaning.finish().await?;
-        if self.discard || clean.discard {
+        if clean.discard {
             return Ok(Queued(clean.id));
         }
-        let entry = queue::Entry { arrival: self.arrival, hold: self.hold || clean.hold };
+        let entry = queue::Entry { arrival: self.arrival, hold: clean.hold };
         self.house.queue.put(clean.id.clone(), clean.content, clean.envelope, entry).await?;
         Ok(Queued(clean.id))
     }

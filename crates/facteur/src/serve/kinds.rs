@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use conf::{Mistake, Service, Severity, View};
 use mta::house::House;
+use mta::smtpd::{Counters, Smtpd};
 use mta::verify::Verifier;
+use net::Accepted;
+use net::dns::Resolver;
 use tables::Tables;
 
-use super::listening::{Sessions, Wanted, endpoints, limit};
+use super::listening::{Session, Sessions, Wanted, endpoints, limit};
 use crate::config::Config;
+use crate::interfaces;
 
 /// What sessions are made of besides their configuration.
 #[derive(Clone)]
@@ -21,6 +25,10 @@ pub struct Lent {
     pub verifier: Verifier,
     /// Opens tables.
     pub tables: Tables,
+    /// DNS.
+    pub resolver: Resolver,
+    /// Counts of clients; they outlive configurations.
+    pub counters: Arc<Counters>,
 }
 
 /// A command of master.cf whose services listen.
@@ -32,7 +40,31 @@ struct Kind {
     build: fn(&View, &Service, &Lent) -> Arc<dyn Sessions>,
 }
 
-const KINDS: &[Kind] = &[];
+const KINDS: &[Kind] = &[Kind { command: "smtpd", check: mta::smtpd::check, build: smtpd }];
+
+struct SmtpSessions(Smtpd);
+
+impl Sessions for SmtpSessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move { self.0.session(accepted).await })
+    }
+}
+
+fn smtpd(view: &View, service: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+    let parts = mta::smtpd::Parts {
+        view,
+        line: service,
+        tables: &lent.tables,
+        house: lent.house.clone(),
+        verifier: lent.verifier.clone(),
+        resolver: lent.resolver.clone(),
+        own: interfaces::own(view, &mut Vec::new()),
+        protocols: interfaces::protocols(view),
+        counters: lent.counters.clone(),
+        authenticator: None,
+    };
+    Arc::new(SmtpSessions(Smtpd::new(parts)))
+}
 
 /// Commands whose work is done inside this program; their lines give limits and overrides only.
 const INSIDE: &[&str] = &[

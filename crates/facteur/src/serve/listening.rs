@@ -18,7 +18,7 @@ pub type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// One service's part of a configuration: makes sessions.
 pub trait Sessions: Send + Sync {
     /// Talks to one client until it is gone.
-    fn session(&self, accepted: Accepted) -> Session;
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session;
 }
 
 /// The sessions of one service; replaced as a whole on reload.

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use mta::build::{Parts, build};
 use mta::desk::Desk;
 use mta::house::{House, Setup};
+use mta::smtpd::Counters;
 use mta::verify::Verifier;
 use net::dns::Resolver;
 use queue::Queue;
@@ -140,6 +141,7 @@ struct Program {
     desk: Arc<Desk>,
     crew: Crew,
     tables: Tables,
+    counters: Arc<Counters>,
     listening: Listening,
 }
 
@@ -170,6 +172,7 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
         desk,
         crew,
         tables,
+        counters: Arc::default(),
         listening: Listening::default(),
     };
     let manager = tokio::spawn(mta::qmgr::run(house.clone()));
@@ -239,8 +242,13 @@ fn open_queue(view: &View) -> Result<Queue, queue::Failure> {
 impl Program {
     /// Opens and closes sockets as master.cf says. What could not be opened is returned.
     fn listen(&mut self, config: &Config, mistakes: &mut Vec<Mistake>) -> Vec<String> {
-        let lent =
-            Lent { house: self.house.clone(), verifier: self.verifier.clone(), tables: self.tables.clone() };
+        let lent = Lent {
+            house: self.house.clone(),
+            verifier: self.verifier.clone(),
+            tables: self.tables.clone(),
+            resolver: resolver(mistakes),
+            counters: self.counters.clone(),
+        };
         let wanted: Vec<Wanted> = kinds::wanted(config, &lent, mistakes);
         self.listening.arrange(wanted)
     }

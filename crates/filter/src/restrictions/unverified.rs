@@ -78,7 +78,9 @@ async fn poll(case: &Case<'_>, address: &Address) -> Probe {
     let verify = &case.judge.settings.verify;
     let pause: Duration = verify.address_verify_poll_delay;
     let full = case.judge.outside.addresses.rewrite(address);
-    let mut left = verify.address_verify_poll_count;
+    let stress = case.facts.peer.stress;
+    let settings = &case.judge.settings;
+    let mut left = if stress { settings.stressed_polls } else { verify.address_verify_poll_count };
     loop {
         let probe = case.judge.outside.verifier.verify(&full).await;
         left -= 1;

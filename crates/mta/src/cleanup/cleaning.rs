@@ -132,6 +132,20 @@ impl<S: Sink> Cleaning<S> {
         self.visitors.push(visitor);
     }
 
+    /// Does what restrictions asked for. May be called until the content is complete; headers to prepend are the
+    /// intake's.
+    pub fn take_orders(&mut self, orders: filter::Orders) {
+        self.orders.hold |= orders.hold;
+        self.orders.discard |= orders.discard;
+        if orders.redirect.is_some() {
+            self.orders.redirect = orders.redirect;
+        }
+        if orders.filter.is_some() {
+            self.envelope.content_filter = orders.filter;
+        }
+        self.orders.copies.extend(orders.bcc);
+    }
+
     /// Takes the next piece of the content, of any length, with LF line ends.
     ///
     /// After a refusal the rest may be fed or not: `finish` repeats the refusal.

@@ -1,1 +1,30 @@
-//! smtpd(8): the policy of an SMTP session.
+//! smtpd(8): the policy of an SMTP session over [`net::drive::Server`].
+//!
+//! A [`Smtpd`] is one line of master.cf under one configuration; [`Smtpd::session`] talks to one client until it is
+//! gone. The machine of `proto` cuts the stream into commands and content; here is decided what a command means and
+//! whether it may come now, with Postfix's replies and log lines. Who may send what is the judge's business
+//! ([`filter::Judge`]), and a 250 for a message can only be made of a [`Queued`](crate::road::Queued).
+
+mod auth;
+mod content;
+mod counters;
+mod dispatch;
+mod envelope;
+mod greeting;
+mod hello;
+mod keywords;
+mod mail_from;
+mod pace;
+mod rcpt_to;
+mod requests;
+mod said;
+mod service;
+mod session;
+mod tally;
+mod tls;
+mod xclient;
+mod xforward;
+
+pub use auth::{Authenticator, Exchange, Login, Progress};
+pub use counters::Counters;
+pub use service::{Parts, Smtpd, check};

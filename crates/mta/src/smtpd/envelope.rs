@@ -1,0 +1,139 @@
+//! What the road is told of a message: envelope, Received header, where it came from.
+
+use mail::{Envelope, QueueId, Trail};
+use net::tls::Trust;
+use route::{ClientFacts, Context};
+
+use super::session::{Content, Session, Transaction};
+use crate::cleanup::Extract;
+use crate::cleanup::received::{BySmtp, ClientCertificate, Tls};
+use crate::road::{self, Message};
+
+impl Session {
+    /// Opens the road for the message. Why it is closed is told at the end of the content.
+    pub(super) async fn open_content(&mut self, chunks: bool) {
+        self.open_message();
+        let Some(transaction) = &self.transaction else { return };
+        let Some(id) = transaction.id.clone() else { return };
+        let receiving = match self.message(transaction, id).await {
+            Ok(message) => {
+                let service = &self.service;
+                road::receive(&service.house, &self.setup, &service.cleanup, message).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Some(transaction) = &mut self.transaction {
+            transaction.size = 0;
+            transaction.content = Content::Coming { chunks, receiving: Box::new(receiving) };
+        }
+    }
+
+    async fn message(&self, transaction: &Transaction, id: QueueId) -> Result<Message, mail::Refusal> {
+        let rewrite_local = self.rewrites_as_local().await?;
+        let mut client = self.forward.as_deref().unwrap_or(&self.peer.client).clone();
+        client.sasl_sender = transaction.params.auth.clone().unwrap_or_default();
+        let params = &transaction.params;
+        let envelope = Envelope {
+            sender: transaction.sender.clone(),
+            recipients: transaction.recipients.clone(),
+            body_type: params.body,
+            smtputf8: params.smtputf8,
+            envid: params.envid.clone(),
+            ret: params.ret,
+            client,
+            rewrite_local,
+            content_filter: self.service.content_filter.clone(),
+            verp: params.verp.clone(),
+            origin: "smtpd".to_owned(),
+            ..Envelope::default()
+        };
+        Ok(Message {
+            prepend: self.received(transaction, &id),
+            id,
+            envelope,
+            orders: self.standing.orders.clone(),
+            origin: self.peer.label(),
+            skip: self.service.skip,
+            extract: Extract::No,
+            arrival: transaction.arrival,
+            size_hint: params.size.unwrap_or(0),
+        })
+    }
+
+    /// `local_header_rewrite_clients`.
+    async fn rewrites_as_local(&self) -> Result<bool, mail::Refusal> {
+        let Some(address) = self.peer.ip else { return Ok(false) };
+        let settings = self.service.judge.settings();
+        let certificate = self.peer.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let mut listed = false;
+        if let Some(certificate) = certificate {
+            for print in [&certificate.fingerprint, &certificate.pubkey_fingerprint] {
+                listed |= settings.client_certificates.find(print.as_str()).await?.is_some();
+            }
+        }
+        let client = ClientFacts {
+            address,
+            in_my_networks: settings.mynetworks.matches_host(&self.peer.client.name, address).await?,
+            logged_in: !self.peer.client.sasl_username.is_empty(),
+            verified_certificate: certificate.is_some_and(|certificate| certificate.trusted),
+            listed_certificate: listed,
+        };
+        let context = self.setup.router.header_context(&client, &mut Trail::off()).await?;
+        Ok(context == Context::Local)
+    }
+
+    fn received(&self, transaction: &Transaction, id: &QueueId) -> String {
+        let service = &self.service;
+        let tls = service.encryption.in_received.then(|| self.received_tls()).flatten();
+        let only = match transaction.recipients.as_slice() {
+            [only] => Some(&only.original),
+            _ => None,
+        };
+        BySmtp {
+            client: &self.peer.client,
+            tls: tls.as_ref(),
+            encrypted: self.tls.is_some(),
+            show_login: service.sasl.smtpd_sasl_authenticated_header,
+            host: self.host(),
+            mail_name: &service.settings.mail_name,
+            smtputf8: transaction.params.smtputf8,
+            id,
+            only,
+            date: &mail::date::rfc5322(transaction.arrival, &service.zone),
+        }
+        .format()
+    }
+
+    fn received_tls(&self) -> Option<Tls> {
+        let summary = self.tls.as_deref()?;
+        let sized = |text: &Option<String>| {
+            let text = text.clone().unwrap_or_default();
+            match text.split_once(" (") {
+                Some((name, size)) => (name.to_owned(), size.trim_end_matches(')').to_owned()),
+                None => (text, String::new()),
+            }
+        };
+        let (key_exchange, key_exchange_size) = sized(&summary.key_exchange);
+        let (signature, signature_size) = sized(&summary.server_signature);
+        let client = match &summary.peer {
+            _ if !self.service.encryption.asks_certificate => ClientCertificate::NotRequested,
+            Some(peer) => ClientCertificate::Present {
+                name: peer.subject_cn.clone(),
+                issuer: peer.issuer_cn.clone(),
+                verified: summary.trust >= Trust::Trusted,
+            },
+            None => ClientCertificate::NotPresent,
+        };
+        Some(Tls {
+            protocol: summary.protocol.clone(),
+            cipher: summary.cipher.clone(),
+            bits: (u32::from(summary.bits.0), u32::from(summary.bits.1)),
+            key_exchange,
+            key_exchange_size,
+            signature,
+            signature_size,
+            digest: summary.server_digest.clone().unwrap_or_default(),
+            client,
+        })
+    }
+}
