@@ -1,7 +1,5 @@
 //! What is said of an encrypted connection: in the log, in Received headers, to policy servers and filters.
 
-use std::fmt::Write as _;
-
 use rustls::{CommonState, HandshakeKind, NamedGroup, ProtocolVersion, SignatureScheme};
 
 use super::certificate::Certificate;
@@ -82,33 +80,19 @@ impl Summary {
         }
     }
 
-    /// `TLSv1.3 with cipher … (256/256 bits) key-exchange … server-signature … server-digest …`.
+    /// `TLSv1.3 with cipher … (256/256 bits) key-exchange … server-signature … server-digest …`, as logs have it.
     pub fn describe(&self) -> String {
-        self.with_separator(" ")
-    }
-
-    /// The comment of a Received header, without `(Client CN …)`: its line is folded where Postfix folds it.
-    pub fn describe_folded(&self) -> String {
-        self.with_separator("\n\t ")
-    }
-
-    fn with_separator(&self, separator: &str) -> String {
         let (used, of) = self.bits;
         let mut out = format!("{} with cipher {} ({used}/{of} bits)", self.protocol, self.cipher);
-        // Writing to a string cannot fail.
-        if let Some(key_exchange) = &self.key_exchange {
-            let _ = write!(out, "{separator}key-exchange {key_exchange}");
-        }
-        for (who, signature, digest) in [
-            ("server", &self.server_signature, &self.server_digest),
-            ("client", &self.client_signature, &self.client_digest),
+        for (name, value) in [
+            ("key-exchange", &self.key_exchange),
+            ("server-signature", &self.server_signature),
+            ("server-digest", &self.server_digest),
+            ("client-signature", &self.client_signature),
+            ("client-digest", &self.client_digest),
         ] {
-            if let Some(signature) = signature {
-                let separator = if who == "server" { " " } else { separator };
-                let _ = write!(out, "{separator}{who}-signature {signature}");
-            }
-            if let Some(digest) = digest {
-                let _ = write!(out, " {who}-digest {digest}");
+            if let Some(value) = value {
+                out.push_str(&format!(" {name} {value}"));
             }
         }
         out

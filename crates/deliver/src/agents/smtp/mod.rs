@@ -21,7 +21,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mail::{Class, Detail, Refusal};
 use net::clock;
-use net::tls::Summary;
 
 use super::{AgentKind, Built, Setup};
 use crate::{Agent, Boxed, Pass, Report, Request};
@@ -355,20 +354,4 @@ impl Client {
 /// A next hop may be a list of destinations.
 fn split(nexthop: &str) -> Vec<String> {
     nexthop.split([',', ' ', '\t']).filter(|hop| !hop.is_empty()).map(str::to_owned).collect()
-}
-
-/// `TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) …` of the log.
-fn tls_line(summary: &Summary) -> String {
-    let Summary { protocol, cipher, bits, key_exchange, server_signature, server_digest, .. } = summary;
-    let mut line = format!("{protocol} with cipher {cipher} ({}/{} bits)", bits.0, bits.1);
-    for (name, value) in [
-        ("key-exchange", key_exchange),
-        ("server-signature", server_signature),
-        ("server-digest", server_digest),
-    ] {
-        if let Some(value) = value {
-            line.push_str(&format!(" {name} {value}"));
-        }
-    }
-    line
 }

@@ -321,7 +321,7 @@ impl Session {
         if service.tls.loglevel() > 0 {
             log::info!(
                 target: &service.program,
-                "{} TLS connection established to {}: {}", summary.trust.word(), self.relay, super::tls_line(summary)
+                "{} TLS connection established to {}: {}", summary.trust.word(), self.relay, summary.describe()
             );
         }
         if wish.policy.level.must_match() && summary.trust < Trust::Verified {
