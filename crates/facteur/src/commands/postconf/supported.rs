@@ -55,7 +55,7 @@ fn notices(options: &Options, out: &mut String) -> Result<(), Fatal> {
     if !file.as_os_str().is_empty() {
         let name = file.display().to_string();
         let bytes = std::fs::read(&file).map_err(|error| format!("open {name}: {error}"))?;
-        let (read, mistakes) = Templates::parse(&String::from_utf8_lossy(&bytes), &name);
+        let (read, mistakes) = Templates::default().parse(&String::from_utf8_lossy(&bytes), &name);
         mistakes.iter().for_each(warn);
         templates = read;
     }
