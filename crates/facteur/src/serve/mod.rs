@@ -4,6 +4,7 @@ mod directories;
 mod kinds;
 mod listening;
 mod local;
+mod rights;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -177,7 +178,9 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
     };
     let manager = tokio::spawn(mta::qmgr::run(house.clone()));
     let queue_directory = PathBuf::from(config.view.get("queue_directory"));
-    if let Err(error) = local::open(&queue_directory, &house) {
+    if let Err(error) =
+        local::open(&queue_directory, &house, rights::Rights::new(&config.view, &program.tables))
+    {
         return give_up(&format!("cannot open the local sockets in {}: {error}", queue_directory.display()));
     }
     let failed = program.listen(&config, &mut Vec::new());
