@@ -7,6 +7,7 @@
 //! [`Declaration`]; a [`View`] joins both with the overrides of one service and answers by name, expanded;
 //! [`params!`] turns declarations into a typed struct that is read from a view in one go.
 
+mod check;
 mod declare;
 pub mod edit;
 mod expand;
@@ -26,6 +27,7 @@ mod value;
 mod view;
 pub mod words;
 
+pub use check::check;
 pub use declare::{Block, Declaration, Status};
 pub use expand::{ExpandError, Scope, expand, names};
 pub use facts::{COMPUTED, Facts, Interface};

@@ -54,7 +54,8 @@ impl Usage {
         let mut scan = Scan { view, master, usage: &mut usage, databases: BTreeSet::new() };
         for (index, service) in master.services.iter().enumerate() {
             let own = view.for_service(service);
-            for (name, value) in &service.overrides {
+            let last: BTreeMap<_, _> = service.overrides.iter().map(|(name, value)| (name, value)).collect();
+            for (name, value) in last {
                 scan.setting(&own, Some(index), name, value, (&service.file, service.line));
             }
         }
@@ -76,6 +77,11 @@ impl Usage {
         } else {
             self.user.contains(name).then_some(Class::User)
         }
+    }
+
+    /// The declaration a name is read by, its own or that of its family.
+    pub fn row(&self, view: &View, name: &str) -> Option<&'static Declaration> {
+        view.registry().get(name).or_else(|| self.members.get(name).copied())
     }
 
     /// All names in use beside the declared ones.
