@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use conf::{Facts, MainCf, MasterCf, Mistake, Severity, View};
+use conf::{Facts, Kind, MainCf, MasterCf, Mistake, Severity, View};
 
 /// A configuration directory, read.
 pub struct Config {
@@ -31,9 +31,26 @@ impl Config {
         Config { view, master: MasterCf::default(), mistakes }
     }
 
-    /// The mistakes that forbid going on.
-    pub fn fatal(&self) -> impl Iterator<Item = &Mistake> {
-        self.mistakes.iter().filter(|mistake| mistake.severity == Severity::Fatal)
+    /// Whether a command can work with this: warnings are logged; a line that is no setting, or a wrong value
+    /// among those that every program reads, is an error, all of them in one text.
+    pub fn usable(&self) -> Result<(), String> {
+        let (fatal, others): (Vec<&Mistake>, Vec<&Mistake>) =
+            self.mistakes.iter().partition(|mistake| mistake.severity == Severity::Fatal);
+        for mistake in others {
+            log::warn!("{mistake}");
+        }
+        let mut texts: Vec<String> = fatal.iter().map(ToString::to_string).collect();
+        let shared = crate::params::GROUPS.iter().filter(|group| ["conf", "queue"].contains(&group.room));
+        for row in shared.flat_map(|group| group.rows) {
+            let Some(text) = self.view.raw(row.name).filter(|_| row.kind != Kind::Raw) else { continue };
+            let value = self.view.try_expand(text).map_err(|error| error.to_string());
+            if let Err(wrong) = value.and_then(|value| row.check(&self.view, &value)) {
+                let place = self.view.place(row.name);
+                let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+                texts.push(Mistake::new(Severity::Error, place, wrong).to_string());
+            }
+        }
+        if texts.is_empty() { Ok(()) } else { Err(texts.join("\n")) }
     }
 }
 

@@ -7,6 +7,7 @@ mod local;
 mod rights;
 mod signals;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,10 @@ pub fn check(directory: &Path) -> Vec<Mistake> {
     let crew = Crew::new(Arc::new(seconds));
     prepare(&config, &tables, &crew, &Desk::new(), &mut mistakes);
     kinds::check(&config, &tables, &mut mistakes);
+    mistakes.extend(conf::check(&config.view, &config.master));
+    // Several rooms may have read the same wrong value.
+    let mut told = HashSet::new();
+    mistakes.retain(|mistake| told.insert(mistake.to_string()));
     mistakes
 }
 

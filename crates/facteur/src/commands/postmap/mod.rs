@@ -59,6 +59,9 @@ pub fn run_as(dialect: &'static Dialect, words: Vec<OsString>) -> u8 {
     }
     let directory = config::directory(options.config.as_deref());
     let config = Config::main_only(&directory, dialect.name);
+    if let Err(what) = config.usable() {
+        return fatal(dialect, &what);
+    }
     match Tool::new(dialect, options, &config).run() {
         Ok(status) => status,
         Err(what) => fatal(dialect, &what),
