@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::Name;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -31,8 +31,23 @@ impl From<io::Error> for Failure {
 
 /// Asks one server. Whoever calls this sets the time limit.
 pub(super) async fn ask(server: SocketAddr, name: &Name, kind: Kind, tcp: bool) -> Result<Message, Failure> {
+    let message = ask_once(server, name, kind, tcp, true).await?;
+    if matches!(message.metadata.response_code, ResponseCode::FormErr | ResponseCode::NotImp) {
+        // A server from before EDNS. RFC 6891 7.
+        return ask_once(server, name, kind, tcp, false).await;
+    }
+    Ok(message)
+}
+
+async fn ask_once(
+    server: SocketAddr,
+    name: &Name,
+    kind: Kind,
+    tcp: bool,
+    edns: bool,
+) -> Result<Message, Failure> {
     let id = random_id();
-    let question = question(id, name, kind)?;
+    let question = question(id, name, kind, edns)?;
     if !tcp {
         let message = by_udp(server, id, &question, name, kind).await?;
         if !message.metadata.truncation {
@@ -49,15 +64,18 @@ fn random_id() -> u16 {
     u16::from_ne_bytes(bytes)
 }
 
-fn question(id: u16, name: &Name, kind: Kind) -> io::Result<Vec<u8>> {
+fn question(id: u16, name: &Name, kind: Kind, edns: bool) -> io::Result<Vec<u8>> {
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
     // Asks a validating server to say whether it has proof (RFC 6840 5.7).
     message.metadata.authentic_data = true;
-    let mut edns = Edns::new();
-    edns.set_max_payload(UDP_PAYLOAD).set_version(0);
-    edns.set_dnssec_ok(kind == Kind::Tlsa);
-    message.add_query(Query::query(name.clone(), record_type(kind))).set_edns(edns);
+    message.add_query(Query::query(name.clone(), record_type(kind)));
+    if edns {
+        let mut edns = Edns::new();
+        edns.set_max_payload(UDP_PAYLOAD).set_version(0);
+        edns.set_dnssec_ok(kind == Kind::Tlsa);
+        message.set_edns(edns);
+    }
     message.to_vec().map_err(io::Error::other)
 }
 

@@ -29,6 +29,8 @@ enum Reply {
     Garbage,
     /// No answer, not authoritative, no recursion.
     Lame,
+    /// An answer to questions without EDNS only.
+    Ancient(Vec<(&'static str, RData)>),
 }
 
 struct Server {
@@ -77,6 +79,13 @@ fn replies(request: &Message, reply: Reply, tcp: bool) -> Vec<Vec<u8>> {
             let mut bytes = answer(request, Vec::new()).to_vec().unwrap();
             bytes[7] = 9;
             return vec![bytes];
+        }
+        Reply::Ancient(records) if request.edns.is_none() => answer(request, records),
+        Reply::Ancient(_) => {
+            let mut message = answer(request, Vec::new());
+            message.queries.clear();
+            message.metadata.response_code = ResponseCode::FormErr;
+            message
         }
         Reply::Lame => {
             let mut message = answer(request, Vec::new());
@@ -184,6 +193,7 @@ fn script(asked: &str, kind: RecordType) -> Reply {
         ("forged.test", _) => Reply::AfterForgery(vec![("forged.test", a(1))]),
         ("garbage.test", _) => Reply::Garbage,
         ("lame.test", _) => Reply::Lame,
+        ("ancient.test", _) => Reply::Ancient(vec![("ancient.test", a(8))]),
         ("txt.test", T::TXT) => {
             Reply::Records(vec![("txt.test", RData::TXT(TXT::new(vec!["v=".into(), "spf1\u{1}".into()])))])
         }
@@ -218,6 +228,7 @@ async fn an_answer_means_one_thing() {
     assert_eq!(found("alias.test", Kind::A).await, Ok(vec![ip(3)]));
     assert_eq!(found("far.test", Kind::A).await, Ok(vec![ip(1), ip(2)]));
     assert_eq!(found("big.test", Kind::A).await, Ok(vec![ip(9)]));
+    assert_eq!(found("ancient.test", Kind::A).await, Ok(vec![ip(8)]));
     assert_eq!(found("forged.test", Kind::A).await, Ok(vec![ip(1)]));
     assert_eq!(found("txt.test", Kind::Txt).await, Ok(vec![Data::Txt("v=spf1?".into())]));
     assert_eq!(found("résumé.test", Kind::A).await, Ok(vec![ip(4)]));

@@ -17,6 +17,8 @@ impl Stuffing {
     /// A CR that is not part of a line end becomes a space: some servers take it for one, and with a dot behind it for
     /// the end of the data.
     pub(super) fn write(&mut self, content: &[u8], limit: usize, out: &mut Vec<u8>) {
+        // Room for the CRs of lines of usual length.
+        out.reserve(content.len() + content.len() / 32);
         let mut rest = content;
         while let Some(&first) = rest.first() {
             if self.cr {
