@@ -1,9 +1,11 @@
 //! A message in the active queue: what is known of it between its activation and the end of the attempt.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use mail::QueueId;
+use mail::{Address, QueueId, Recipient};
 use queue::{Fate, Stored};
 
 use crate::bounce;
@@ -32,6 +34,8 @@ pub struct Progress {
     pub failed: Vec<bounce::Fate>,
     /// What the sender will be told of success.
     pub delivered: Vec<bounce::Fate>,
+    /// Recipients whose address says more than their domain once it is resolved: `user%other@us` is `user@other`.
+    resolved: HashMap<usize, Address>,
 }
 
 impl Active {
@@ -44,6 +48,22 @@ impl Active {
     /// Its queue id.
     pub fn id(&self) -> &QueueId {
         &self.stored.id
+    }
+
+    /// Takes down where a recipient's address leads.
+    pub fn resolve(&self, index: usize, address: Address) {
+        if self.stored.envelope.recipients.get(index).is_some_and(|stored| stored.address != address) {
+            self.progress().resolved.insert(index, address);
+        }
+    }
+
+    /// A recipient as it is delivered and logged.
+    pub fn recipient(&self, index: usize) -> Option<Cow<'_, Recipient>> {
+        let stored = self.stored.envelope.recipients.get(index)?;
+        Some(match self.progress().resolved.get(&index) {
+            Some(address) => Cow::Owned(Recipient { address: address.clone(), ..stored.clone() }),
+            None => Cow::Borrowed(stored),
+        })
     }
 
     /// What happened so far. Never held across an await.

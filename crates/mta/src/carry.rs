@@ -61,8 +61,8 @@ fn request(active: &Active, work: &Work) -> Request {
     let stored = &active.stored;
     let envelope = &stored.envelope;
     let targets = work.recipients.iter().filter_map(|index| {
-        let recipient = envelope.recipients.get(*index as usize)?;
-        Some(Target { index: *index as usize, recipient: recipient.clone() })
+        let recipient = active.recipient(*index as usize)?;
+        Some(Target { index: *index as usize, recipient: recipient.into_owned() })
     });
     Request {
         id: stored.id.clone(),
@@ -97,12 +97,12 @@ fn record(house: &House, setup: &Setup, active: &Active, report: &Report, progra
     indices.sort_unstable();
     indices.dedup();
     for index in indices {
-        let Some(queued) = active.stored.envelope.recipients.get(index) else { continue };
+        let Some(queued) = active.recipient(index) else { continue };
         let entries: Vec<&Delivered> = report.delivered.iter().filter(|one| one.index == index).collect();
         for one in &entries {
-            log_line(setup, active, queued, one, program, started);
+            log_line(setup, active, &queued, one, program, started);
         }
-        let (fate, failed, delivered) = judge(setup, active, queued, &entries, now);
+        let (fate, failed, delivered) = judge(setup, active, &queued, &entries, now);
         let mut progress = active.progress();
         progress.failed.extend(failed);
         progress.delivered.extend(delivered);
@@ -214,8 +214,8 @@ fn note_probe(
     let now = house.now();
     let mut changed = Vec::new();
     for one in &report.delivered {
-        let Some(queued) = active.stored.envelope.recipients.get(one.index) else { continue };
-        let recipient = one.recipient.as_ref().unwrap_or(queued);
+        let Some(queued) = active.recipient(one.index) else { continue };
+        let recipient = one.recipient.as_ref().unwrap_or(&queued);
         let fate = bounce::Fate::probed(recipient, &one.relay, &one.outcome);
         let line = Delivery {
             id: active.id(),

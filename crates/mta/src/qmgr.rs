@@ -258,6 +258,7 @@ async fn stop(setup: &Setup, active: &Active, index: usize) -> Result<(String, S
         }
         None => {
             let stop = setup.router.resolve(&envelope.sender, recipient, &mut trail).await?;
+            active.resolve(index, stop.recipient);
             (stop.transport, stop.nexthop)
         }
     };

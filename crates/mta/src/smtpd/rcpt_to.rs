@@ -13,8 +13,7 @@ use super::session::{Session, facts};
 fn original_recipient(token: Token<'_>) -> String {
     let text = token.text();
     let text = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text);
-    let kind = if text.is_ascii() { "rfc822" } else { "utf-8" };
-    format!("{kind};{text}")
+    format!("rfc822;{text}")
 }
 
 impl Session {

@@ -123,9 +123,15 @@ impl Smtpd {
         let told = &mut Vec::new();
         let program = build::program(view, line);
         let (params, paces) = Paces::read(view, told);
+        // `-o virtual_alias_maps=` and the like decide which recipients this line knows.
+        let router = house.setup().router.clone();
+        let router = match line.overrides.is_empty() {
+            true => router,
+            false => Arc::new(router.of_service(view, tables, told)),
+        };
         let outside = Outside {
             dns: Arc::new(SystemDns { resolver: resolver.clone(), protocols }),
-            addresses: house.setup().router.clone(),
+            addresses: router,
             verifier: Arc::new(verifier),
             own_addresses: own.into(),
             protocols,
@@ -136,8 +142,8 @@ impl Smtpd {
         let asked = |option: &str| checks.receive_override_options.iter().any(|word| word == option);
         let skip = Skip {
             mappings: asked("no_address_mappings"),
+            bcc: asked("no_address_mappings"),
             checks: asked("no_header_body_checks"),
-            ..Skip::default()
         };
         let setup = house.setup();
         Smtpd(Arc::new(Service {
