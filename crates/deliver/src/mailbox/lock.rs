@@ -59,6 +59,20 @@ impl Drop for Dotlock {
     }
 }
 
+/// A locked file.
+///
+/// Closing the file would not be enough: a program that is being started shares all open files with us for a
+/// moment, and with them the locks.
+pub struct Locked<'f>(&'f File);
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // What was not locked needs no unlocking; what cannot be unlocked ends with the file.
+        let _ = fcntl_lock(self.0, libc::F_UNLCK);
+        let _ = self.0.unlock();
+    }
+}
+
 impl Locking {
     /// Reads the kinds of locks named by `parameter`.
     pub(crate) fn read(
@@ -143,16 +157,17 @@ impl Locking {
         }
     }
 
-    /// Locks the open file; the locks end with it.
-    pub fn lock(&self, file: &File) -> io::Result<()> {
+    /// Locks the open file until the guard goes.
+    pub fn lock<'f>(&self, file: &'f File) -> io::Result<Locked<'f>> {
+        let locked = Locked(file);
         for kind in &self.kinds {
             match kind {
                 Lock::Dotlock => {}
-                Lock::Fcntl => self.try_often(|| fcntl_lock(file))?,
+                Lock::Fcntl => self.try_often(|| fcntl_lock(file, libc::F_WRLCK))?,
                 Lock::Flock => self.try_often(|| flock(file))?,
             }
         }
-        Ok(())
+        Ok(locked)
     }
 
     fn try_often(&self, mut lock: impl FnMut() -> io::Result<()>) -> io::Result<()> {
@@ -171,13 +186,12 @@ fn is_taken(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES | libc::EINTR))
 }
 
-/// An open file description lock would not be seen as a conflict between our own threads' opens by old
-/// programs' POSIX locks, yet the kernel lets both kinds conflict: so the former is used. A POSIX lock
-/// belongs to the process, and two of our threads would both get it.
-fn fcntl_lock(file: &File) -> io::Result<()> {
+/// A POSIX lock belongs to the process: two of our threads would both get it. One of the open file description
+/// conflicts with those of other programs as well as with our own.
+fn fcntl_lock(file: &File, kind: libc::c_int) -> io::Result<()> {
     let whole = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
+        l_type: libc::c_short::try_from(kind).unwrap_or_default(),
+        l_whence: libc::c_short::try_from(libc::SEEK_SET).unwrap_or_default(),
         l_start: 0,
         l_len: 0,
         l_pid: 0,

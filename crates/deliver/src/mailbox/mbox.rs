@@ -36,7 +36,7 @@ pub fn deliver(
     if !meta.is_file() {
         return special(job, place, content, &file);
     }
-    place
+    let _locked = place
         .locking
         .lock(&file)
         .map_err(|error| Failure::io("unable to lock for exclusive access", &error, Unexplained::LATER))?;

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use mail::{Address, Blame, Class, Detail, Refusal};
 use route::Context;
@@ -51,7 +52,7 @@ impl Walk<'_> {
         if !rules.params.frozen_delivered_to {
             inner.delivered = Some(at.recipient.address.clone());
         }
-        if self.tokens(&inner, found.value.as_bytes()).await == 0 {
+        if self.tokens(&Arc::new(inner), found.value.as_bytes()) == 0 {
             let shown = mail::logline::printable(name);
             log::warn!(target: &rules.program, "no recipient in alias lookup result for {shown}");
             self.misconfigured(at, Class::Later);

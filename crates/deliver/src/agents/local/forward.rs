@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mail::addresses::{mailboxes, parse};
 
 use super::expand::{Values, expand};
 use super::user;
-use super::walk::{At, List, Walk};
+use super::walk::{At, List, Step, Walk};
 use crate::privilege::{Acting, Rights};
 
 /// Most bytes that are read of a `.forward` file.
@@ -61,11 +64,14 @@ impl Walk<'_> {
             }
             None => return false,
         };
-        let found = self.lines(&inner, &text).await > 0;
-        if found {
-            self.been_here(format!("forward-done {shown}"));
+        let lists_somebody = text
+            .split(|byte| *byte == b'\n')
+            .any(|line| !line.starts_with(b"#") && mailboxes(&parse(line, 0)).next().is_some());
+        if lists_somebody {
+            self.todo.push(Step::ForwardDone(shown));
+            self.todo.push(Step::Lines(Arc::new(inner), text, 0));
         }
-        found
+        lists_somebody
     }
 
     /// The first path of `forward_path` where something is, and whether the extension is in its name.

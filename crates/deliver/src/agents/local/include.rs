@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mail::Class;
 
 use super::user;
-use super::walk::{At, List, Walk};
+use super::walk::{At, List, Step, Walk};
 use crate::privilege::{Acting, Rights};
 
 /// Most bytes that are read of a file of addresses.
@@ -55,18 +56,7 @@ impl Walk<'_> {
         if !self.rules.propagates("include") {
             inner.unmatched = None;
         }
-        self.lines(&inner, &text).await;
-    }
-
-    /// A file of lists, one a line; `#` at the start of a line is a comment. Gives how many addresses there were.
-    pub async fn lines(&mut self, at: &At, text: &[u8]) -> usize {
-        let mut count = 0;
-        for line in text.split(|byte| *byte == b'\n') {
-            if !line.starts_with(b"#") {
-                count += self.tokens(at, line).await;
-            }
-        }
-        count
+        self.todo.push(Step::Lines(Arc::new(inner), text, 0));
     }
 }
 

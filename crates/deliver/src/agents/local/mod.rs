@@ -46,7 +46,7 @@ impl Agent for Local {
                 let mut walk = Walk::new(&self.rules, &request, target.index);
                 let at = At::start(&request.sender, &target.recipient);
                 match walk.look_for_loops().await {
-                    Ok(()) => walk.recipient(at).await,
+                    Ok(()) => walk.run(at).await,
                     Err(refusal) => walk.settle(&at, refusal),
                 }
                 delivered.extend(walk.finish(&target.recipient).await);
@@ -56,3 +56,6 @@ impl Agent for Local {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,30 +1,41 @@
 //! The right-hand side of an alias, or a line of a `.forward` file: addresses, `|command`, `/file`, `~/file`,
 //! `:include:/file`.
 
+use std::sync::Arc;
+
 use mail::addresses::{mailboxes, parse};
-use mail::{Address, Blame, Detail, Refusal, Trail};
+use mail::{Address, Blame, Detail, Refusal, Trail, header};
 use route::Context;
 
-use super::walk::{At, Walk};
-use crate::Boxed;
+use super::walk::{At, Step, Walk};
 
 impl Walk<'_> {
-    /// Delivers to everything in a list; gives how many there were.
-    pub fn tokens<'b>(&'b mut self, at: &'b At, text: &'b [u8]) -> Boxed<'b, usize> {
-        Box::pin(async move {
-            let tokens = parse(text, 0);
-            let mut count = 0;
-            for mailbox in mailboxes(&tokens) {
-                count += 1;
-                let mut inner = at.clone();
-                inner.level += 1;
-                self.token(inner, mailbox.internal()).await;
-            }
-            count
-        })
+    /// Visits everything in a list next; gives how many there are.
+    pub fn tokens(&mut self, at: &Arc<At>, text: &[u8]) -> usize {
+        let tokens = parse(text, 0);
+        let entries: Vec<Step> =
+            mailboxes(&tokens).map(|entry| Step::Token(Arc::clone(at), entry.internal().to_vec())).collect();
+        let count = entries.len();
+        self.todo.extend(entries.into_iter().rev());
+        count
     }
 
-    async fn token(&mut self, at: At, token: &[u8]) {
+    /// Visits the next line of a file; `#` at the start of a line is a comment.
+    pub fn line(&mut self, at: Arc<At>, text: Vec<u8>, from: usize) {
+        let line = header::next_line(&text[from..]);
+        let next = from + line.len();
+        let line = line.to_vec();
+        if next < text.len() {
+            self.todo.push(Step::Lines(Arc::clone(&at), text, next));
+        }
+        if !line.starts_with(b"#") {
+            self.tokens(&at, &line);
+        }
+    }
+
+    /// Delivers to one entry of a list.
+    pub async fn token(&mut self, mut at: At, token: &[u8]) {
+        at.level += 1;
         let text = String::from_utf8_lossy(token).into_owned();
         match text.as_bytes().first() {
             Some(b'/') => self.file(&at, &text).await,

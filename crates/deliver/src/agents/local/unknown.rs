@@ -1,9 +1,11 @@
 //! Names that are neither alias nor user: `fallback_transport`, `luser_relay`, and the names that always exist.
 
+use std::sync::Arc;
+
 use mail::{Blame, Detail, Refusal};
 
 use super::expand::{Values, expand};
-use super::walk::{At, Walk};
+use super::walk::{At, Step, Walk};
 
 /// Mail to these is never refused (RFC 5321 4.5.1), even when nobody reads it.
 const REQUIRED: [&str; 2] = ["mailer-daemon", "postmaster"];
@@ -27,8 +29,8 @@ impl Walk<'_> {
             let first = mail::addresses::mailboxes(&tokens).next().map(|one| one.internal().to_vec());
             let mut inner = at.clone();
             inner.unmatched = None;
-            inner.level += 1;
-            return self.address(inner, &String::from_utf8_lossy(&first.unwrap_or_default())).await;
+            // Not a command or a file, whatever it looks like.
+            return self.todo.push(Step::Address(Arc::new(inner), first.unwrap_or_default()));
         }
         if REQUIRED.iter().any(|name| name.eq_ignore_ascii_case(&at.user)) {
             log::warn!(target: &rules.program, "required alias not found: {}", at.user);

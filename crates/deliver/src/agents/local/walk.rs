@@ -1,15 +1,16 @@
 //! One queued recipient on its way through aliases and `.forward` files.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
 
 use mail::address::split_extension;
 use mail::{Address, Blame, Class, Detail, Envelope, Notify, Outcome, Recipient, Refusal};
 use net::clock;
-use std::time::Instant;
 
 use super::rules::Rules;
 use super::user::Account;
-use crate::{Boxed, Delivered, Letter, Purpose, Request, looping};
+use crate::{Delivered, Letter, Purpose, Request, looping};
 
 /// Deepest nesting of aliases and files.
 const LEVELS: u32 = 100;
@@ -85,6 +86,18 @@ impl At {
     }
 }
 
+/// What is still to be visited. A list is not followed by calls within calls: nobody's aliases exhaust our stack.
+pub enum Step {
+    /// One entry of a list.
+    Token(Arc<At>, Vec<u8>),
+    /// An address, and nothing else.
+    Address(Arc<At>, Vec<u8>),
+    /// The lines of a file, from this offset.
+    Lines(Arc<At>, Vec<u8>, usize),
+    /// The `.forward` file of this name is done with.
+    ForwardDone(String),
+}
+
 /// A message to be queued: one for each sender and `Delivered-To:`.
 struct Batch {
     sender: Address,
@@ -100,6 +113,8 @@ pub struct Walk<'a> {
     pub request: &'a Request,
     index: usize,
     seen: HashSet<String>,
+    /// What is left to visit, the next one last.
+    pub todo: Vec<Step>,
     loops: Vec<String>,
     batches: Vec<Batch>,
     delivered: Vec<Delivered>,
@@ -114,6 +129,7 @@ impl<'a> Walk<'a> {
             request,
             index,
             seen: HashSet::new(),
+            todo: Vec::new(),
             loops: Vec::new(),
             batches: Vec::new(),
             delivered: Vec::new(),
@@ -185,38 +201,53 @@ impl<'a> Walk<'a> {
         }));
     }
 
+    /// Delivers to the queued recipient and to all that it leads to.
+    pub async fn run(&mut self, at: At) {
+        self.recipient(at).await;
+        while let Some(step) = self.todo.pop() {
+            match step {
+                Step::Token(at, text) => self.token(At::clone(&at), &text).await,
+                Step::Address(at, text) => {
+                    self.address(At::clone(&at), &String::from_utf8_lossy(&text)).await;
+                }
+                Step::Lines(at, text, from) => self.line(at, text, from),
+                Step::ForwardDone(path) => {
+                    self.been_here(format!("forward-done {path}"));
+                }
+            }
+        }
+    }
+
     /// One recipient: loops and duplicates, then the ways of delivery in their order.
-    pub fn recipient(&mut self, mut at: At) -> Boxed<'_, ()> {
-        Box::pin(async move {
-            at.level += 1;
-            let address = at.recipient.address.clone();
-            if self.been_here(format!("recipient {} {address}", at.level)) {
-                return;
-            }
-            if self.loops.iter().any(|known| known.eq_ignore_ascii_case(address.as_str())) {
-                return self.settle(&at, looping::refusal(&address));
-            }
-            at.delivered.get_or_insert_with(|| address.clone());
-            let (local, domain) = address.split();
-            at.local = local.to_lowercase();
-            at.domain = domain.map(str::to_lowercase);
-            let divided = split_extension(&at.local, &self.rules.delimiter);
-            (at.user, at.extension) = match divided {
-                Some((user, _, extension)) => (user.to_owned(), Some(extension.to_owned())),
-                None => (at.local.clone(), None),
-            };
-            if at.extension.as_ref().is_some_and(|extension| extension.contains('/')) {
-                let shown = mail::logline::printable(address.as_str());
-                log::warn!(target: &self.rules.program, "{shown}: address with illegal extension");
-                at.extension = None;
-            }
-            at.unmatched = at.extension.clone();
-            if at.user.is_empty() {
-                let text = format!("null username in \"{address}\"");
-                return self.settle(&at, Refusal::never(50, Detail(1, 3), Blame::Policy, text));
-            }
-            self.switch(at).await;
-        })
+    pub async fn recipient(&mut self, mut at: At) {
+        at.level += 1;
+        let address = at.recipient.address.clone();
+        if self.been_here(format!("recipient {} {address}", at.level)) {
+            return;
+        }
+        if self.loops.iter().any(|known| known.eq_ignore_ascii_case(address.as_str())) {
+            return self.settle(&at, looping::refusal(&address));
+        }
+        at.delivered.get_or_insert_with(|| address.clone());
+        let (local, domain) = address.split();
+        at.local = local.to_lowercase();
+        at.domain = domain.map(str::to_lowercase);
+        let divided = split_extension(&at.local, &self.rules.delimiter);
+        (at.user, at.extension) = match divided {
+            Some((user, _, extension)) => (user.to_owned(), Some(extension.to_owned())),
+            None => (at.local.clone(), None),
+        };
+        if at.extension.as_ref().is_some_and(|extension| extension.contains('/')) {
+            let shown = mail::logline::printable(address.as_str());
+            log::warn!(target: &self.rules.program, "{shown}: address with illegal extension");
+            at.extension = None;
+        }
+        at.unmatched = at.extension.clone();
+        if at.user.is_empty() {
+            let text = format!("null username in \"{address}\"");
+            return self.settle(&at, Refusal::never(50, Detail(1, 3), Blame::Policy, text));
+        }
+        self.switch(at).await;
     }
 
     async fn switch(&mut self, mut at: At) {

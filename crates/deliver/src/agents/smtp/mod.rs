@@ -355,3 +355,6 @@ impl Client {
 fn split(nexthop: &str) -> Vec<String> {
     nexthop.split([',', ' ', '\t']).filter(|hop| !hop.is_empty()).map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests;

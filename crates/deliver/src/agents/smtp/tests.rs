@@ -1,0 +1,300 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::testing::{agent, request, words};
+use crate::{Agent, Feedback, Request};
+
+const MAIN: &str =
+    "smtp_dns_support_level = disabled\nsmtp_tls_security_level = none\ninet_protocols = ipv4\n";
+const SMTP: &str = "smtp unix - - n - - smtp";
+
+/// What a server answers, by the beginning of the command; the first rule that fits. `-` hangs up.
+type Rules = &'static [(&'static str, &'static str)];
+
+/// A server that notes what it hears, one entry a connection.
+struct Sink {
+    address: SocketAddr,
+    heard: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+impl Sink {
+    async fn start(rules: Rules) -> Sink {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let nth = {
+                    let mut notes = notes.lock().expect("no panic here");
+                    notes.push(Vec::new());
+                    notes.len() - 1
+                };
+                tokio::spawn(serve(stream, rules, Arc::clone(&notes), nth));
+            }
+        });
+        Sink { address, heard }
+    }
+
+    fn nexthop(&self) -> String {
+        format!("[127.0.0.1]:{}", self.address.port())
+    }
+
+    fn heard(&self) -> Vec<Vec<String>> {
+        self.heard.lock().expect("no panic here").clone()
+    }
+}
+
+fn answer<'a>(rules: Rules, command: &str, otherwise: &'a str) -> &'a str {
+    rules.iter().find(|(start, _)| command.starts_with(start)).map_or(otherwise, |(_, reply)| reply)
+}
+
+async fn serve(
+    stream: TcpStream,
+    rules: Rules,
+    heard: Arc<Mutex<Vec<Vec<String>>>>,
+    nth: usize,
+) -> Option<()> {
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let greeting = answer(rules, "CONNECT", "220 sink ESMTP");
+    if greeting == "-" {
+        return None;
+    }
+    write.write_all(format!("{greeting}\r\n").as_bytes()).await.ok()?;
+    let mut content = false;
+    while let Some(line) = lines.next_line().await.ok()? {
+        heard.lock().expect("no panic here")[nth].push(line.clone());
+        let mut last = false;
+        let reply = match (content, line.as_str()) {
+            (true, ".") => {
+                content = false;
+                last = answer(rules, "AFTER", "") == "-";
+                answer(rules, "EOM", "250 2.0.0 taken")
+            }
+            (true, _) => continue,
+            (_, "DATA") => {
+                let reply = answer(rules, "DATA", "354 go on");
+                content = reply.starts_with('3');
+                reply
+            }
+            (_, "QUIT") => answer(rules, "QUIT", "221 bye"),
+            (_, line) if line.starts_with("EHLO") => {
+                answer(rules, "EHLO", "250-sink\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250 DSN")
+            }
+            (_, line) => answer(rules, line, "250 2.1.0 fine"),
+        };
+        if reply == "-" {
+            return None;
+        }
+        write.write_all(format!("{reply}\r\n").as_bytes()).await.ok()?;
+        if last {
+            return None;
+        }
+    }
+    Some(())
+}
+
+fn to(nexthop: &str, recipients: &[&str], content: &'static [u8]) -> Request {
+    Request { nexthop: nexthop.to_owned(), ..request("s@x.test", recipients, content) }
+}
+
+async fn deliver(client: &Arc<dyn Agent>, request: Request) -> Vec<String> {
+    words(&client.deliver(request).await)
+}
+
+#[tokio::test]
+async fn a_message_is_sent_with_everything_the_server_announced() {
+    let sink = Sink::start(&[]).await;
+    let (client, _) = agent(MAIN, SMTP);
+    let mut request = to(&sink.nexthop(), &["u+1@y.test"], b"Subject: x\n\n.dot\nFrom here\n");
+    request.envid = Some("id=1".to_owned());
+    request.targets[0].recipient.notify.delay = true;
+    let relay = format!("127.0.0.1[127.0.0.1]:{}", sink.address.port());
+    assert_eq!(deliver(&client, request).await, [format!("0 {relay} 2.0.0 250 2.0.0 taken")]);
+    assert_eq!(
+        sink.heard()[0],
+        [
+            "EHLO mx.site.test",
+            "MAIL FROM:<s@x.test> SIZE=27 ENVID=id+3D1",
+            "RCPT TO:<u+1@y.test> ORCPT=rfc822;u+2B1@y.test NOTIFY=DELAY",
+            "DATA",
+            "Subject: x",
+            "",
+            "..dot",
+            "From here",
+            ".",
+            "QUIT",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_stream_of_messages_shares_a_connection() {
+    let sink = Sink::start(&[]).await;
+    let (client, _) = agent(MAIN, SMTP);
+    let mut uses = Vec::new();
+    for _ in 0..4 {
+        let report = client.deliver(to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+        uses.push(report.delivered[0].conn_use);
+    }
+    // The first one says QUIT: nobody knew that others would follow.
+    assert_eq!(uses, [1, 1, 2, 3]);
+    assert_eq!(sink.heard().len(), 2);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_died_is_replaced() {
+    let sink = Sink::start(&[("AFTER", "-")]).await;
+    let (client, _) = agent(MAIN, SMTP);
+    for nth in 0..4 {
+        let report = client.deliver(to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+        assert!(words(&report)[0].ends_with("2.0.0 250 2.0.0 taken"), "{nth}: {:?}", words(&report));
+        assert_eq!(report.delivered[0].conn_use, 1);
+    }
+    assert_eq!(sink.heard().len(), 4);
+}
+
+#[tokio::test]
+async fn each_recipient_gets_its_own_reply() {
+    let sink =
+        Sink::start(&[("RCPT TO:<no@", "550 5.1.1 none"), ("RCPT TO:<later@", "450 4.2.0 busy")]).await;
+    let (client, _) = agent(MAIN, SMTP);
+    let request = to(&sink.nexthop(), &["no@y.test", "ok@y.test", "later@y.test"], b"x\n");
+    let report = client.deliver(request).await;
+    assert!(matches!(report.feedback, Feedback::Alive));
+    let relay = format!("127.0.0.1[127.0.0.1]:{}", sink.address.port());
+    let mut lines = words(&report);
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            format!(
+                "0 {relay} 5.1.1 host 127.0.0.1[127.0.0.1] said: 550 5.1.1 none (in reply to RCPT TO command)"
+            ),
+            format!("1 {relay} 2.0.0 250 2.0.0 taken"),
+            format!(
+                "2 {relay} 4.2.0 host 127.0.0.1[127.0.0.1] said: 450 4.2.0 busy (in reply to RCPT TO command)"
+            ),
+        ]
+    );
+}
+
+/// One message to a server with these rules: status and text, and whether the site counts as dead.
+async fn against(rules: Rules) -> (String, bool) {
+    let sink = Sink::start(rules).await;
+    let (client, _) = agent(MAIN, SMTP);
+    let report = client.deliver(to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+    let dead = matches!(report.feedback, Feedback::Dead(_));
+    let text = words(&report).remove(0).splitn(3, ' ').nth(2).unwrap_or_default().to_owned();
+    (text.replace("127.0.0.1[127.0.0.1]", "HOST"), dead)
+}
+
+#[tokio::test]
+async fn temporary_and_permanent_are_told_apart_at_every_stage() {
+    let cases: &[(Rules, &str, bool)] = &[
+        (&[("CONNECT", "554 5.7.1 go")], "4.7.1 host HOST refused to talk to me: 554 5.7.1 go", true),
+        (&[("CONNECT", "421 4.3.2 busy")], "4.3.2 host HOST refused to talk to me: 421 4.3.2 busy", true),
+        (
+            &[("CONNECT", "-")],
+            "4.4.2 lost connection with HOST while receiving the initial server greeting",
+            true,
+        ),
+        (
+            &[("EHLO", "550 5.5.1 no"), ("HELO", "550 5.5.1 no helo")],
+            "5.5.1 host HOST refused to talk to me: 550 5.5.1 no helo",
+            false,
+        ),
+        (
+            &[("MAIL", "553 5.1.8 bad")],
+            "5.1.8 host HOST said: 553 5.1.8 bad (in reply to MAIL FROM command)",
+            false,
+        ),
+        (&[("DATA", "554 5.3.0 no")], "5.3.0 host HOST said: 554 5.3.0 no (in reply to DATA command)", false),
+        (
+            &[("EOM", "451 4.6.0 wait")],
+            "4.6.0 host HOST said: 451 4.6.0 wait (in reply to end of DATA command)",
+            false,
+        ),
+        (
+            &[("EOM", "-")],
+            "4.4.2 lost connection with HOST while sending end of data -- message may be sent more than once",
+            true,
+        ),
+        (
+            &[("EHLO", "250-sink\r\n250 SIZE 1")],
+            "5.3.4 message size 2 exceeds size limit 1 of server HOST",
+            false,
+        ),
+    ];
+    for (rules, expected, dead) in cases {
+        assert_eq!(against(rules).await, ((*expected).to_owned(), *dead), "{rules:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_followed_by_the_fallback() {
+    let dead = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let nexthop = format!("[127.0.0.1]:{}", dead.port());
+    let (client, _) = agent(MAIN, SMTP);
+    let report = client.deliver(to(&nexthop, &["u@y.test"], b"x\n")).await;
+    let text = format!("0 none 4.4.1 connect to 127.0.0.1[127.0.0.1]:{}: Connection refused", dead.port());
+    assert_eq!(words(&report), [text]);
+    assert!(matches!(report.feedback, Feedback::Dead(_)));
+
+    let sink = Sink::start(&[]).await;
+    let (client, _) = agent(&format!("{MAIN}smtp_fallback_relay = {}\n", sink.nexthop()), SMTP);
+    let report = client.deliver(to(&nexthop, &["u@y.test"], b"x\n")).await;
+    assert!(words(&report)[0].ends_with("2.0.0 250 2.0.0 taken"), "{:?}", words(&report));
+    assert!(matches!(report.feedback, Feedback::Alive));
+}
+
+#[tokio::test]
+async fn lmtp_answers_for_each_recipient() {
+    let sink =
+        Sink::start(&[("LHLO", "250-sink\r\n250 PIPELINING"), ("EOM", "250 2.1.5 one\r\n552 5.2.2 full")])
+            .await;
+    let (client, _) = agent("", "lmtp unix - - n - - lmtp");
+    let report =
+        client.deliver(to(&format!("inet:127.0.0.1:{}", sink.address.port()), &["a@y", "b@y"], b"x\n")).await;
+    let lines = words(&report);
+    assert!(lines[0].ends_with("2.1.5 250 2.1.5 one"), "{lines:?}");
+    assert!(lines[1].ends_with("said: 552 5.2.2 full (in reply to end of DATA command)"), "{lines:?}");
+    assert_eq!(sink.heard()[0][0], "LHLO mx.site.test");
+}
+
+#[tokio::test]
+async fn logins_use_what_the_server_and_the_settings_allow() {
+    const AUTH: Rules = &[
+        ("EHLO", "250-sink\r\n250 AUTH PLAIN LOGIN"),
+        ("AUTH PLAIN AG9yYwBzZWNyZXQ=", "235 2.7.0 in"),
+        ("AUTH", "535 5.7.8 no"),
+    ];
+    let main = format!("{MAIN}smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:orc:secret\n");
+    let sink = Sink::start(AUTH).await;
+    let (client, _) = agent(&main, SMTP);
+    let lines = deliver(&client, to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+    assert!(lines[0].ends_with("127.0.0.1[127.0.0.1]: no mechanism available"), "{lines:?}");
+    let (client, _) = agent(&format!("{main}smtp_sasl_security_options = noanonymous\n"), SMTP);
+    let lines = deliver(&client, to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+    assert!(lines[0].ends_with("2.0.0 250 2.0.0 taken"), "{lines:?}");
+    let wrong = main.replace("orc:secret", "orc:wrong") + "smtp_sasl_security_options = noanonymous\n";
+    let (client, _) = agent(&wrong, SMTP);
+    let lines = deliver(&client, to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+    assert!(lines[0].contains("4.7.8 SASL authentication failed; server"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_probe_sends_nothing() {
+    let sink = Sink::start(&[("RCPT TO:<no@", "550 5.1.1 none")]).await;
+    let (client, _) = agent(MAIN, SMTP);
+    let mut request = to(&sink.nexthop(), &["ok@y.test", "no@y.test"], b"x\n");
+    request.purpose = crate::Purpose::Probe;
+    let lines = deliver(&client, request).await;
+    assert!(lines[0].ends_with("2.1.0 250 2.1.0 fine") && lines[1].contains(" 5.1.1 "), "{lines:?}");
+    assert!(!sink.heard()[0].iter().any(|line| line == "DATA"));
+}
