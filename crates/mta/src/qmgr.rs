@@ -123,7 +123,9 @@ impl Manager {
             News::Finished(ticket, health) => self.scheduler.finished(ticket, health, now),
             News::Ended(id, again) => {
                 self.active.remove(&id);
-                if let Some(at) = again {
+                // What was held or deleted meanwhile waits for nothing.
+                let is_deferred = |brief: queue::Brief| brief.state == State::Deferred;
+                if let Some(at) = again.filter(|_| self.house.queue.brief(&id).is_some_and(is_deferred)) {
                     self.scheduler.deferred(id, at);
                 }
             }
@@ -160,6 +162,7 @@ impl Manager {
                     let _ = tell.send(News::Read(active.id().clone(), targets, more));
                 });
             }
+            Err(failure) if failure.kind == queue::Kind::NotFound => self.scheduler.forget(&id),
             Err(failure) => {
                 log::warn!(target: "qmgr", "{id}: {failure}");
                 let again = house.now() + setup.limits.minimal_backoff;
@@ -209,7 +212,9 @@ fn suspended(why: &Dead) -> Refusal {
 
 /// Loads a message and says so in the log.
 fn activate(house: &House, id: &QueueId) -> Result<Arc<Active>, queue::Failure> {
-    house.queue.activate(id);
+    if house.queue.activate(id).is_none() {
+        return Err(queue::Failure::new(queue::Kind::NotFound, "held or deleted"));
+    }
     let stored = house.queue.load(id)?;
     let left = stored.fates.iter().filter(|fate| fate.is_pending()).count();
     log::info!(

@@ -7,9 +7,13 @@ mod install_links;
 mod newaliases;
 mod parameters;
 mod postalias;
+mod postcat;
 mod postconf;
 pub mod postfix;
 mod postmap;
+mod postqueue;
+mod postsuper;
+mod reach;
 pub mod sendmail;
 
 use std::ffi::OsString;
@@ -33,9 +37,13 @@ pub const COMMANDS: &[&Command] = &[
     &newaliases::COMMAND,
     &parameters::COMMAND,
     &postalias::COMMAND,
+    &postcat::COMMAND,
     &postconf::COMMAND,
     &postfix::COMMAND,
     &postmap::COMMAND,
+    &postqueue::COMMAND,
+    &postqueue::MAILQ,
+    &postsuper::COMMAND,
     &sendmail::COMMAND,
 ];
 
