@@ -107,7 +107,7 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
     Judge::new(view, tables, Outside::nobody(), &build::program(view, line), mistakes);
     Lists::open(view, tables, mistakes);
     keywords(view, &params, mistakes);
-    Encryption::read(view, mistakes);
+    Encryption::read(view, tables, mistakes);
     if !params.smtpd_proxy_filter.is_empty() {
         let text = "smtpd_proxy_filter: a filter in the middle of a session is not supported; use content_filter \
                     or a milter in its place";
@@ -151,7 +151,7 @@ impl Smtpd {
             sasl: SmtpdSasl::read(view, told),
             rates: Rates::read(view, told),
             lists: Lists::open(view, tables, told),
-            encryption: Encryption::read(view, told),
+            encryption: Encryption::read(view, tables, told),
             cleanup: view.get("cleanup_service_name"),
             content_filter: Some(checks.content_filter.clone()).filter(|filter| !filter.is_empty()),
             zone: setup.zone.clone(),

@@ -1,14 +1,16 @@
 //! STARTTLS and wrapper mode.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
 use filter::Certificate;
 use net::drive::Server;
 use net::params::ServerTls as Params;
-use net::tls::{HandshakeError, KeyFiles, ServerSettings, ServerTls, Summary, Trust};
+use net::tls::{HandshakeError, KeyFiles, ServerSettings, ServerTls, SniLookup, SniMaps, Summary, Trust};
 use proto::smtp::server::Answer;
 use proto::smtp::{Command, Reply};
+use tables::Tables;
 
 use super::counters::What;
 use super::said::Said;
@@ -36,7 +38,7 @@ pub(super) struct Encryption {
 
 impl Encryption {
     /// Reads the parameters and loads the files. Without a certificate there is no TLS, and the mistake says so.
-    pub fn read(view: &View, mistakes: &mut Vec<Mistake>) -> Encryption {
+    pub fn read(view: &View, tables: &Tables, mistakes: &mut Vec<Mistake>) -> Encryption {
         let params = Params::read(view, mistakes);
         let level = params.smtpd_tls_security_level.as_str();
         let (offered, enforced) = match level {
@@ -50,7 +52,7 @@ impl Encryption {
             return Encryption::default();
         }
         let requires_certificate = params.smtpd_tls_req_ccert && enforced;
-        let server = server(view, &params, enforced, requires_certificate, mistakes);
+        let server = server(view, tables, &params, enforced, mistakes);
         Encryption {
             server,
             enforced,
@@ -65,9 +67,9 @@ impl Encryption {
 
 fn server(
     view: &View,
+    tables: &Tables,
     params: &Params,
     enforced: bool,
-    require_ccert: bool,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<ServerTls> {
     let given = |path: &Path| !path.as_os_str().is_empty() && path != Path::new("none");
@@ -102,14 +104,21 @@ fn server(
         ca_file: some(&params.smtpd_tls_CAfile),
         ca_path: some(&params.smtpd_tls_CApath),
         default_ca: yes("tls_append_default_CA"),
-        ask_ccert: params.smtpd_tls_ask_ccert || require_ccert,
-        require_ccert,
+        ask_ccert: params.smtpd_tls_ask_ccert,
+        require_ccert: params.smtpd_tls_req_ccert && enforced,
         protocols: protocols.clone(),
         exclude_ciphers: exclude.trim().to_owned(),
         fingerprint_digest: params.smtpd_tls_fingerprint_digest.clone(),
         prefer_server_ciphers: yes("tls_preempt_cipherlist"),
     };
-    match ServerTls::new(settings, None) {
+    let sni = match tables.maps("tls_server_sni_maps", &view.get("tls_server_sni_maps")) {
+        Ok(maps) => Some(maps).filter(|maps| !maps.is_empty()),
+        Err(fault) => {
+            mistakes.push(mistake(view, "tls_server_sni_maps", Severity::Error, &fault.to_string()));
+            None
+        }
+    };
+    match ServerTls::new(settings, sni.map(|maps| Arc::new(SniMaps(maps)) as Arc<dyn SniLookup>)) {
         Ok((server, remarks)) => {
             for remark in remarks {
                 mistakes.push(mistake(view, "smtpd_tls_protocols", Severity::Warning, &remark));
@@ -189,9 +198,8 @@ impl Session {
         if self.service.encryption.log_level >= 1 {
             log::info!(
                 target: self.program(),
-                "{} TLS connection established from {}: {} with cipher {} ({}/{} bits)",
-                summary.trust.word(), self.peer.label(), summary.protocol, summary.cipher,
-                summary.bits.0, summary.bits.1
+                "{} TLS connection established from {}: {}",
+                summary.trust.word(), self.peer.label(), summary.describe()
             );
         }
         self.peer.tls = Some(Box::new(filter::Tls {

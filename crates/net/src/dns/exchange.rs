@@ -48,11 +48,8 @@ async fn ask_once(
 ) -> Result<Message, Failure> {
     let id = random_id();
     let question = question(id, name, kind, edns)?;
-    if !tcp {
-        let message = by_udp(server, id, &question, name, kind).await?;
-        if !message.metadata.truncation {
-            return Ok(message);
-        }
+    if !tcp && let Some(message) = by_udp(server, id, &question, name, kind).await? {
+        return Ok(message);
     }
     by_tcp(server, id, &question, name, kind).await
 }
@@ -90,13 +87,19 @@ fn read(bytes: &[u8], id: u16, name: &Name, kind: Kind) -> Option<Result<Message
     }
 }
 
+/// Does the message say that it was cut off? Then what is left of it need not make sense.
+fn is_truncated(bytes: &[u8], id: u16) -> bool {
+    bytes.get(..2) == Some(&id.to_be_bytes()) && bytes.get(2).is_some_and(|flags| flags & 0x82 == 0x82)
+}
+
+/// `None` when the answer did not fit.
 async fn by_udp(
     server: SocketAddr,
     id: u16,
     question: &[u8],
     name: &Name,
     kind: Kind,
-) -> Result<Message, Failure> {
+) -> Result<Option<Message>, Failure> {
     let any =
         if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     // A socket for each question: the system picks a port nobody can foresee.
@@ -106,8 +109,11 @@ async fn by_udp(
     let mut buffer = vec![0; 4096];
     loop {
         let len = socket.recv(&mut buffer).await?;
+        if is_truncated(&buffer[..len], id) {
+            return Ok(None);
+        }
         if let Some(answer) = read(&buffer[..len], id, name, kind) {
-            return answer;
+            return answer.map(Some);
         }
     }
 }

@@ -64,10 +64,13 @@ fn replies(request: &Message, reply: Reply, tcp: bool) -> Vec<Vec<u8>> {
             message
         }
         Reply::Big(records) if tcp => answer(request, records),
-        Reply::Big(_) => {
-            let mut message = answer(request, Vec::new());
+        Reply::Big(records) => {
+            let mut message = answer(request, records);
             message.metadata.truncation = true;
-            message
+            let mut bytes = message.to_vec().unwrap();
+            // Cut off anywhere, not between records.
+            bytes.truncate(bytes.len() - 3);
+            return vec![bytes];
         }
         Reply::Silence => return Vec::new(),
         Reply::AfterForgery(records) => {

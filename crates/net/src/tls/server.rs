@@ -12,6 +12,7 @@ use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ProtocolVersion, ServerConfig, SignatureScheme, SupportedProtocolVersion};
+use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::certificate::Certificate;
@@ -29,6 +30,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const MOST_CHAINS: usize = 200;
 /// Longest server name that is looked up. RFC 1035 2.3.4.
 const MOST_NAME: usize = 255;
+
+/// First byte of a TLS handshake. RFC 8446 5.1.
+const HANDSHAKE_RECORD: u8 = 22;
 
 /// Settings of a server (one per service).
 #[derive(Clone, Debug, Default)]
@@ -131,6 +135,9 @@ impl ServerTls {
 
     /// The handshake.
     pub async fn accept(&self, stream: Stream) -> Result<(Stream, Summary), HandshakeError> {
+        if let Some(tcp) = stream.tcp() {
+            speaks_tls(tcp).await?;
+        }
         let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let sni = start
             .client_hello()
@@ -232,6 +239,20 @@ impl ServerTls {
             }
         }
         loaded.keys.clone()
+    }
+}
+
+/// A client that speaks in clear gets no alert in reply, which it could not read: the connection just ends.
+async fn speaks_tls(tcp: &TcpStream) -> Result<(), HandshakeError> {
+    let mut first = [0];
+    match tcp.peek(&mut first).await? {
+        0 => Err(HandshakeError::Lost),
+        _ if first[0] == HANDSHAKE_RECORD => Ok(()),
+        _ => {
+            // What was read leaves with the connection; what was not would make the system reset it.
+            let _ = tcp.try_read(&mut [0; 4096]);
+            Err(HandshakeError::Failed("wrong version number".to_owned()))
+        }
     }
 }
 

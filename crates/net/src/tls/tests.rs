@@ -191,6 +191,13 @@ async fn clear_text_is_no_handshake() {
     let (a, b) = UnixStream::pair().unwrap();
     drop(b);
     assert!(matches!(server.accept(Stream::Unix(a)).await, Err(HandshakeError::Lost)));
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    client.write_all(b"EHLO client.test\r\n").await.unwrap();
+    let stream = Stream::Tcp(listener.accept().await.unwrap().0);
+    assert!(matches!(server.accept(stream).await, Err(HandshakeError::Failed(_))));
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
 }
 
 struct Sni(PathBuf);
