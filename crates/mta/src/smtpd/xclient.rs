@@ -59,11 +59,22 @@ impl Session {
         if !self.may_xclient {
             return Said::error(Reply::new(550, (7, 0), "Error: insufficient authorization"));
         }
+        let (mut helo, mut protocol) = (false, false);
         for token in command.args() {
-            let read = read(token.text(), "XCLIENT", &NAMES);
-            if let Err(reply) = read.and_then(|(name, value)| self.stand_for(&name, value)) {
+            let set = read(token.text(), "XCLIENT", &NAMES).and_then(|(name, value)| {
+                helo |= name == "HELO";
+                protocol |= name == "PROTO";
+                self.stand_for(&name, value)
+            });
+            if let Err(reply) = set {
                 return Said::error(reply);
             }
+        }
+        if !helo {
+            self.peer.client.helo.clear();
+        }
+        if !protocol {
+            self.peer.client.protocol = "SMTP".to_owned();
         }
         // From here on the client is the one it stands for: it cannot take that back.
         self.forward = None;
