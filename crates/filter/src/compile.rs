@@ -162,7 +162,12 @@ impl Compiler<'_> {
 
     fn maps(&mut self, parameter: &str, text: &str) -> Option<Maps> {
         match self.tables.maps(parameter, text) {
-            Ok(maps) => Some(maps),
+            Ok(maps) => {
+                for fault in maps.faults() {
+                    self.mistake(parameter, Severity::Error, fault.to_string());
+                }
+                Some(maps)
+            }
             Err(fault) => {
                 self.mistake(parameter, Severity::Error, fault.to_string());
                 None

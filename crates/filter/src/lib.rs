@@ -18,6 +18,8 @@ mod macros;
 mod names;
 mod policy;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub mod facts;
 pub mod judge;

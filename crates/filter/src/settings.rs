@@ -101,7 +101,11 @@ impl Opener<'_> {
     /// The tables of a parameter.
     pub fn maps(&mut self, parameter: &str) -> Maps {
         let opened = self.tables.maps(parameter, &self.view.get(parameter));
-        self.or_empty(parameter, opened, |tables| tables.maps(parameter, ""))
+        let maps = self.or_empty(parameter, opened, |tables| tables.maps(parameter, ""));
+        for fault in maps.faults() {
+            self.mistake(parameter, &fault);
+        }
+        maps
     }
 
     /// A list of names.
@@ -123,10 +127,14 @@ impl Opener<'_> {
         empty: impl FnOnce(&Tables) -> Result<T, tables::Fault>,
     ) -> T {
         opened.unwrap_or_else(|fault| {
-            let place = self.view.place(parameter);
-            let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
-            self.mistakes.push(Mistake::new(Severity::Error, place, fault.to_string()));
+            self.mistake(parameter, &fault);
             empty(self.tables).expect("no table at all is no fault")
         })
+    }
+
+    fn mistake(&mut self, parameter: &str, fault: &tables::Fault) {
+        let place = self.view.place(parameter);
+        let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+        self.mistakes.push(Mistake::new(Severity::Error, place, fault.to_string()));
     }
 }
