@@ -108,9 +108,10 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Options, String>
                 continue;
             }
             _ if !word.starts_with('-') || word == "-" => {
+                // As getopt(3) of old: options end at the first other word.
                 options.recipients.push(word);
-                // As getopt(3) of old: options end at the first other word, but mailers put them anywhere.
-                continue;
+                options.recipients.extend(words.drain(..));
+                break;
             }
             _ => {}
         }
@@ -267,12 +268,15 @@ mod tests {
     #[test]
     fn scripts_of_all_ages_are_understood() {
         let options =
-            read("-t -oi -oem -F Name -f joe@x.test -N success,delay -V id1 -R hdrs -O Foo=bar a@b -- -c@d")
+            read("-t -oi -oem -F Name -f joe@x.test -N success,delay -V id1 -R hdrs -O Foo=bar -- a@b -c@d")
                 .unwrap();
         assert!(options.extract && !options.dot_ends && options.notify.success && options.notify.delay);
         assert_eq!(options.ret, Some(Ret::Headers));
         assert_eq!(options.recipients, ["a@b", "-c@d"]);
         assert_eq!((options.sender.as_deref(), options.envid.as_deref()), (Some("joe@x.test"), Some("id1")));
+        // Options end at the first recipient.
+        let options = read("-t a@b -f joe@x.test").unwrap();
+        assert_eq!((options.sender, options.recipients.len()), (None, 3));
         let options = read("-ti -fjoe@x.test -XV+= a@b").unwrap();
         assert!(options.extract && !options.dot_ends);
         assert_eq!((options.sender.as_deref(), options.verp.as_deref()), (Some("joe@x.test"), Some("+=")));
