@@ -67,6 +67,8 @@ pub struct Delivered {
     pub recipient: Option<Recipient>,
     /// What became of it.
     pub outcome: Outcome,
+    /// Somebody else delivers it in the end: a notice of success says "relayed".
+    pub relayed: bool,
     /// `relay=` of the log line: `host[addr]:port`, `local`, `none`.
     pub relay: String,
     /// The program that is logged, when it is not the one of the service that was asked (mail passed on to
@@ -107,6 +109,7 @@ impl Delivered {
             index,
             recipient: None,
             outcome: outcome.into(),
+            relayed: false,
             relay: relay.into(),
             program: None,
             conn_use: 0,

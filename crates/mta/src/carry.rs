@@ -170,7 +170,7 @@ fn judge(
                 let verbose = active.stored.envelope.report == DeliveryReport::Verbose;
                 if verbose || (recipient.notify.success && !relayed_dsn) {
                     let status = format!("2.{}.{}", detail.0, detail.1);
-                    let fate = bounce::Fate::delivered(recipient, &one.relay, &status, text);
+                    let fate = bounce::Fate::delivered(recipient, one, &status, text);
                     success.get_or_insert(fate.report(&one.relay, now));
                     delivered.push(fate);
                 }
@@ -216,7 +216,7 @@ fn note_probe(
     for one in &report.delivered {
         let Some(queued) = active.recipient(one.index) else { continue };
         let recipient = one.recipient.as_ref().unwrap_or(&queued);
-        let fate = bounce::Fate::probed(recipient, &one.relay, &one.outcome);
+        let fate = bounce::Fate::probed(recipient, one);
         let line = Delivery {
             id: active.id(),
             to: &recipient.address,
@@ -264,13 +264,14 @@ impl bounce::Fate {
         }
     }
 
-    /// A delivery. Where a host took it, it was relayed.
-    pub fn delivered(recipient: &Recipient, relay: &str, status: &str, text: &str) -> bounce::Fate {
+    /// A delivery, final or not.
+    pub fn delivered(recipient: &Recipient, one: &Delivered, status: &str, text: &str) -> bounce::Fate {
+        let relay = one.relay.as_str();
         let host = relay.contains('[');
         let remote = host.then(|| mail::RemoteReply { host: relay.to_owned(), text: text.to_owned() });
         bounce::Fate {
             recipient: recipient.clone(),
-            action: if host { bounce::Action::Relayed } else { bounce::Action::Delivered },
+            action: if one.relayed { bounce::Action::Relayed } else { bounce::Action::Delivered },
             status: status.to_owned(),
             reason: format!("delivery via {relay}: {text}"),
             remote,
@@ -291,11 +292,11 @@ impl bounce::Fate {
     }
 
     /// The answer of a probe.
-    pub fn probed(recipient: &Recipient, relay: &str, outcome: &Outcome) -> bounce::Fate {
-        match outcome {
+    pub fn probed(recipient: &Recipient, one: &Delivered) -> bounce::Fate {
+        match &one.outcome {
             Outcome::Delivered { detail, text, .. } => {
                 let status = format!("2.{}.{}", detail.0, detail.1);
-                let fate = bounce::Fate::delivered(recipient, relay, &status, text);
+                let fate = bounce::Fate::delivered(recipient, one, &status, text);
                 bounce::Fate { action: bounce::Action::Deliverable, ..fate }
             }
             Outcome::Expanded { text } => bounce::Fate {

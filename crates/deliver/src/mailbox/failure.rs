@@ -28,6 +28,8 @@ pub struct Failure {
     pub text: String,
     /// Was it a lack of rights (worth a hint to the admin)?
     pub denied: bool,
+    /// Did the system refuse to write (the diagnostic of a notice is the system's then)?
+    pub writing: bool,
 }
 
 impl Failure {
@@ -35,12 +37,13 @@ impl Failure {
     pub fn io(text: impl Into<String>, error: &io::Error, otherwise: Unexplained) -> Failure {
         let (class, detail) = status(error).unwrap_or((otherwise.0, otherwise.1));
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
-        Failure { class, detail, text: format!("{}: {}", text.into(), reason(error)), denied }
+        let writing = otherwise == Unexplained::WRITE;
+        Failure { class, detail, text: format!("{}: {}", text.into(), reason(error)), denied, writing }
     }
 
     /// A failure without an error number.
     pub fn plain(text: impl Into<String>, kind: Unexplained) -> Failure {
-        Failure { class: kind.0, detail: kind.1, text: text.into(), denied: false }
+        Failure { class: kind.0, detail: kind.1, text: text.into(), denied: false, writing: false }
     }
 
     /// The refusal of the recipient, its text behind `what`.
@@ -48,7 +51,7 @@ impl Failure {
         let code = if self.class == Class::Later { 51 } else { 54 };
         let mut refusal =
             Refusal::new(self.class, code, self.detail, Blame::Ourselves, format!("{what}{}", self.text));
-        refusal.diagnostic = Some(format!("x-unix; {}", self.text));
+        refusal.diagnostic = self.writing.then(|| "x-unix; input/output error".to_owned());
         refusal
     }
 }

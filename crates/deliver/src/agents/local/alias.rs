@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use mail::{Address, Blame, Class, Detail, Refusal};
+use mail::{Address, Blame, Class, Detail, Recipient, Refusal};
 use route::Context;
 
 use super::user;
@@ -14,6 +14,9 @@ impl Walk<'_> {
     /// Expands `name` when it is an alias. False when it is none.
     pub async fn alias(&mut self, at: &At, name: &str) -> bool {
         let rules = self.rules;
+        if at.expanded_from.as_ref().is_some_and(|from| from.eq_ignore_ascii_case(name)) {
+            return false;
+        }
         let found = match rules.aliases.find(name).await {
             Ok(Some(found)) => found,
             Ok(None) => return false,
@@ -30,6 +33,7 @@ impl Walk<'_> {
         }
         let mut inner = at.clone();
         inner.list = List::Alias;
+        inner.expanded_from = Some(name.to_owned());
         inner.account = match self.database_owner(&found.table).await {
             Ok(account) => account,
             Err(refusal) => {
@@ -40,6 +44,9 @@ impl Walk<'_> {
         match self.list_owner(name).await {
             Ok(Some(owner)) => {
                 inner.sender = owner.clone();
+                // The list answers for its members: the sender's wishes end here (RFC 3461 5.2.7.3).
+                let recipient = &mut inner.recipient;
+                *recipient = Recipient { address: recipient.address.clone(), ..Recipient::default() };
                 inner.owner = Some(owner.as_str().to_owned());
             }
             Ok(None) if rules.params.reset_owner_alias => inner.owner = None,

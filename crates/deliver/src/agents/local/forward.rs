@@ -37,6 +37,7 @@ impl Walk<'_> {
         };
         let mut inner = at.clone();
         inner.list = List::Forward;
+        inner.expanded_from = Some(at.user.clone());
         inner.owner = Some(at.user.clone());
         inner.account = Some(account.clone());
         if !self.rules.params.frozen_delivered_to {

@@ -39,6 +39,7 @@ impl Walk<'_> {
         };
         let mut inner = at.clone();
         inner.list = List::Include;
+        inner.expanded_from = Some(at.local.clone());
         if reader.is_none() && owner != 0 && nix::unistd::geteuid().is_root() {
             // Whoever may write the file must not gain the rights of default_privs.
             match user::by_id(self.rules, owner).await {

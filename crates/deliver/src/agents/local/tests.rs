@@ -43,6 +43,14 @@ async fn a_list_with_an_owner_is_sent_in_its_name() {
 }
 
 #[tokio::test]
+async fn within_its_own_list_a_name_means_the_user() {
+    let aliases = "alias_maps = inline:{ {postmaster=postmaster, copy@x.test} }\n";
+    let (report, letters, _) = deliver(aliases, "postmaster@here.test", PLAIN).await;
+    assert_eq!(report, ["0 local 2.0.0 discarded", "0 local expanded forwarded as NEW1"]);
+    assert_eq!(letters, ["s@x.test -> copy@x.test | Delivered-To: postmaster@here.test"]);
+}
+
+#[tokio::test]
 async fn loops_end() {
     let (report, ..) = deliver("alias_maps = inline:{a=b, b=a}\n", "a@here.test", PLAIN).await;
     assert!(report.iter().all(|line| line.contains(" 5.4.6 possible alias database loop")), "{report:?}");

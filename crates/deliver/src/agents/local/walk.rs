@@ -62,6 +62,8 @@ pub struct At {
     pub unmatched: Option<String>,
     /// The list it stands in.
     pub list: List,
+    /// The name whose list that is: within its own list a name means the user.
+    pub expanded_from: Option<String>,
     /// Whose rights; `None` is nobody's, so those of `default_privs`.
     pub account: Option<Account>,
 }
@@ -81,6 +83,7 @@ impl At {
             extension: None,
             unmatched: None,
             list: List::Alias,
+            expanded_from: None,
             account: None,
         }
     }
@@ -352,14 +355,16 @@ impl<'a> Walk<'a> {
             .map(|address| format!("Delivered-To: {}\n", mail::logline::printable(&address.external())));
         let mut client = request.client.clone();
         client.ident = if client.ident.is_empty() { request.id.to_string() } else { client.ident };
+        // A list with an owner answers for itself: the sender's options end there.
+        let own = batch.sender == request.sender;
         Letter {
             envelope: Envelope {
                 sender: batch.sender,
                 recipients: batch.recipients,
                 body_type: request.body_type,
                 smtputf8: request.smtputf8,
-                envid: request.envid.clone(),
-                ret: request.ret,
+                envid: request.envid.clone().filter(|_| own),
+                ret: request.ret.filter(|_| own),
                 client,
                 rewrite_local: request.rewrite_local,
                 origin: "local".to_owned(),

@@ -99,6 +99,7 @@ impl Agent for Pipe {
             let delivered = request.targets.iter().map(|target| {
                 let mut one = Delivered::new(target.index, outcome.clone(), &self.name);
                 one.delays.1 = seconds;
+                one.relayed = !self.attributes.as_ref().is_ok_and(|attributes| attributes.has('X'));
                 one
             });
             let report = Report { delivered: delivered.collect(), feedback: Feedback::Alive };

@@ -64,6 +64,7 @@ impl Round {
             index: self.request.targets[at].index,
             recipient: None,
             outcome,
+            relayed: true,
             relay: line.relay.to_owned(),
             program: None,
             conn_use: line.uses,

@@ -15,7 +15,7 @@ pub struct Extensions {
     pub smtputf8: bool,
     /// DSN.
     pub dsn: bool,
-    /// SIZE; the limit is 0 when none was given.
+    /// SIZE with its limit; 0 is no limit.
     pub size: Option<u64>,
     /// STARTTLS.
     pub starttls: bool,
@@ -53,7 +53,8 @@ impl Extensions {
                 "8BITMIME" => found.eight_bit_mime = true,
                 "SMTPUTF8" => found.smtputf8 = true,
                 "DSN" => found.dsn = true,
-                "SIZE" => found.size = Some(words.next().and_then(|size| size.parse().ok()).unwrap_or(0)),
+                // Without a value it promises nothing.
+                "SIZE" => found.size = words.next().and_then(|size| size.parse().ok()),
                 "STARTTLS" => found.starttls = true,
                 "AUTH" => {
                     for mechanism in words {
