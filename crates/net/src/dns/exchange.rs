@@ -8,8 +8,8 @@ use hickory_proto::rr::Name;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use super::Kind;
 use super::answer::{belongs, record_type};
+use super::{Kind, salvage};
 
 /// What we tell servers we take by UDP: it fits every path (DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
@@ -81,9 +81,9 @@ fn read(bytes: &[u8], id: u16, name: &Name, kind: Kind) -> Option<Result<Message
     if bytes.get(..2) != Some(&id.to_be_bytes()) {
         return None;
     }
-    match Message::from_vec(bytes) {
-        Ok(message) => belongs(&message, id, name, kind).then_some(Ok(message)),
-        Err(_) => Some(Err(Failure::Malformed)),
+    match Message::from_vec(bytes).ok().or_else(|| salvage::read(bytes)) {
+        Some(message) => belongs(&message, id, name, kind).then_some(Ok(message)),
+        None => Some(Err(Failure::Malformed)),
     }
 }
 

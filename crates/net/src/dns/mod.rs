@@ -8,6 +8,7 @@ mod cache;
 mod exchange;
 mod files;
 mod resolver;
+mod salvage;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -25,8 +25,10 @@ enum Reply {
     Silence,
     /// A forged answer with another id, then this one.
     AfterForgery(Vec<(&'static str, RData)>),
-    /// A header and rubbish.
+    /// A header that promises a record, and rubbish.
     Garbage,
+    /// A record with a label that is too long, then these.
+    OneBad(Vec<(&'static str, RData)>),
     /// No answer, not authoritative, no recursion.
     Lame,
     /// An answer to questions without EDNS only.
@@ -80,7 +82,15 @@ fn replies(request: &Message, reply: Reply, tcp: bool) -> Vec<Vec<u8>> {
         }
         Reply::Garbage => {
             let mut bytes = answer(request, Vec::new()).to_vec().unwrap();
-            bytes[7] = 9;
+            bytes[5] = 9;
+            return vec![bytes];
+        }
+        Reply::OneBad(mut records) => {
+            let owner = if records.is_empty() { "onlybad.test" } else { "onebad.test" };
+            records.insert(0, (owner, RData::MX(MX::new(1, name("abcdefgh")))));
+            let mut bytes = answer(request, records).to_vec().unwrap();
+            let label = bytes.windows(9).position(|bytes| bytes == b"\x08abcdefgh").unwrap();
+            bytes[label] = 65;
             return vec![bytes];
         }
         Reply::Ancient(records) if request.edns.is_none() => answer(request, records),
@@ -178,6 +188,10 @@ fn script(asked: &str, kind: RecordType) -> Reply {
             ("mx.test", RData::MX(MX::new(10, name("a.test")))),
             ("mx.test", RData::MX(MX::new(5, name("-bad.test")))),
         ]),
+        ("onebad.test", T::MX) => {
+            Reply::OneBad(vec![("onebad.test", RData::MX(MX::new(10, name("a.test"))))])
+        }
+        ("onlybad.test", T::MX) => Reply::OneBad(vec![]),
         ("null.test", T::MX) => Reply::Records(vec![("null.test", RData::MX(MX::new(0, Name::root())))]),
         ("allbad.test", T::MX) => {
             Reply::Records(vec![("allbad.test", RData::MX(MX::new(0, name("bad!.test"))))])
@@ -227,6 +241,7 @@ async fn an_answer_means_one_thing() {
 
     assert_eq!(found("A.test.", Kind::A).await, Ok(vec![ip(1), ip(2)]));
     assert_eq!(found("mx.test", Kind::Mx).await, Ok(vec![host(20, "b.test"), host(10, "a.test")]));
+    assert_eq!(found("onebad.test", Kind::Mx).await, Ok(vec![host(10, "a.test")]));
     assert_eq!(found("null.test", Kind::Mx).await, Ok(vec![host(0, "")]));
     assert_eq!(found("alias.test", Kind::A).await, Ok(vec![ip(3)]));
     assert_eq!(found("far.test", Kind::A).await, Ok(vec![ip(1), ip(2)]));
@@ -242,7 +257,9 @@ async fn an_answer_means_one_thing() {
         let missing = found(temporary, Kind::Mx).await.unwrap_err();
         assert!(missing.is_temporary(), "{temporary}: {missing:?}");
     }
-    for invalid in ["allbad.test", "loop.test", "ping.test", "garbage.test", "", "a..test", "a b.test"] {
+    for invalid in
+        ["allbad.test", "onlybad.test", "loop.test", "ping.test", "garbage.test", "", "a..test", "a b.test"]
+    {
         let missing = found(invalid, Kind::Mx).await.unwrap_err();
         assert!(matches!(missing, Missing::Invalid(_)), "{invalid}: {missing:?}");
     }
