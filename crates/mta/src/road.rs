@@ -13,6 +13,7 @@ use mail::{Envelope, QueueId, Recipient, Refusal};
 
 pub use filter::{Orders, Probe};
 
+use crate::bounce;
 use crate::cleanup::{Cleaning, Extract, Intake, Skip};
 use crate::house::{House, Setup};
 
@@ -134,12 +135,20 @@ impl Receiving {
 
     /// The content is complete: put it in the queue. Durable when this returns `Ok`, and only then.
     pub async fn accept(self) -> Result<Queued, Refusal> {
-        let clean = self.cleaning.finish().await?;
+        let mut clean = self.cleaning.finish().await?;
         if clean.discard {
             return Ok(Queued(clean.id));
         }
         let entry = queue::Entry { arrival: self.arrival, hold: clean.hold };
+        let expanded = std::mem::take(&mut clean.expanded);
+        let told =
+            if expanded.is_empty() { None } else { Some((clean.envelope.clone(), clean.content.body()?)) };
         self.house.queue.put(clean.id.clone(), clean.content, clean.envelope, entry).await?;
+        if let Some((envelope, body)) = told {
+            // A notice comes in by the same door as this message did.
+            let stored = queue::Stored::fresh(clean.id.clone(), envelope, body, self.arrival);
+            Box::pin(bounce::post::expanded(&self.house, stored, expanded)).await;
+        }
         Ok(Queued(clean.id))
     }
 }

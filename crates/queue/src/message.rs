@@ -207,6 +207,25 @@ pub struct Stored {
     pub delay_warned: bool,
 }
 
+impl Stored {
+    /// A message as it is when it has just been put.
+    pub fn fresh(id: QueueId, envelope: Envelope, body: Body, arrival: Timestamp) -> Stored {
+        let fates = vec![Fate::Pending; envelope.recipients.len()];
+        Stored {
+            id,
+            envelope: Arc::new(envelope),
+            body,
+            fates,
+            arrival,
+            state: State::Incoming,
+            next_attempt: arrival,
+            attempts: 0,
+            forced_expire: false,
+            delay_warned: false,
+        }
+    }
+}
+
 /// One line of bookkeeping: what the queue manager needs of a message before it loads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brief {

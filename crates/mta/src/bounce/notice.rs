@@ -177,11 +177,16 @@ pub fn compose(
 
     head.push_str(&format!("--{boundary}\nContent-Description: Notification\n"));
     head.push_str(&format!("Content-Type: text/plain; charset={charset}\n{encoding}\n"));
-    if reader == Reader::Sender {
-        head.push_str(&expand(&template.text));
-        head.push('\n');
-        for fate in fates {
-            person_reads(&mut head, fate);
+    match reader {
+        Reader::Sender => {
+            head.push_str(&expand(&template.text));
+            head.push('\n');
+            for fate in fates {
+                person_reads(&mut head, fate);
+            }
+        }
+        Reader::Postmaster => {
+            head.push_str(&format!("{} sends you this report about mail of others.\n\n", site.myhostname))
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use mail::{Address, BodyType, Envelope, Recipient, Refusal};
-use queue::{Body, Fate as Standing, Settlement};
+use queue::{Body, Fate as Standing, Settlement, Stored};
 
 use super::{Action, Fate, Kind, Notices, Order, Original, Reader, Returned, Site, compose};
 use crate::active::Active;
@@ -50,6 +50,24 @@ pub async fn notices(house: &Arc<House>, setup: &Arc<Setup>, active: &Active, no
         }
     }
     settlement
+}
+
+/// Tells the sender that aliases took the place of recipients, as was asked for with NOTIFY=SUCCESS.
+pub async fn expanded(house: &Arc<House>, stored: Stored, recipients: Vec<Recipient>) {
+    let setup = house.setup();
+    let active = Active::new(stored, house.now());
+    let probe = active.stored.envelope.report == mail::DeliveryReport::Probe;
+    let fates: Vec<Fate> = recipients
+        .iter()
+        .map(|recipient| {
+            let fate = Fate::expanded(recipient, "alias expanded");
+            if probe { Fate { action: Action::Deliverable, ..fate } } else { fate }
+        })
+        .collect();
+    let writer = Writer { house, setup: &setup, active: &active, now: house.now() };
+    if let Err(refusal) = writer.success(&fates).await {
+        writer.complain("delivery status", &refusal);
+    }
 }
 
 /// Notices that a former run owed: what the queue kept and this attempt did not see.
