@@ -162,7 +162,10 @@ impl Manager {
                     let _ = tell.send(News::Read(active.id().clone(), targets, more));
                 });
             }
-            Err(failure) if failure.kind == queue::Kind::NotFound => self.scheduler.forget(&id),
+            // It was held or deleted after the scheduler had chosen it: there is nothing to deliver.
+            Err(failure) if failure.kind == queue::Kind::NotFound => {
+                self.scheduler.add(&id, Vec::new(), false, house.now());
+            }
             Err(failure) => {
                 log::warn!(target: "qmgr", "{id}: {failure}");
                 let again = house.now() + setup.limits.minimal_backoff;
