@@ -55,6 +55,7 @@ fn run(words: Vec<OsString>) -> u8 {
         Some("reload") => reload(&directory),
         Some("check") => check(&directory),
         Some("status") => status(&directory),
+        Some("flush") => (super::postqueue::COMMAND.run)(vec!["-c".into(), directory.into(), "-f".into()]),
         Some("logrotate") => signal(&directory, Signal::SIGUSR1),
         Some("set-permissions" | "upgrade-configuration") => {
             println!(
