@@ -95,9 +95,21 @@ impl Format {
         with_suffix(source, if self == Format::Lmdb { ".lmdb" } else { ".cdb" })
     }
 
-    /// Do keys and values end with a NUL unless told otherwise?
-    fn usual_nul(self) -> bool {
-        self == Format::Lmdb
+    /// Do keys and values end with a NUL?
+    fn nul(self, options: &Options) -> bool {
+        options.trailing_nul.unwrap_or(self == Format::Lmdb)
+    }
+
+    /// Why a key cannot be stored, if it cannot.
+    fn refuses(self, key: &[u8], options: &Options) -> Option<&'static str> {
+        let length = key.len() + usize::from(self.nul(options));
+        match self {
+            Format::Lmdb if length == 0 => Some("an empty key cannot be stored -- ignoring this line"),
+            Format::Lmdb if length > lmdb::KEY_MAX => {
+                Some("a key this long cannot be stored -- ignoring this line")
+            }
+            _ => None,
+        }
     }
 }
 
@@ -111,11 +123,11 @@ pub fn compile(kind: &str, source: &Path, options: &Options) -> Result<Compiled,
     let open = |error: io::Error| Trouble::new(format!("open {path}: {}", reason(&error)));
     let text = fs::read(source).map_err(open)?;
     let model = fs::metadata(source).map_err(open)?;
-    let mut rows = Rows::new(options);
+    let mut rows = Rows::new(format, options);
     rows.read(&path, &text);
     rows.sign();
     drop(text);
-    write(format, kind, source, rows, options.inherit_mode.then_some(&model))
+    write(kind, source, rows, options.inherit_mode.then_some(&model))
 }
 
 /// Adds `text` to what the compiled file holds (`postmap -i`), creating it when there is none.
@@ -127,7 +139,7 @@ pub fn add(kind: &str, source: &Path, text: &[u8], options: &Options) -> Result<
     rows.read("stdin", text);
     rows.sign();
     let model = fs::metadata(source).ok();
-    write(make_format(kind)?, kind, source, rows, model.as_ref())
+    write(kind, source, rows, model.as_ref())
 }
 
 /// Removes keys from the compiled file (`postmap -d`). Tells which were there.
@@ -144,15 +156,24 @@ pub fn remove(kind: &str, source: &Path, keys: &[Vec<u8>], options: &Options) ->
     };
     let file = format.file(source);
     if !file.exists() {
-        return Err(Trouble::new(format!("open database {}: No such file or directory", file.display())));
+        return match kind {
+            // As Postfix has it: such a table is there, and empty.
+            "lmdb" => Ok(vec![false; keys.len()]),
+            "hash" | "btree" => Err(no_database(&with_suffix(source, ".db"))),
+            _ => Err(no_database(&file)),
+        };
     }
     let mut rows = old_rows(kind, source, options)?;
     let found = rows.remove(keys.iter().map(|key| fold_key(key, options)));
     if found.contains(&true) {
         let model = fs::metadata(&file).ok();
-        write(format, kind, source, rows, model.as_ref())?;
+        write(kind, source, rows, model.as_ref())?;
     }
     Ok(found)
+}
+
+fn no_database(file: &Path) -> Trouble {
+    Trouble::new(format!("open database {}: No such file or directory", file.display()))
 }
 
 fn fold_key(key: &[u8], options: &Options) -> Vec<u8> {
@@ -176,7 +197,7 @@ fn old_rows<'a>(kind: &str, source: &Path, options: &'a Options) -> Result<Rows<
         ));
     }
     let file = format.file(source);
-    let mut rows = Rows::new(options);
+    let mut rows = Rows::new(format, options);
     match lmdb::Reader::open(&file, false) {
         Ok(reader) => {
             for row in reader.rows() {
@@ -193,22 +214,23 @@ fn old_rows<'a>(kind: &str, source: &Path, options: &'a Options) -> Result<Rows<
 }
 
 fn write(
-    format: Format,
     kind: &str,
     source: &Path,
     rows: Rows<'_>,
     model: Option<&fs::Metadata>,
 ) -> Result<Compiled, Trouble> {
+    let format = rows.format;
     let file = format.file(source);
     let trouble = |error: io::Error| Trouble::new(format!("create {}: {}", file.display(), reason(&error)));
-    // Warnings name the table as Postfix would: its file for Berkeley DB types, the source for cdb.
+    // Warnings name the table in Postfix's words: its file for Berkeley DB types, the source for cdb.
+    let path = source.display();
     let shown = match kind {
-        "hash" | "btree" => with_suffix(source, ".db"),
-        "cdb" => source.to_owned(),
-        _ => file.clone(),
+        "hash" | "btree" => format!("{path}.db"),
+        "cdb" => path.to_string(),
+        _ => format!("{kind}:{path}"),
     };
-    let nul: &[u8] = if rows.options.trailing_nul.unwrap_or(format.usual_nul()) { b"\0" } else { b"" };
-    let (rows, warnings) = rows.settle(&shown.display().to_string());
+    let nul: &[u8] = if format.nul(rows.options) { b"\0" } else { b"" };
+    let (rows, warnings) = rows.settle(&shown);
     let (replacement, out) = Replacement::create(&file, model).map_err(trouble)?;
     let count = match format {
         Format::Lmdb => {
@@ -239,6 +261,7 @@ fn write(
 
 /// Rows on their way into a file: all text in one place, so that a million rows cost little.
 struct Rows<'a> {
+    format: Format,
     options: &'a Options,
     text: Vec<u8>,
     rows: Vec<RowAt>,
@@ -267,8 +290,8 @@ impl RowAt {
 }
 
 impl<'a> Rows<'a> {
-    fn new(options: &'a Options) -> Rows<'a> {
-        Rows { options, text: Vec::new(), rows: Vec::new(), warnings: Vec::new() }
+    fn new(format: Format, options: &'a Options) -> Rows<'a> {
+        Rows { format, options, text: Vec::new(), rows: Vec::new(), warnings: Vec::new() }
     }
 
     fn push(&mut self, key: &[u8], value: &[u8], line: u32) {
@@ -295,9 +318,8 @@ impl<'a> Rows<'a> {
         reader.read(text, &mut |line, text| warnings.push((line, text)), |row| {
             let key: &[u8] = &row.key;
             let key = if options.fold { fold(key, options.utf8) } else { key.into() };
-            if key.is_empty() || key.len() >= lmdb::KEY_MAX {
-                let what = if key.is_empty() { "an empty key" } else { "a key this long" };
-                return Err(format!("{what} cannot be stored -- ignoring this line"));
+            if let Some(why) = self.format.refuses(&key, options) {
+                return Err(why.to_owned());
             }
             self.push(&key, &row.value, row.line);
             Ok(())

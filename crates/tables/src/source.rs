@@ -120,9 +120,6 @@ fn file_values(names: &[u8]) -> Result<Vec<u8>, String> {
             .map_err(|error| format!("open {}: {}: skipping this entry", shown(name), reason(&error)))?;
         content.extend_from_slice(&bytes);
     }
-    if content.is_empty() {
-        return Err(format!("file value \"{}\" is empty", shown(names)));
-    }
     Ok(base64::engine::general_purpose::STANDARD.encode(content).into_bytes())
 }
 

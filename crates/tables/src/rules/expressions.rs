@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mail::Trouble;
 
 use super::prefilter::{Bits, Prefilter};
-use super::{Builder, Replacement, Step, Text, first_word, keyword, negations};
+use super::{BadReference, Builder, Replacement, Step, Text, first_word, keyword, negations};
 use crate::files::Watched;
 use crate::lines::{is_space, trim_start};
 use crate::types::Opening;
@@ -21,8 +21,14 @@ pub trait Engine: Send + Sync + Sized + 'static {
     /// The subject in the form the engine wants it, made once for all patterns.
     type Subject<'s>;
 
-    /// Compiles a pattern with its flag letters. The error is what is wrong with the line.
-    fn compile(text: &[u8], flags: &[u8], warn: &mut dyn FnMut(&str)) -> Result<Self, String>;
+    /// The meaning of the letters after a pattern.
+    type Flags;
+
+    /// Reads the letters after a pattern. The error is what is wrong with the line.
+    fn flags(letters: &[u8], warn: &mut dyn FnMut(&str)) -> Result<Self::Flags, String>;
+
+    /// Compiles a pattern. The error is what is wrong with the line.
+    fn compile(text: &[u8], flags: &Self::Flags) -> Result<Self, String>;
 
     /// Texts of which one is in every subject the pattern matches.
     fn required(&self) -> Option<Vec<Vec<u8>>>;
@@ -90,6 +96,20 @@ pub fn open<E: Engine>(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> 
 
 type Rules<'a, E> = Builder<'a, Test<E>, Replacement>;
 
+/// A pattern as written, its flags read, not yet compiled.
+struct Written<'t, E: Engine> {
+    text: &'t [u8],
+    flags: E::Flags,
+    negated: bool,
+}
+
+/// One or two patterns as written.
+struct Pair<'t, E: Engine> {
+    first: Written<'t, E>,
+    second: Option<Written<'t, E>>,
+}
+
+/// Reads a line. Its parts are judged in the order in which Postfix does, so that the warnings are the same.
 fn parse<E: Engine>(
     builder: &mut Rules<'_, E>,
     line: &[u8],
@@ -97,112 +117,123 @@ fn parse<E: Engine>(
     substitute: bool,
     numbers: &mut impl Iterator<Item = usize>,
 ) {
-    if line.first().is_some_and(|byte| !byte.is_ascii_alphanumeric()) {
-        let Some((test, rest)) = test::<E>(builder, line, number, numbers) else { return };
-        if rest.is_empty() {
-            builder.warn(number, "no replacement text: using empty string");
-        }
-        if let Some(value) = value(builder, rest, number, &test, substitute) {
-            builder.rule(test, value, number);
-        }
+    let done = if line.first().is_some_and(|byte| !byte.is_ascii_alphanumeric()) {
+        rule::<E>(builder, line, number, substitute, numbers)
     } else if let Some(rest) = keyword(line, "if") {
-        let Some((test, rest)) = test::<E>(builder, rest, number, numbers) else { return };
-        if !rest.is_empty() {
-            let extra = crate::source::shown(rest);
-            builder.warn(number, &format!("ignoring extra text after IF statement: \"{extra}\""));
-            builder.warn(number, "do not prepend whitespace to statements between IF and ENDIF");
-        }
-        builder.begin(test, number);
+        begin::<E>(builder, rest, number, numbers)
     } else if let Some(rest) = keyword(line, "endif") {
         if !rest.is_empty() {
             builder.warn(number, "ignoring extra text after ENDIF");
         }
-        if !builder.end() {
-            builder.warn(number, "ignoring ENDIF without matching IF");
-        }
+        if builder.end() { Ok(()) } else { Err("ignoring ENDIF without matching IF".to_owned()) }
     } else {
-        builder.warn(number, "ignoring unrecognized request");
+        Err("ignoring unrecognized request".to_owned())
+    };
+    if let Err(why) = done {
+        builder.warn(number, &why);
     }
 }
 
-/// The value of a rule, unless it refers to what the pattern cannot give.
-fn value<E: Engine>(
-    builder: &Rules<'_, E>,
-    text: &[u8],
+fn rule<E: Engine>(
+    builder: &mut Rules<'_, E>,
+    line: &[u8],
     number: u32,
-    test: &Test<E>,
     substitute: bool,
-) -> Option<Replacement> {
-    let refused = match Replacement::parse(text) {
-        Err(why) => {
-            builder.warn(number, &why);
-            "bad replacement syntax: skipping this rule".to_owned()
-        }
-        Ok(value) if value.highest() == 0 => return Some(value),
-        Ok(_) if !substitute => {
-            "regular expression substitution is not allowed: skipping this rule".to_owned()
-        }
-        Ok(_) if test.first.negated => {
-            "$number found in negative match replacement text: skipping this rule".to_owned()
-        }
-        Ok(value) if value.highest() > test.first.pattern.groups() => {
-            format!("out of range replacement index \"{}\": skipping this rule", value.highest())
-        }
-        Ok(value) => return Some(value),
-    };
-    builder.warn(number, &refused);
-    None
+    numbers: &mut impl Iterator<Item = usize>,
+) -> Result<(), String> {
+    let (pair, rest) = pair::<E>(builder, line, number)?;
+    if rest.is_empty() {
+        builder.warn(number, "no replacement text: using empty string");
+    }
+    let value = value(builder, rest, number)?;
+    if value.highest() > 0 && !substitute {
+        return Err("regular expression substitution is not allowed: skipping this rule".to_owned());
+    }
+    if value.highest() > 0 && pair.first.negated {
+        return Err("$number found in negative match replacement text: skipping this rule".to_owned());
+    }
+    let test = compile(pair, numbers)?;
+    if value.highest() > test.first.pattern.groups() {
+        return Err(format!("out of range replacement index \"{}\": skipping this rule", value.highest()));
+    }
+    builder.rule(test, value, number);
+    Ok(())
 }
 
-fn test<'t, E: Engine>(
+fn begin<E: Engine>(
+    builder: &mut Rules<'_, E>,
+    text: &[u8],
+    number: u32,
+    numbers: &mut impl Iterator<Item = usize>,
+) -> Result<(), String> {
+    let (pair, rest) = pair::<E>(builder, text, number)?;
+    if !rest.is_empty() {
+        let extra = crate::source::shown(rest);
+        builder.warn(number, &format!("ignoring extra text after IF statement: \"{extra}\""));
+        builder.warn(number, "do not prepend whitespace to statements between IF and ENDIF");
+    }
+    builder.begin(compile(pair, numbers)?, number);
+    Ok(())
+}
+
+fn value<E: Engine>(builder: &Rules<'_, E>, text: &[u8], number: u32) -> Result<Replacement, String> {
+    Replacement::parse(text).map_err(|bad| {
+        match bad {
+            BadReference::Index(why) => builder.warn(number, &why),
+            BadReference::Syntax(why) => builder.remark(&why),
+        }
+        "bad replacement syntax: skipping this rule".to_owned()
+    })
+}
+
+fn compile<E: Engine>(
+    pair: Pair<'_, E>,
+    numbers: &mut impl Iterator<Item = usize>,
+) -> Result<Test<E>, String> {
+    let mut side = |written: Written<'_, E>| {
+        let pattern = E::compile(written.text, &written.flags)?;
+        let number = numbers.next().expect("there are numbers without end");
+        Ok::<_, String>(Side { pattern, negated: written.negated, number })
+    };
+    Ok(Test { first: side(pair.first)?, second: pair.second.map(side).transpose()? })
+}
+
+/// The patterns at the start of a line, and what follows them.
+fn pair<'t, E: Engine>(
     builder: &Rules<'_, E>,
     text: &'t [u8],
     number: u32,
-    numbers: &mut impl Iterator<Item = usize>,
-) -> Option<(Test<E>, &'t [u8])> {
-    let (first, rest) = side::<E>(builder, text, number, numbers)?;
-    // A second pattern follows at once, and is always negated.
-    let (second, rest) = match rest.starts_with(b"!") && builder.kind == "regexp" {
+) -> Result<(Pair<'t, E>, &'t [u8]), String> {
+    let (first, rest) = written::<E>(builder, text, number)?;
+    // A second pattern follows at once; only regexp: has it.
+    let (second, rest) = match rest.starts_with(b"!") {
         true => {
-            let (second, rest) = side::<E>(builder, rest, number, numbers)?;
+            let (second, rest) = written::<E>(builder, rest, number)?;
             (Some(second), rest)
         }
         false => (None, rest),
     };
-    Some((Test { first, second }, trim_start(rest)))
+    Ok((Pair { first, second }, trim_start(rest)))
 }
 
 /// `!`, delimiter, pattern, delimiter, flags.
-fn side<'t, E: Engine>(
+fn written<'t, E: Engine>(
     builder: &Rules<'_, E>,
     text: &'t [u8],
     number: u32,
-    numbers: &mut impl Iterator<Item = usize>,
-) -> Option<(Side<E>, &'t [u8])> {
+) -> Result<(Written<'t, E>, &'t [u8]), String> {
     let (negated, text) = negations(text);
-    let Some((delimiter, body)) = text.split_first() else {
-        builder.warn(number, "no regexp: skipping this rule");
-        return None;
-    };
-    let Some(end) = closing(body, *delimiter) else {
+    let (delimiter, body) = text.split_first().ok_or("no regexp: skipping this rule")?;
+    let end = closing(body, *delimiter).ok_or_else(|| {
         let shown = crate::source::shown(&[*delimiter]);
-        builder.warn(number, &format!("no closing regexp delimiter \"{shown}\": ignoring this rule"));
-        return None;
-    };
-    let (pattern, rest) = (&body[..end], &body[end + 1..]);
+        format!("no closing regexp delimiter \"{shown}\": ignoring this rule")
+    })?;
+    let (text, rest) = (&body[..end], &body[end + 1..]);
     let (word, _) = first_word(rest);
-    let end = word.iter().position(|byte| *byte == b'!').unwrap_or(word.len());
-    let (flags, rest) = rest.split_at(end);
-    match E::compile(pattern, flags, &mut |what| builder.warn(number, what)) {
-        Ok(pattern) => {
-            let number = numbers.next().expect("there are numbers without end");
-            Some((Side { pattern, negated, number }, rest))
-        }
-        Err(why) => {
-            builder.warn(number, &why);
-            None
-        }
-    }
+    let second = if builder.kind == "regexp" { word.iter().position(|byte| *byte == b'!') } else { None };
+    let (letters, rest) = rest.split_at(second.unwrap_or(word.len()));
+    let flags = E::flags(letters, &mut |what| builder.warn(number, what))?;
+    Ok((Written { text, flags, negated }, rest))
 }
 
 /// Where the delimiter comes again, unless it is escaped.

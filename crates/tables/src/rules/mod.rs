@@ -14,7 +14,7 @@ use crate::source::{reason, shown};
 use crate::spec::{braced, divide};
 use crate::types::Opening;
 
-pub use replacement::Replacement;
+pub use replacement::{BadReference, Replacement};
 
 /// A rule, or the start of a block of rules.
 pub enum Step<T, V> {
@@ -77,6 +77,11 @@ impl<'a, T, V> Builder<'a, T, V> {
     /// Complains about a line.
     pub fn warn(&self, line: u32, what: &str) {
         log::warn!(target: self.program, "{} map {}, line {line}: {what}", self.kind, self.name);
+    }
+
+    /// Logs what a complaint about a line will follow.
+    pub fn remark(&self, what: &str) {
+        log::warn!(target: self.program, "{what}");
     }
 
     /// Gives every logical line to `parse`, and closes blocks at the end.

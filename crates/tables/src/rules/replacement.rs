@@ -15,9 +15,18 @@ enum Part {
     Group(usize),
 }
 
+/// What is wrong with a value, in Postfix's words.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BadReference {
+    /// A `$` that begins nothing.
+    Syntax(String),
+    /// A reference to something that is no group.
+    Index(String),
+}
+
 impl Replacement {
-    /// Divides a value. The errors are the lines Postfix logs, first the particular, then the general one.
-    pub fn parse(text: &[u8]) -> Result<Replacement, String> {
+    /// Divides a value.
+    pub fn parse(text: &[u8]) -> Result<Replacement, BadReference> {
         let mut parts = Vec::new();
         let mut highest = 0;
         let mut rest = text;
@@ -30,8 +39,8 @@ impl Replacement {
                 rest = after;
                 continue;
             }
-            let (name, after) = reference(rest, text)?;
-            let number = index(name)?;
+            let (name, after) = reference(rest, text).map_err(BadReference::Syntax)?;
+            let number = index(name).map_err(BadReference::Index)?;
             highest = highest.max(number);
             if !literal.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut literal)));
@@ -129,14 +138,15 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        for (text, expected) in [
-            ("$1abc", "non-numeric replacement index \"1abc\""),
-            ("${1", "truncated macro reference: \"${1\""),
-            ("x$", "empty macro name: \"x$\""),
-            ("${}", "empty macro name: \"${}\""),
-            ("$0", "out of range replacement index \"0\""),
+        use BadReference::{Index, Syntax};
+        for (text, kind, expected) in [
+            ("$1abc", Index as fn(String) -> BadReference, "non-numeric replacement index \"1abc\""),
+            ("${1", Syntax, "truncated macro reference: \"${1\""),
+            ("x$", Syntax, "empty macro name: \"x$\""),
+            ("${}", Syntax, "empty macro name: \"${}\""),
+            ("$0", Index, "out of range replacement index \"0\""),
         ] {
-            assert_eq!(Replacement::parse(text.as_bytes()).unwrap_err(), expected);
+            assert_eq!(Replacement::parse(text.as_bytes()).unwrap_err(), kind(expected.to_owned()));
         }
     }
 

@@ -36,6 +36,6 @@ impl Table for Environ {
     }
 
     fn folds(&self) -> bool {
-        false
+        true
     }
 }

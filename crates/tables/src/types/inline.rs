@@ -21,7 +21,7 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
     let spec = opening.spec;
     let mistake = |what: &str| format!("{what}: \"{spec}\"; need \"inline:{{name=value...}}\"");
     let inner = match spec.name.starts_with('{') {
-        true => braced(&spec.name).map_err(|why| mistake(&why))?,
+        true => braced(&spec.name).map_err(|_| mistake("bad syntax"))?,
         false => return Err(mistake("bad syntax")),
     };
     let unicode = opening.keys.utf8 && opening.tables.settings().utf8;
@@ -37,11 +37,12 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
         };
         let (key, value) = pair.split_once('=').ok_or_else(|| mistake("missing '=' after attribute name"))?;
         let key = key.trim_ascii();
-        if key.is_empty() {
-            return Err(mistake("missing attribute name"));
+        if key.contains(|c: char| c.is_ascii_whitespace()) {
+            return Err(mistake("missing '=' after attribute name"));
         }
         let key = if opening.keys.fold { fold(key.as_bytes(), unicode).into_owned() } else { key.into() };
-        rows.entry(key).or_insert_with(|| value.trim_ascii().to_owned());
+        // The last of two equal keys stays.
+        rows.insert(key, value.trim_ascii().to_owned());
     }
     Ok(Arc::new(Inline { rows }))
 }

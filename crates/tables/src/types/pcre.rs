@@ -25,10 +25,13 @@ struct Pcre {
 impl Engine for Pcre {
     type Subject<'s> = &'s [u8];
 
-    fn compile(text: &[u8], flags: &[u8], warn: &mut dyn FnMut(&str)) -> Result<Pcre, String> {
+    /// `PCRE2_*` options.
+    type Flags = u32;
+
+    fn flags(letters: &[u8], warn: &mut dyn FnMut(&str)) -> Result<u32, String> {
         let mut options = c::PCRE2_CASELESS | c::PCRE2_DOTALL;
-        for flag in flags {
-            options ^= match flag {
+        for letter in letters {
+            options ^= match letter {
                 b'i' => c::PCRE2_CASELESS,
                 b'm' => c::PCRE2_MULTILINE,
                 b's' => c::PCRE2_DOTALL,
@@ -40,13 +43,17 @@ impl Engine for Pcre {
                     warn("ignoring obsolete regexp option \"X\"");
                     0
                 }
-                flag => return Err(unknown_option(*flag)),
+                letter => return Err(unknown_option(*letter)),
             };
         }
+        Ok(options)
+    }
+
+    fn compile(text: &[u8], options: &u32) -> Result<Pcre, String> {
         // With the x flag blanks in the pattern mean nothing, which the prefilter does not know.
         let plain = options & c::PCRE2_EXTENDED == 0;
         let required = plain.then(|| prefilter::required(text, Syntax::Pcre)).flatten();
-        Ok(Pcre { pattern: Pattern::new(text, options)?, required })
+        Ok(Pcre { pattern: Pattern::new(text, *options)?, required })
     }
 
     fn required(&self) -> Option<Vec<Vec<u8>>> {

@@ -20,11 +20,8 @@ pub const TYPE: TableType = TableType {
 fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
     let spec = opening.spec;
     let mistake = || format!("bad syntax: \"{spec}\"; need \"randmap:{{value...}}\"");
-    let mut values = Vec::new();
-    for piece in divide(braced(&spec.name).map_err(|_| mistake())?) {
-        let value = if piece.starts_with('{') { braced(piece).map_err(|_| mistake())? } else { piece };
-        values.push(value.to_owned());
-    }
+    let pieces = divide(braced(&spec.name).map_err(|_| mistake())?);
+    let values: Vec<_> = pieces.into_iter().map(str::to_owned).collect();
     if values.is_empty() {
         return Err(mistake());
     }

@@ -24,18 +24,24 @@ struct Regexp {
 impl Engine for Regexp {
     type Subject<'s> = CString;
 
-    fn compile(text: &[u8], flags: &[u8], _: &mut dyn FnMut(&str)) -> Result<Regexp, String> {
-        let mut how = Flags { ignore_case: true, extended: true, lines: false };
-        for flag in flags {
-            match flag {
-                b'i' => how.ignore_case ^= true,
-                b'm' => how.lines ^= true,
-                b'x' => how.extended ^= true,
-                flag => return Err(unknown_option(*flag)),
+    type Flags = Flags;
+
+    fn flags(letters: &[u8], _: &mut dyn FnMut(&str)) -> Result<Flags, String> {
+        let mut flags = Flags { ignore_case: true, extended: true, lines: false };
+        for letter in letters {
+            match letter {
+                b'i' => flags.ignore_case ^= true,
+                b'm' => flags.lines ^= true,
+                b'x' => flags.extended ^= true,
+                letter => return Err(unknown_option(*letter)),
             }
         }
-        let required = how.extended.then(|| prefilter::required(text, Syntax::Posix)).flatten();
-        Ok(Regexp { pattern: Pattern::new(text, how)?, required })
+        Ok(flags)
+    }
+
+    fn compile(text: &[u8], flags: &Flags) -> Result<Regexp, String> {
+        let required = flags.extended.then(|| prefilter::required(text, Syntax::Posix)).flatten();
+        Ok(Regexp { pattern: Pattern::new(text, *flags)?, required })
     }
 
     fn required(&self) -> Option<Vec<Vec<u8>>> {

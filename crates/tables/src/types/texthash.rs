@@ -36,9 +36,9 @@ pub(crate) fn load(
     let reader = Reader { name, format, utf8, files: false, tail: " -- ignoring this line" };
     let mut rows = Rows::new();
     reader.read(&text, &mut |_, text| log::warn!(target: settings.program, "{text}"), |row| {
-        let key = if opening.keys.fold { fold(&row.key, utf8).into_owned() } else { row.key };
+        let key = if opening.keys.fold { fold(&row.key, utf8).into_owned() } else { row.key.clone() };
         if rows.contains_key(key.as_slice()) {
-            return Err(format!("duplicate entry: \"{}\"", crate::source::shown(&key)));
+            return Err(format!("duplicate entry: \"{}\"", crate::source::shown(&row.key)));
         }
         rows.insert(key.into(), (row.value.into(), row.line));
         Ok(())

@@ -74,11 +74,9 @@ impl Tool {
         Ok(status)
     }
 
-    /// Lists the rows of each table.
+    /// Lists the rows of the first table; others are not looked at, as in Postfix.
     pub fn dump(&self) -> Result<u8, String> {
-        for spec in &self.specs {
-            self.dump_one(spec)?;
-        }
+        self.specs.first().map_or(Ok(()), |spec| self.dump_one(spec))?;
         Ok(FOUND)
     }
 
@@ -89,6 +87,9 @@ impl Tool {
         let listed = table.rows(|key, value| {
             if key.is_empty() {
                 log::warn!(target: self.dialect.name, "table {spec}: empty lookup key value is not allowed");
+            }
+            if value.is_empty() {
+                self.warn_of_empty_value(spec, key);
             }
             let value = match self.options.files {
                 true => file_value(spec, key, value),

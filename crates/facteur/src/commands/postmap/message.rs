@@ -33,6 +33,9 @@ pub fn parts(text: &[u8], mime: bool) -> Vec<Part> {
     let mut state = State::Header;
     let mut field: Vec<u8> = Vec::new();
     let mut content = Content::default();
+    if text.is_empty() {
+        return parts;
+    }
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     for line in text.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -43,8 +46,8 @@ pub fn parts(text: &[u8], mime: bool) -> Vec<Part> {
                 continue;
             }
             end_field(&mut field, &mut content, &mut parts);
-            if is_field(line) {
-                field = line.to_vec();
+            if let Some((name, rest)) = name_and_rest(line) {
+                field = [name, rest].concat();
                 continue;
             }
             // The header ends: at an empty line, or where text begins that is no header.
@@ -98,11 +101,12 @@ fn content_type(value: &str) -> Content {
     }
 }
 
-/// A name of printable characters, perhaps blanks, and a colon.
-fn is_field(line: &[u8]) -> bool {
-    let name = line.iter().position(|byte| !(0x21..=0x7e).contains(byte) || *byte == b':');
-    let Some(end) = name.filter(|end| *end > 0) else { return false };
-    line[end..].iter().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b':')
+/// A name of printable characters, and what follows it from the colon on; blanks between them are dropped.
+fn name_and_rest(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = line.iter().position(|byte| !(0x21..=0x7e).contains(byte) || *byte == b':')?;
+    let (name, rest) = line.split_at(end);
+    let colon = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
+    (!name.is_empty() && rest[colon] == b':').then(|| (name, &rest[colon..]))
 }
 
 #[cfg(test)]
@@ -124,7 +128,8 @@ mod tests {
     fn headers_and_body() {
         check("A: b\n c\nD: e\n\nf\nG: h\n", false, &["H A: b\n c", "H D: e", "B ", "B f", "B G: h"]);
         check("text\nA: b\n", false, &["B ", "B text", "B A: b"]);
-        check("A : b\n", false, &["H A : b"]);
+        check("A : b\n", false, &["H A: b"]);
+        check("", false, &[]);
     }
 
     #[test]

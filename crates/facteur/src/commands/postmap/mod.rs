@@ -127,6 +127,13 @@ impl Tool {
         }
     }
 
+    fn warn_of_empty_value(&self, spec: &Spec, key: &[u8]) {
+        let key = mail::logline::printable(&String::from_utf8_lossy(key));
+        let name = self.dialect.name;
+        log::warn!(target: name, "table {spec}: key {key}: empty string result is not allowed");
+        log::warn!(target: name, "table {spec} should return NO RESULT in case of NOT FOUND");
+    }
+
     fn open(&self, spec: &Spec) -> Result<tables::Single, String> {
         if spec.kind.is_empty() || spec.name.is_empty() {
             return Err(format!("open dictionary: expecting \"type:name\" form instead of \"{spec}\""));

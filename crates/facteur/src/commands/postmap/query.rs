@@ -50,10 +50,7 @@ impl Asker<'_> {
                 continue;
             };
             if hit.value.is_empty() {
-                let name = self.tool.dialect.name;
-                let key = printable(&String::from_utf8_lossy(key));
-                log::warn!(target: name, "table {spec}: key {key}: empty string result is not allowed");
-                log::warn!(target: name, "table {spec} should return NO RESULT in case of NOT FOUND");
+                self.tool.warn_of_empty_value(spec, key);
             }
             if self.tool.options.files {
                 return file_value(spec, key, &hit.value).map(Some);
