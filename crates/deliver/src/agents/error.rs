@@ -37,13 +37,13 @@ impl Agent for Refuse {
 impl Refuse {
     fn refusal(&self, nexthop: &str) -> Refusal {
         let (status, text) = split_status(nexthop);
-        let class = match status {
-            Some(('4', _)) => Class::Later,
-            _ => self.class,
+        // A status of the other class is not believed: the service says whether it is for ever.
+        let detail = match status {
+            Some((digit, detail)) if digit == self.class.digit() => detail,
+            _ => Detail(0, 0),
         };
-        let detail = status.map_or(Detail(0, 0), |(_, detail)| detail);
-        let code = if class == Class::Later { 51 } else { 54 };
-        Refusal::new(class, code, detail, Blame::Policy, text)
+        let code = if self.class == Class::Later { 51 } else { 54 };
+        Refusal::new(self.class, code, detail, Blame::Policy, text)
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
         };
         check(Class::Never, "no mail here", "5.0.0");
         check(Class::Never, "5.7.2 no mail here", "5.7.2");
-        check(Class::Never, "4.4.1 later", "4.4.1");
-        check(Class::Later, "5.4.1 dead", "4.4.1");
+        check(Class::Never, "4.4.1 later", "5.0.0");
+        check(Class::Later, "5.4.1 dead", "4.0.0");
     }
 }

@@ -53,7 +53,6 @@ fn run(words: Vec<OsString>) -> u8 {
         Some("stop") => stop(&directory, Signal::SIGTERM),
         Some("abort") => stop(&directory, Signal::SIGKILL),
         Some("reload") => reload(&directory),
-        Some("flush") => flush(&directory),
         Some("check") => check(&directory),
         Some("status") => status(&directory),
         Some("flush") => (super::postqueue::COMMAND.run)(vec!["-c".into(), directory.into(), "-f".into()]),
@@ -187,12 +186,6 @@ fn stop(directory: &Path, how: Signal) -> u8 {
     }
     say(&format!("fatal: process {pid} does not end; 'postfix abort' ends it at once, and loses no mail"));
     FAILED
-}
-
-/// The same as `postqueue -f`.
-fn flush(directory: &Path) -> u8 {
-    let words = vec![OsString::from("-c"), directory.into(), OsString::from("-f")];
-    super::find("postqueue").map_or(FAILED, |command| (command.run)(words))
 }
 
 fn status(directory: &Path) -> u8 {

@@ -59,11 +59,21 @@ pub fn endpoints(view: &View, service: &Service, mistakes: &mut Vec<Mistake>) ->
     }
 }
 
-/// Sessions at once: the seventh column, or `default_process_limit`.
+/// Sessions at once: the seventh column, or `default_process_limit` where the site sets it.
+///
+/// A session is no process here and costs a few kilobytes, so that the limit of a site that says nothing is what
+/// descriptors allow: half of them, for a session may need a second one.
 pub fn limit(view: &View, service: &Service) -> usize {
     match service.maxproc {
         Some(limit) => limit as usize,
-        None => view.get("default_process_limit").trim().parse().unwrap_or(100),
+        None if view.is_set("default_process_limit") => {
+            view.get("default_process_limit").trim().parse().unwrap_or(100)
+        }
+        None => {
+            use nix::sys::resource::{Resource, getrlimit};
+            let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+            usize::try_from(soft / 2).unwrap_or(usize::MAX).max(100)
+        }
     }
 }
 
