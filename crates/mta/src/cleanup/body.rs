@@ -89,7 +89,7 @@ impl<S: Sink> Cleaning<S> {
 
     /// A header field within the body. `None` when more text is needed.
     async fn part_header(&mut self, part: Part, text: &[u8], last: bool) -> Result<Option<usize>, Refusal> {
-        let len = match piece(text, last) {
+        let len = match piece(text, last, self.cleaner.header_size_limit) {
             Piece::Field(len) => len,
             Piece::More if text.len() > self.cleaner.header_size_limit => text.len(),
             Piece::More => return Ok(None),

@@ -17,7 +17,7 @@ use super::{Cleaning, Extract, Sink, complete};
 impl<S: Sink> Cleaning<S> {
     /// Header text: `last` when no more comes.
     pub(super) async fn header(&mut self, chunk: &[u8], last: bool) -> Result<(), Refusal> {
-        if matches!(self.state, State::Top) {
+        if matches!(self.state, State::Top) && !self.prepend.is_empty() {
             let prepend = std::mem::take(&mut self.prepend);
             for field in mail::header::fields(&prepend) {
                 self.field(field).await?;
@@ -37,7 +37,7 @@ impl<S: Sink> Cleaning<S> {
                 ControlFlow::Continue(()) => text = b"",
                 ControlFlow::Break(at) => text = &text[at..],
             }
-            self.state = State::Header;
+            self.state = if rest.is_mailbox_line { State::Top } else { State::Header };
         }
         loop {
             if matches!(self.state, State::Top) {
@@ -49,18 +49,23 @@ impl<S: Sink> Cleaning<S> {
                     let field = [b"X-Mailbox-Line: ", trim_line_end(line)].concat();
                     self.raw_field(&field).await?;
                     text = &text[line.len()..];
+                    if !line.ends_with(b"\n") {
+                        self.state = State::Overlong(Rest { mid_line: true, is_mailbox_line: true });
+                        return if last { self.header_end(b"", true).await } else { Ok(()) };
+                    }
                     continue;
                 }
                 self.state = State::Header;
             }
-            match piece(text, last) {
+            match piece(text, last, self.cleaner.header_size_limit) {
                 Piece::Field(len) => {
                     self.raw_field(trim_line_end(&text[..len])).await?;
                     text = &text[len..];
                 }
                 Piece::End(empty_line) => return self.header_end(text, empty_line).await,
                 Piece::More if text.len() > self.cleaner.header_size_limit => {
-                    self.state = State::Overlong(Rest { mid_line: !text.ends_with(b"\n") });
+                    let mid_line = !text.ends_with(b"\n");
+                    self.state = State::Overlong(Rest { mid_line, is_mailbox_line: false });
                     return self.raw_field(text).await;
                 }
                 Piece::More => break,
@@ -71,10 +76,11 @@ impl<S: Sink> Cleaning<S> {
     }
 
     async fn raw_field(&mut self, raw: &[u8]) -> Result<(), Refusal> {
+        let raw = &raw[..header::cut(raw, self.cleaner.header_size_limit)];
         match Field::parse(raw) {
             Some(field) => self.field(field).await,
-            // Only a first line longer than any header may be comes here; it is body.
-            None => self.out.field(raw, self.cleaner.header_size_limit),
+            // Only an X-Mailbox-Line that a tiny limit has cut short.
+            None => Ok(()),
         }
     }
 

@@ -15,9 +15,10 @@ pub enum Piece {
     More,
 }
 
-/// Looks at header text. `last` is true when no more text comes.
-pub fn piece(text: &[u8], last: bool) -> Piece {
+/// Looks at header text. `last` is true when no more text comes. A name must end within `limit` bytes.
+pub fn piece(text: &[u8], last: bool, limit: usize) -> Piece {
     let first = next_line(text);
+    let is_field = || name_end(&first[..first.len().min(limit)]).is_some();
     if first.is_empty() {
         return if last { Piece::End(true) } else { Piece::More };
     }
@@ -25,9 +26,9 @@ pub fn piece(text: &[u8], last: bool) -> Piece {
         return Piece::End(true);
     }
     if !first.ends_with(b"\n") && !last {
-        return Piece::More;
+        return if first.len() < limit || is_field() { Piece::More } else { Piece::End(false) };
     }
-    if name_end(first).is_none() {
+    if !is_field() {
         return Piece::End(false);
     }
     let mut len = first.len();
@@ -58,6 +59,8 @@ pub fn is_mailbox_line(line: &[u8]) -> bool {
 pub struct Rest {
     /// The text goes on within a line.
     pub mid_line: bool,
+    /// It was a mailbox line, which has no continuation lines.
+    pub is_mailbox_line: bool,
 }
 
 impl Rest {
@@ -65,7 +68,8 @@ impl Rest {
     pub fn skip(&mut self, text: &[u8]) -> ControlFlow<usize> {
         let mut at = 0;
         while at < text.len() {
-            if !self.mid_line && !matches!(text[at], b' ' | b'\t') {
+            let continues = matches!(text[at], b' ' | b'\t') && !self.is_mailbox_line;
+            if !self.mid_line && !continues {
                 return ControlFlow::Break(at);
             }
             let line = next_line(&text[at..]);
@@ -99,8 +103,15 @@ mod tests {
             ("body", true, Piece::End(false)),
             ("bo", false, Piece::More),
         ] {
-            assert_eq!(piece(text.as_bytes(), last), piece_is, "{text:?} {last}");
+            assert_eq!(piece(text.as_bytes(), last, 100), piece_is, "{text:?} {last}");
         }
+    }
+
+    #[test]
+    fn a_name_ends_early_or_is_none() {
+        assert_eq!(piece(b"abcdef", false, 5), Piece::End(false));
+        assert_eq!(piece(b"abcdef: g\nh", false, 5), Piece::End(false));
+        assert_eq!(piece(b"abc: defgh", false, 5), Piece::More);
     }
 
     #[test]
@@ -118,9 +129,11 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_field_is_skipped() {
-        let mut rest = Rest { mid_line: true };
+        let mut rest = Rest { mid_line: true, is_mailbox_line: false };
         assert_eq!(rest.skip(b"xx"), ControlFlow::Continue(()));
         assert_eq!(rest.skip(b"x\n"), ControlFlow::Continue(()));
         assert_eq!(rest.skip(b" y\nTo: z\n"), ControlFlow::Break(3));
+        let mut rest = Rest { mid_line: true, is_mailbox_line: true };
+        assert_eq!(rest.skip(b"x\n y\n"), ControlFlow::Break(2));
     }
 }
