@@ -8,6 +8,7 @@ use net::dns::{Data, Kind, Missing};
 use crate::access;
 use crate::case::Case;
 use crate::macros::{Expansion, Macros};
+use crate::reply_filter;
 use crate::restriction::Decision;
 
 /// Most answers a session remembers.
@@ -144,7 +145,7 @@ pub(crate) async fn ask(case: &mut Case<'_>, zone: &Zone, subject: &str) -> List
 }
 
 async fn look_up(case: &Case<'_>, query: &str) -> Listing {
-    let addresses: Vec<Ipv4Addr> = match case.judge.outside.dns.lookup(query, Kind::A).await {
+    let addresses: Vec<Ipv4Addr> = match reply_filter::lookup(case, query, Kind::A).await {
         Ok(answer) => answer
             .records
             .iter()
@@ -162,7 +163,7 @@ async fn look_up(case: &Case<'_>, query: &str) -> Listing {
     if addresses.is_empty() {
         return Listing::Absent;
     }
-    let text = match case.judge.outside.dns.lookup(query, Kind::Txt).await {
+    let text = match reply_filter::lookup(case, query, Kind::Txt).await {
         Ok(answer) => answer
             .records
             .into_iter()

@@ -146,9 +146,6 @@ impl<'a> Facts<'a> {
         if let Some(helo) = self.helo {
             add(" helo=<", &format!("{helo}>"));
         }
-        if !self.peer.client.sasl_username.is_empty() {
-            add(" sasl_username=<", &format!("{}>", self.peer.client.sasl_username));
-        }
         line
     }
 }

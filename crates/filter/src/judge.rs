@@ -48,7 +48,7 @@ impl Judge {
     /// Compiles every list of a service. `program` is its name in the log (`smtpd`, `postfix/submission/smtpd`).
     ///
     /// What is wrong goes to `mistakes` with file and line: unknown restrictions (which answer 451 4.3.5),
-    /// and lists that would relay for everybody (fatal, as in Postfix).
+    /// and lists that would relay for everybody (such a service greets nobody: [`Judge::open_relay`]).
     pub fn new(
         view: &View,
         tables: &Tables,
@@ -322,7 +322,7 @@ impl Judge {
         let place =
             view.place("smtpd_relay_restrictions").or_else(|| view.place("smtpd_recipient_restrictions"));
         let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
-        mistakes.push(Mistake::new(Severity::Fatal, place, text.clone()));
+        mistakes.push(Mistake::new(Severity::Error, place, text.clone()));
         self.open_relay = Some(text);
     }
 

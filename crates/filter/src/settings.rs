@@ -29,6 +29,8 @@ pub struct Settings {
     pub client_certificates: Maps,
     /// `rbl_reply_maps`.
     pub rbl_replies: Maps,
+    /// `smtpd_dns_reply_filter`.
+    pub dns_filter: Maps,
     /// `smtpd_reject_footer_maps`.
     pub footer_maps: Maps,
     /// `myhostname`.
@@ -73,6 +75,7 @@ impl Settings {
             login_maps: open.maps("smtpd_sender_login_maps"),
             client_certificates: open.maps("relay_clientcerts"),
             rbl_replies: open.maps("rbl_reply_maps"),
+            dns_filter: open.maps("smtpd_dns_reply_filter"),
             footer_maps: open.maps("smtpd_reject_footer_maps"),
             myhostname: view.get("myhostname"),
             log_permit: open.strings("smtpd_log_access_permit_actions"),

@@ -7,6 +7,7 @@ use route::DomainClass;
 use crate::Stage;
 use crate::case::{Case, Subject, class};
 use crate::names;
+use crate::reply_filter;
 use crate::restriction::{Decision, Restriction, Rule, Step, Wanted};
 
 /// `reject_unknown_sender_domain`
@@ -81,7 +82,7 @@ async fn find(case: &Case<'_>, domain: &str) -> Found {
         if !asked {
             continue;
         }
-        match case.judge.outside.dns.lookup(domain, kind).await {
+        match reply_filter::lookup(case, domain, kind).await {
             Ok(answer) => {
                 let null = |data: &Data| matches!(data, Data::Mx { host, .. } if host.is_empty());
                 return if answer.records.iter().all(null) { Found::NullMx } else { Found::Mail };

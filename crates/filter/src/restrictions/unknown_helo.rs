@@ -4,6 +4,7 @@ use net::dns::{Kind, Missing};
 
 use crate::Stage;
 use crate::case::{Case, Subject, class};
+use crate::reply_filter;
 use crate::restriction::{Decision, Restriction, Rule, Step, Wanted};
 use crate::restrictions::helo;
 
@@ -51,7 +52,7 @@ async fn find(case: &Case<'_>, name: &str) -> Result<(), Missing> {
         if !asked {
             continue;
         }
-        match case.judge.outside.dns.lookup(name, kind).await {
+        match reply_filter::lookup(case, name, kind).await {
             Ok(_) => return Ok(()),
             Err(missing) if missing.is_temporary() => doubt = Some(missing),
             Err(missing) => nothing = missing,

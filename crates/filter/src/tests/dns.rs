@@ -162,3 +162,16 @@ fn backup_exchangers() {
          Host not found, try again"
     );
 }
+
+#[test]
+fn records_that_are_not_seen() {
+    let zone = "1.2.0.192.bl.test A 127.0.0.2\nfar.test A 192.0.2.9\nfar.test MX 10 mx.test\n";
+    let list = "smtpd_dns_reply_filter = regexp:{{/^[^ ]* [0-9]+ IN A 127/ IGNORE} {/ IN MX 10 mx.test.$/ IGNORE}}\n\
+                smtpd_client_restrictions = reject_rbl_client bl.test\n\
+                smtpd_sender_restrictions = reject_unknown_sender_domain\n";
+    let said = court(list, zone).rcpt("joe@here.test");
+    assert_eq!(said, "OK", "the list has no answer, and the domain still has an address");
+    let nothing = "smtpd_dns_reply_filter = static:IGNORE\nunknown_address_reject_code = 550\n\
+                   smtpd_sender_restrictions = reject_unknown_sender_domain\n";
+    assert!(court(nothing, zone).rcpt("joe@here.test").starts_with("450 4.1.8"));
+}

@@ -143,7 +143,9 @@ impl<S: Sink> Cleaning<S> {
         if orders.filter.is_some() {
             self.envelope.content_filter = orders.filter;
         }
-        self.orders.copies.extend(orders.bcc);
+        // Not the silent copies of always_bcc: these recipients are like those the client named.
+        self.named.1.extend(orders.bcc.iter().cloned());
+        self.named.0.extend(orders.bcc);
     }
 
     /// Takes the next piece of the content, of any length, with LF line ends.

@@ -30,9 +30,13 @@ impl Recipients {
         self.list.last()
     }
 
-    /// REDIRECT: one recipient in the place of all.
+    /// REDIRECT: one recipient in the place of all. It keeps what the first one asked for and was called.
     pub fn redirect(&mut self, address: Address) {
-        self.list = vec![Recipient { original: address.clone(), address, ..Recipient::default() }];
+        self.list.truncate(1);
+        match self.list.first_mut() {
+            Some(first) => first.address = address,
+            None => self.list.push(Recipient::new(address)),
+        }
     }
 
     /// Adds a recipient unless it is there. `by_original` is `enable_original_recipient`, `limit` is
