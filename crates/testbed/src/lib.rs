@@ -1,1 +1,26 @@
-//! Instances, sinks, a DNS server and scripted dialogues for tests
+//! What the integration tests stand on: the real program in a directory of its own, sinks that answer as a script
+//! says, and a client that says what it is told. Everything is on 127.0.0.0/8 and blocks; nothing here is async,
+//! so that a test reads from top to bottom.
+//!
+//! It fails by panicking, with what was expected and what came: there is nobody to hand an error to.
+
+mod address;
+mod client;
+mod instance;
+mod maildir;
+pub mod neighbour;
+mod program;
+mod random;
+mod sink;
+mod site;
+pub mod tls;
+pub mod wait;
+
+pub use address::{Address, address};
+pub use client::{Client, Reply, crlf};
+pub use instance::{Instance, Spoken};
+pub use maildir::Maildir;
+pub use program::{command, program};
+pub use random::Random;
+pub use sink::{Answer, Sink, Taken};
+pub use site::Site;

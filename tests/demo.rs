@@ -1,0 +1,141 @@
+//! `facteur demo`: what somebody sees who tries the program for the first time.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
+
+use testbed::{Client, Maildir, command, wait};
+
+/// A demo that runs.
+struct Demo {
+    child: Option<Child>,
+    env: HashMap<String, String>,
+}
+
+/// A base with both ports free; below the ports that outgoing connections are given.
+fn base_port() -> u16 {
+    let start = std::process::id() % 100;
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let mut bases = (0..100).map(|n| 10_000 + ((start + n * 7) % 100) as u16 * 200);
+    bases.find(|base| free(base + 25) && free(base + 87)).expect("some ports are free")
+}
+
+impl Demo {
+    fn start(directory: &Path) -> Demo {
+        let file = directory.join("env");
+        let child = command("demo")
+            .args(["--lang", "en", "--base-port", &base_port().to_string(), "--dir"])
+            .arg(directory.join("demo"))
+            .arg("--env")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let text = wait::until("the file of --env", || fs::read_to_string(&file).ok());
+        let pairs = text.lines().map(|line| line.split_once('=').expect("NAME=value"));
+        let env = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Demo { child: Some(child), env }
+    }
+
+    fn client(&self, port: &str) -> Client {
+        Client::greeted(format!("{}:{}", self.env["HOST"], self.env[port]).parse().expect("an address"))
+    }
+
+    /// Ctrl-C; what it printed.
+    fn interrupt(mut self) -> Output {
+        let pid = self.env["SERVER_PID"].parse().expect("a process id");
+        let child = self.child.take().expect("it runs");
+        assert_eq!(u32::try_from(pid), Ok(child.id()), "SERVER_PID is the process that was started");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT)
+            .expect("it runs");
+        child.wait_with_output().expect("our child")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // A test that failed leaves nothing running.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn mailbox(directory: &Path, user: &str) -> Maildir {
+    Maildir::at(directory.join("demo/mail").join(user))
+}
+
+#[test]
+fn a_message_to_a_demo_user_is_in_the_maildir_and_told_in_plain_words() {
+    let directory = tempfile::tempdir().expect("/tmp is there");
+    let demo = Demo::start(directory.path());
+    assert_eq!(demo.env["USER1"], "alice@demo.test");
+    assert_eq!(demo.env["USER2"], "bob@demo.test");
+    let mut client = demo.client("SMTP_PORT");
+    let reply = client.deliver("alice@demo.test", &["bob@demo.test"], "Subject: hello\n\nhi bob\n");
+    assert_eq!(reply.code, 250, "{reply:?}");
+    let message = mailbox(directory.path(), "bob").one();
+    for part in [
+        "Return-Path: <alice@demo.test>\n",
+        "Delivered-To: bob@demo.test\n",
+        "Subject: hello\n",
+        "\n\nhi bob\n",
+    ] {
+        assert!(message.contains(part), "{part:?} in {message}");
+    }
+    client.expect(250, "MAIL FROM:<alice@demo.test>");
+    client.expect(554, "RCPT TO:<somebody@elsewhere.test>");
+    client.expect(221, "QUIT");
+
+    let output = demo.interrupt();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    for part in [
+        "swaks --server 127.0.0.1:",
+        "curl smtp://127.0.0.1:",
+        "bob@demo.test: delivered; look in",
+        "Refused: 554 5.7.1",
+        "Stopped.",
+    ] {
+        assert!(said.contains(part), "{part:?} in {said}");
+    }
+    assert!(!directory.path().join("env").exists(), "the file of a demo that is gone misleads scripts");
+}
+
+#[test]
+fn a_second_demo_in_the_same_directory_finds_its_mail_and_its_certificate() {
+    let directory = tempfile::tempdir().expect("/tmp is there");
+    let demo = Demo::start(directory.path());
+    let authority = demo.env["CAFILE"].clone();
+    let before = fs::read(&authority).expect("CAFILE can be read");
+    demo.client("SMTP_PORT").deliver("a@demo.test", &["carol@demo.test"], "Subject: one\n\n1\n");
+    mailbox(directory.path(), "carol").one();
+    assert!(demo.interrupt().status.success());
+
+    let demo = Demo::start(directory.path());
+    assert_eq!(fs::read(&demo.env["CAFILE"]).expect("CAFILE can be read"), before);
+    demo.client("SMTP_PORT").deliver("a@demo.test", &["carol@demo.test"], "Subject: two\n\n2\n");
+    let messages = mailbox(directory.path(), "carol").wait_for(2);
+    assert!(messages.iter().any(|message| message.contains("Subject: one\n")), "{messages:?}");
+    assert!(demo.interrupt().status.success());
+}
+
+#[test]
+fn submission_of_the_demo_asks_for_tls_and_has_a_certificate_of_its_authority() {
+    let directory = tempfile::tempdir().expect("/tmp is there");
+    let demo = Demo::start(directory.path());
+    let mut client = demo.client("SUBMISSION_PORT");
+    client.hello();
+    client.expect(530, "MAIL FROM:<alice@demo.test>");
+    let offer = client.starttls(Path::new(&demo.env["CAFILE"]), "mail.demo.test");
+    assert!(!offer.offers("STARTTLS"), "{offer:?}");
+    let reply = client.try_deliver("alice@demo.test", &["bob@demo.test"], "Subject: safe\n\nover TLS\n");
+    assert_eq!(reply.expect("the server listens").code, 250);
+    let message = mailbox(directory.path(), "bob").one();
+    assert!(message.contains("with ESMTPS id "), "{message}");
+}
