@@ -35,10 +35,15 @@ impl Demo {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let text = wait::until("the file of --env", || fs::read_to_string(&file).ok());
+        let mut demo = Demo { child: Some(child), env: HashMap::new() };
+        let text = wait::within(wait::LIMIT, || fs::read_to_string(&file).ok()).unwrap_or_else(|| {
+            let mut child = demo.child.take().expect("it was started");
+            let _ = child.kill();
+            panic!("no file of --env: {:?}", child.wait_with_output())
+        });
         let pairs = text.lines().map(|line| line.split_once('=').expect("NAME=value"));
-        let env = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Demo { child: Some(child), env }
+        demo.env.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        demo
     }
 
     fn client(&self, port: &str) -> Client {

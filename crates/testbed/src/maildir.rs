@@ -8,12 +8,19 @@ use crate::wait;
 /// A Maildir, which need not exist yet.
 pub struct Maildir {
     directory: PathBuf,
+    /// Told when mail does not come.
+    log: Option<PathBuf>,
 }
 
 impl Maildir {
     /// The one in `directory`.
     pub fn at(directory: impl Into<PathBuf>) -> Maildir {
-        Maildir { directory: directory.into() }
+        Maildir { directory: directory.into(), log: None }
+    }
+
+    /// A failure shows this log.
+    pub fn with_log(self, log: impl Into<PathBuf>) -> Maildir {
+        Maildir { log: Some(log.into()), ..self }
     }
 
     /// Where it is.
@@ -34,7 +41,12 @@ impl Maildir {
     pub fn wait_for(&self, count: usize) -> Vec<String> {
         let found = wait::within(wait::LIMIT, || Some(self.messages()).filter(|found| found.len() >= count));
         let found = found.unwrap_or_else(|| {
-            panic!("{}: {count} expected, there are only {:#?}", self.directory.display(), self.messages())
+            let log = self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
+            panic!(
+                "{}: {count} expected, there are only {:#?}\n{log}",
+                self.directory.display(),
+                self.messages()
+            )
         });
         assert_eq!(found.len(), count, "{}: {found:#?}", self.directory.display());
         found

@@ -34,7 +34,10 @@ local unix - n n - - local
 virtual unix - n n - - virtual
 ";
 
-/// A site that is not started yet. Mail for any user at `box.test` goes to that user's Maildir.
+/// Who has a mailbox at `box.test`.
+const USERS: [&str; 9] = ["ann", "bob", "carol", "postmaster", "u0", "u1", "u2", "u3", "u4"];
+
+/// A site that is not started yet. Some users at `box.test` (ann, bob, carol, postmaster, u0 to u4) have a Maildir.
 pub struct Site {
     directory: TempDir,
     smtp: Address,
@@ -68,7 +71,7 @@ impl Site {
              mail_spool_directory = {dir}/spool\n\
              virtual_mailbox_domains = box.test\n\
              virtual_mailbox_base = {dir}/mail\n\
-             virtual_mailbox_maps = pcre:{{{{/^([a-z0-9.-]+)@box\\.test$/ $$1/}}}}\n\
+             virtual_mailbox_maps = inline:{{ {boxes} }}\n\
              virtual_minimum_uid = 1\n\
              virtual_uid_maps = static:{uid}\n\
              virtual_gid_maps = static:{gid}\n\
@@ -77,6 +80,7 @@ impl Site {
              maillog_file = {dir}/mail.log\n\
              maillog_file_prefixes = {dir}\n",
             host = smtp.ip(),
+            boxes = USERS.map(|user| format!("{{{user}@box.test = {user}/}}")).join(" "),
         );
         site.folder("mail");
         site.folder("spool");
@@ -172,7 +176,7 @@ impl Site {
 
     /// The Maildir of `user@box.test`, or any below the mailboxes' base.
     pub fn maildir(&self, user: &str) -> Maildir {
-        Maildir::at(self.path().join("mail").join(user))
+        Maildir::at(self.path().join("mail").join(user)).with_log(self.path().join("mail.log"))
     }
 
     /// Writes main.cf and master.cf. A bare site keeps what it was given as files.
