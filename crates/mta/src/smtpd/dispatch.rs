@@ -7,10 +7,10 @@ use super::said::Said;
 use super::session::Session;
 
 /// Most bytes of what a client sent ahead that are shown in the log.
-const SHOWN: usize = 300;
+pub(super) const SHOWN: usize = 300;
 
 impl Session {
-    /// Answers one command. `ahead` is what the client sent without waiting for the answer.
+    /// Answers one command. `ahead` is the start of what the client sent without waiting for the answer.
     pub(super) async fn command(&mut self, line: Line, ahead: &[u8]) -> Said {
         if line.truncated {
             let start = String::from_utf8_lossy(&line.bytes[..line.bytes.len().min(30)]).into_owned();
@@ -168,7 +168,7 @@ impl Session {
         if ahead.is_empty() || self.improper_pipelining || (extended && !last) {
             return;
         }
-        let shown = ahead[..ahead.len().min(SHOWN)].escape_ascii().to_string();
+        let shown = ahead.escape_ascii().to_string();
         log::info!(
             target: self.program(),
             "improper command pipelining after {} from {}: {shown}", verb.name(), self.peer.label()

@@ -12,6 +12,7 @@ use proto::smtp::params::MailParams;
 use proto::smtp::server::{Answer, Event};
 
 use super::counters::What;
+use super::dispatch::SHOWN;
 use super::greeting;
 use super::keywords::Keywords;
 use super::pace::Pace;
@@ -116,7 +117,8 @@ impl Session {
                     let said = if self.login.is_some() {
                         Box::pin(self.login_line(line)).await
                     } else {
-                        let ahead = server.waiting().to_vec();
+                        let waiting = server.waiting();
+                        let ahead = waiting[..waiting.len().min(SHOWN)].to_vec();
                         Box::pin(self.command(line, &ahead)).await
                     };
                     if self.transaction.is_none() {
