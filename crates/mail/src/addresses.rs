@@ -9,7 +9,7 @@ mod print;
 mod scan;
 
 pub use group::parse;
-pub use print::{external, header, internal};
+pub use print::{external, fold, header, internal};
 pub use scan::{quote, scan, unquote};
 
 /// A lexical token, or an address made of several.

@@ -9,6 +9,7 @@ pub mod date;
 pub mod envelope;
 pub mod header;
 pub mod logline;
+pub mod mime;
 pub mod queue_id;
 pub mod trail;
 pub mod verdict;

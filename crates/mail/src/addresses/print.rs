@@ -129,3 +129,20 @@ fn needs_space(token: &Token, next: Option<&Token>) -> bool {
     let Some(next) = next else { return false };
     token.is(b',') || *token == Token::GroupStart || next.is(b'<') || (token.is_word() && next.is_word())
 }
+
+/// Joins lines as long as they stay below 70 characters; the order of addresses is kept.
+pub fn fold(text: &mut [u8]) {
+    let mut line_start = 0;
+    let mut at = 0;
+    while let Some(end) = text[at..].iter().position(|byte| *byte == b'\n').map(|len| at + len) {
+        let next = end + 1;
+        let next_end =
+            text[next..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |len| next + len);
+        if next_end - line_start < 70 {
+            text[end] = b' ';
+        } else {
+            line_start = next;
+        }
+        at = next;
+    }
+}

@@ -3,10 +3,10 @@
 use mail::header::{Field, next_line, trim_line_end};
 use mail::{Blame, Detail, Refusal};
 
-use super::mime::{Follows, Mime};
 use super::pieces::{Piece, piece};
 use super::visit::Part;
 use super::{Cleaner, Cleaning, Sink, fields};
+use mail::mime::{Follows, Mime};
 
 /// What visitors of a body need to know of where they are.
 #[derive(Debug)]

@@ -51,25 +51,8 @@ pub async fn rewrite(
     let mut out = field[..name_len].to_vec();
     out.extend_from_slice(b": ");
     out.extend_from_slice(&addresses::header(&tokens));
-    fold(&mut out);
+    addresses::fold(&mut out);
     Ok(Some(out))
-}
-
-/// Joins lines as long as they stay below 70 characters; the order of addresses is kept.
-pub fn fold(text: &mut [u8]) {
-    let mut line_start = 0;
-    let mut at = 0;
-    while let Some(end) = text[at..].iter().position(|byte| *byte == b'\n').map(|len| at + len) {
-        let next = end + 1;
-        let next_end =
-            text[next..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |len| next + len);
-        if next_end - line_start < 70 {
-            text[end] = b' ';
-        } else {
-            line_start = next;
-        }
-        at = next;
-    }
 }
 
 /// The length at which a field longer than `limit` is cut: at a line end, when that loses less than a tenth.
@@ -103,7 +86,7 @@ mod tests {
         let mut text =
             b"To: rcpt@oracle.test,\nr@host.oracle.test,\n\"quoted name\" <x@oracle.test>,\nx@y.test"
                 .to_vec();
-        fold(&mut text);
+        addresses::fold(&mut text);
         assert_eq!(
             text,
             b"To: rcpt@oracle.test, r@host.oracle.test,\n\"quoted name\" <x@oracle.test>, x@y.test"

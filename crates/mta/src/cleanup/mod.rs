@@ -17,7 +17,6 @@ mod complete;
 mod fields;
 mod header;
 mod headers;
-mod mime;
 mod out;
 mod pieces;
 pub mod received;

@@ -16,6 +16,7 @@ use tables::{List, Maps};
 
 use super::addresses::{LookUp, Prefer};
 use super::destination;
+use super::outgoing::Checks;
 use super::tls::TlsRules;
 use super::transaction;
 use crate::agents::open::Opener;
@@ -59,6 +60,8 @@ pub struct Service {
     pub cache_destinations: List,
     /// `smtp_generic_maps`.
     pub generic: Maps,
+    /// `smtp_header_checks` and friends.
+    pub checks: Checks,
     /// Rewrites header addresses.
     pub router: Arc<Router>,
     /// `smtp_delivery_status_filter`.
@@ -113,6 +116,7 @@ impl Service {
                 &client.smtp_connection_cache_destinations,
             ),
             generic: open.maps(&name("smtp_generic_maps"), &client.smtp_generic_maps),
+            checks: Checks::open(&mut open, &client, name),
             router: Arc::clone(&setup.router),
             status_filter: StatusFilter::new(status_maps, Arc::clone(&program)),
             reply_filter: open.maps(&name("smtp_reply_filter"), &client.smtp_reply_filter),

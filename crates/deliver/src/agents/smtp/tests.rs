@@ -298,3 +298,71 @@ async fn a_probe_sends_nothing() {
     assert!(lines[0].ends_with("2.1.0 250 2.1.0 fine") && lines[1].contains(" 5.1.1 "), "{lines:?}");
     assert!(!sink.heard()[0].iter().any(|line| line == "DATA"));
 }
+
+#[tokio::test]
+async fn eight_bit_parts_are_encoded_for_a_server_without_8bitmime() {
+    const MESSAGE: &[u8] =
+        "Subject: x\nContent-Transfer-Encoding: 8bit\nContent-Type: multipart/mixed; boundary=bb\n\n\
+        --bb\nContent-Transfer-Encoding: 8bit\n\n\u{e9} = \n--bb\n\n\u{e9}\n--bb--\nthe end\n"
+            .as_bytes();
+    let sink = Sink::start(&[]).await;
+    let (client, _) = agent(MAIN, SMTP);
+    deliver(&client, to(&sink.nexthop(), &["u@y.test"], MESSAGE)).await;
+    let heard = sink.heard().remove(0);
+    assert_eq!(
+        heard[4..heard.len() - 2],
+        [
+            "Subject: x",
+            "Content-Type: multipart/mixed; boundary=bb",
+            "Content-Transfer-Encoding: 7bit",
+            "",
+            "--bb",
+            "Content-Transfer-Encoding: quoted-printable",
+            "",
+            "=C3=A9 =3D=20",
+            "--bb",
+            "",
+            // What says nothing of its encoding is left alone.
+            "\u{e9}",
+            "--bb--",
+            "the end",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn generic_maps_and_checks_change_what_leaves() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let checks = dir.path().join("checks");
+    let rules =
+        "/^Subject: x/ REPLACE Subject: y\n/^X-Gone/ IGNORE\n/^X-Old/ PREPEND X-New: 2\n/^secret/ IGNORE\n";
+    std::fs::write(&checks, rules).expect("a file");
+    let main = format!(
+        "{MAIN}smtp_generic_maps = inline:{{ {{me@x.test=public@isp.test}} }}\n\
+         smtp_header_checks = regexp:{0}\nsmtp_body_checks = regexp:{0}\n",
+        checks.display()
+    );
+    let sink = Sink::start(&[]).await;
+    let (client, _) = agent(&main, SMTP);
+    let mut request = to(
+        &sink.nexthop(),
+        &["u@y.test"],
+        b"From: Me <me@x.test>\nTo:  u@y.test\nSubject: x\nX-Gone: 1\nX-Old: 1\n\nsecret\nme@x.test\n",
+    );
+    request.sender = "me@x.test".into();
+    deliver(&client, request).await;
+    let heard = sink.heard().remove(0);
+    assert!(heard[1].starts_with("MAIL FROM:<public@isp.test> "), "{heard:?}");
+    assert_eq!(
+        heard[4..heard.len() - 2],
+        [
+            "From: Me <public@isp.test>",
+            "To:  u@y.test",
+            "Subject: y",
+            "X-New: 2",
+            "X-Old: 1",
+            "",
+            "me@x.test"
+        ]
+    );
+}

@@ -70,6 +70,11 @@ impl Mime {
         Ok(())
     }
 
+    /// How many multiparts are open: fewer after the line that ends one.
+    pub fn depth(&self) -> usize {
+        self.levels.len()
+    }
+
     /// The header of the part at hand is over.
     pub fn header_end(&mut self) -> Follows {
         match std::mem::take(&mut self.kind) {
