@@ -24,7 +24,8 @@ pub fn open(opening: &Opening<'_>) -> Result<Vec<Arc<Handle>>, String> {
     }
     let mut tables = Vec::new();
     for piece in pieces {
-        let part = Spec::parse(piece).ok_or_else(mistake)?;
+        let part = Spec::parse(piece)
+            .ok_or_else(|| format!("open dictionary: expecting \"type:name\" form instead of \"{piece}\""))?;
         let handle = opening.tables.handle(&part, opening.keys);
         if let Some(Fault { why, .. }) = handle.fault("") {
             return Err(why);

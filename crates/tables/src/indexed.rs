@@ -78,11 +78,11 @@ impl Place {
             .iter()
             .any(|table| table.rsplit_once(':').map_or(*table, |(_, name)| name) == opening.spec.name);
         let signed = || {
-            let signature = match Index::open(self.format, &self.compiled) {
-                Ok(index) => index.get(b"@"),
-                Err(_) => Index::open_berkeley(&self.berkeley).and_then(|index| index.get(b"@")),
-            };
-            signature.is_ok_and(|value| value.as_deref() == Some(b"@"))
+            Index::open(self.format, &self.compiled)
+                .or_else(|_| Index::open_berkeley(&self.berkeley))
+                .is_ok_and(|index| {
+                    [b"@".as_slice(), b"@\0"].iter().any(|key| matches!(index.get(key), Ok(Some(_))))
+                })
         };
         if configured || signed() { SourceFormat::Aliases } else { SourceFormat::Map }
     }

@@ -41,3 +41,6 @@ pub use parents::{Parents, domain_keys};
 pub use spec::{Fault, Spec, divide};
 pub use table::{Answer, Hit, Lookup, Rows, Shape, Table};
 pub use tables::{Keys, MainCf, Settings, Single, Tables};
+
+#[cfg(test)]
+mod tests;

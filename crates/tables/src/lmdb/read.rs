@@ -27,7 +27,7 @@ pub struct Reader {
 
 struct State {
     root: Root,
-    inner: HashMap<u64, Arc<[u8]>>,
+    inner: HashMap<u64, Arc<Vec<u8>>>,
 }
 
 /// Where a tree begins, in one transaction.
@@ -78,13 +78,18 @@ impl Reader {
     /// Looks a key up.
     pub fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
         for _ in 0..RETRIES {
-            let root = self.root()?;
+            let root = self.lock().root;
             let answer = self.get_from(root, key);
-            // A page of the newest transaction is not overwritten before the next one has committed, so an
-            // unchanged meta page means that what was read is whole.
-            if !self.shared || newest(&self.file, self.page_size)? == root {
+            if !self.shared {
                 return answer;
             }
+            // A page of the newest transaction is not overwritten before the next one has committed, so an
+            // unchanged meta page means that what was read is whole.
+            let now = newest(&self.file, self.page_size)?;
+            if now == root {
+                return answer;
+            }
+            *self.lock() = State { root: now, inner: HashMap::new() };
         }
         Err(io::Error::new(ErrorKind::WouldBlock, "LMDB file changes all the time"))
     }
@@ -98,18 +103,6 @@ impl Reader {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn root(&self) -> io::Result<Root> {
-        if !self.shared {
-            return Ok(self.lock().root);
-        }
-        let root = newest(&self.file, self.page_size)?;
-        let mut state = self.lock();
-        if state.root != root {
-            *state = State { root, inner: HashMap::new() };
-        }
-        Ok(root)
     }
 
     fn get_from(&self, root: Root, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
@@ -149,14 +142,14 @@ impl Reader {
         Err(damaged("too deep"))
     }
 
-    fn page(&self, root: Root, number: u64) -> io::Result<Arc<[u8]>> {
+    fn page(&self, root: Root, number: u64) -> io::Result<Arc<Vec<u8>>> {
         if let Some(page) = self.lock().inner.get(&number) {
             return Ok(page.clone());
         }
         let at = number.checked_mul(self.page_size as u64).ok_or_else(|| damaged("page number"))?;
         let mut page = vec![0; self.page_size];
         self.file.read_exact_at(&mut page, at)?;
-        let page: Arc<[u8]> = page.into();
+        let page = Arc::new(page);
         if kind(&page)? == P_BRANCH {
             let mut state = self.lock();
             if state.root == root && state.inner.len() < KEPT_PAGES {
@@ -253,7 +246,7 @@ pub struct Rows<'a> {
     /// Pages above and at the place we are, with the next node of each.
     stack: Vec<(u64, usize)>,
     left: u64,
-    leaf: Option<(u64, Arc<[u8]>)>,
+    leaf: Option<(u64, Arc<Vec<u8>>)>,
 }
 
 impl Rows<'_> {

@@ -226,7 +226,8 @@ fn written<'t, E: Engine>(
     let (delimiter, body) = text.split_first().ok_or("no regexp: skipping this rule")?;
     let end = closing(body, *delimiter).ok_or_else(|| {
         let shown = crate::source::shown(&[*delimiter]);
-        format!("no closing regexp delimiter \"{shown}\": ignoring this rule")
+        let what = if builder.kind == "regexp" { "skipping" } else { "ignoring" };
+        format!("no closing regexp delimiter \"{shown}\": {what} this rule")
     })?;
     let (text, rest) = (&body[..end], &body[end + 1..]);
     let (word, _) = first_word(rest);

@@ -28,7 +28,7 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
     let mut rows = BTreeMap::new();
     let pieces = divide(inner);
     if pieces.is_empty() {
-        return Err(mistake("bad syntax"));
+        return Err(mistake(if spec.name == "{}" { "bad syntax" } else { "empty table" }));
     }
     for piece in pieces {
         let pair = match piece.starts_with('{') {

@@ -19,6 +19,8 @@ mod pipemap;
 mod proxy;
 mod randmap;
 mod regexp;
+#[cfg(test)]
+mod server_tests;
 mod socketmap;
 mod sqlite;
 mod r#static;
