@@ -75,7 +75,8 @@ pub struct Settings {
     pub users: tables::List,
 }
 
-async fn authorized(setup: &Setup, uid: u32) -> Result<(), Refusal> {
+/// `authorized_submit_users`: may this user submit mail?
+pub(crate) async fn authorized(setup: &Setup, uid: u32) -> Result<(), Refusal> {
     let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
     let name = user.map_or_else(|| "unknown".to_owned(), |user| user.name);
     if setup.pickup.users.matches(&name).await? {

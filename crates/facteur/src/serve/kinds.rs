@@ -2,9 +2,10 @@
 //!
 //! To add a server: a line in [`KINDS`].
 
+use std::path::Path;
 use std::sync::Arc;
 
-use conf::{Mistake, Service, Severity, View};
+use conf::{MasterCf, Mistake, Service, Severity, View};
 use mta::house::House;
 use mta::smtpd::{Counters, Smtpd};
 use mta::verify::Verifier;
@@ -13,6 +14,7 @@ use net::dns::Resolver;
 use tables::Tables;
 
 use super::listening::{Session, Sessions, Wanted, endpoints, limit};
+use crate::commands::sendmail;
 use crate::config::Config;
 use crate::interfaces;
 
@@ -50,7 +52,37 @@ impl Sessions for SmtpSessions {
     }
 }
 
+/// `sendmail -bs`.
+struct LocalSessions(Smtpd);
+
+impl Sessions for LocalSessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move { self.0.local_session(accepted).await })
+    }
+}
+
+/// The service of `sendmail -bs`. It stands in no master.cf: Postfix starts an smtpd for every such session.
+fn local(config: &Config, lent: &Lent) -> Wanted {
+    let pickup = config.master.services.iter().find(|service| service.command == "pickup");
+    let line = format!("{} unix n - n - - smtpd", sendmail::SESSION);
+    let (master, _) = MasterCf::parse(&line, Path::new("master.cf"));
+    let mut service = master.services.into_iter().next().expect("a line that is right");
+    service.overrides = pickup.map(|service| service.overrides.clone()).unwrap_or_default();
+    service.overrides.extend(mta::smtpd::local_overrides());
+    let view = config.view.with_overrides(&service.overrides);
+    Wanted {
+        endpoints: endpoints(&view, &service, &mut Vec::new()),
+        limit: limit(&view, &service),
+        sessions: Arc::new(LocalSessions(smtp_service(&view, &service, lent))),
+        service,
+    }
+}
+
 fn smtpd(view: &View, service: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+    Arc::new(SmtpSessions(smtp_service(view, service, lent)))
+}
+
+fn smtp_service(view: &View, service: &Service, lent: &Lent) -> Smtpd {
     let parts = mta::smtpd::Parts {
         view,
         line: service,
@@ -63,7 +95,7 @@ fn smtpd(view: &View, service: &Service, lent: &Lent) -> Arc<dyn Sessions> {
         counters: lent.counters.clone(),
         authenticator: None,
     };
-    Arc::new(SmtpSessions(Smtpd::new(parts)))
+    Smtpd::new(parts)
 }
 
 /// Commands whose work is done inside this program; their lines give limits and overrides only.
@@ -109,7 +141,7 @@ pub fn check(config: &Config, tables: &Tables, mistakes: &mut Vec<Mistake>) {
 
 /// The services that listen.
 pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<Wanted> {
-    let mut wanted = Vec::new();
+    let mut wanted = vec![local(config, lent)];
     for service in &config.master.services {
         let Some(kind) = kind(service) else { continue };
         let view = config.view.with_overrides(&service.overrides);
@@ -121,4 +153,15 @@ pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<
         });
     }
     wanted
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_the_local_session_sets_are_parameters() {
+        let registry = crate::params::registry();
+        for (name, _) in mta::smtpd::local_overrides() {
+            assert!(registry.get(&name).is_some(), "{name}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -135,6 +136,15 @@ fn open(want: Wanted) -> Result<Open, String> {
         }
     }
     let listener = Listener::bind(&endpoints, limit).map_err(|error| explain(&service, &error))?;
+    for endpoint in &endpoints {
+        if let Endpoint::Unix(path) = endpoint
+            && service.private == Some(false)
+        {
+            // `n` in the third column: for anybody on this machine. What may be done there the service decides.
+            let open = std::fs::Permissions::from_mode(0o666);
+            std::fs::set_permissions(path, open).map_err(|error| explain(&service, &error))?;
+        }
+    }
     let current: Current = Arc::new(RwLock::new(sessions));
     let serving = current.clone();
     let accepting = tokio::spawn(async move {

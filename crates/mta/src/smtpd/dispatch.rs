@@ -164,6 +164,10 @@ impl Session {
             verb,
             Verb::Helo | Verb::Ehlo | Verb::Data | Verb::Noop | Verb::Vrfy | Verb::StartTls | Verb::Auth
         );
+        if self.submitter.is_some() {
+            // Programs that write a whole session to `sendmail -bs` do no harm by it.
+            return;
+        }
         let extended = self.peer.client.protocol == "ESMTP";
         if ahead.is_empty() || self.improper_pipelining || (extended && !last) {
             return;

@@ -30,7 +30,11 @@ impl Session {
 
     async fn message(&self, transaction: &Transaction, id: QueueId) -> Result<Message, mail::Refusal> {
         let rewrite_local = self.rewrites_as_local().await?;
-        let mut client = self.forward.as_deref().unwrap_or(&self.peer.client).clone();
+        let mut client = match self.submitter {
+            // To filters and to the next hop this is local mail, whoever the session is logged as.
+            Some(_) => mail::Client::default(),
+            None => self.forward.as_deref().unwrap_or(&self.peer.client).clone(),
+        };
         client.sasl_sender = transaction.params.auth.clone().unwrap_or_default();
         let params = &transaction.params;
         let envelope = Envelope {
@@ -44,7 +48,7 @@ impl Session {
             rewrite_local,
             content_filter: self.service.content_filter.clone(),
             verp: params.verp.clone(),
-            origin: "smtpd".to_owned(),
+            origin: if self.submitter.is_some() { "pickup" } else { "smtpd" }.to_owned(),
             ..Envelope::default()
         };
         Ok(Message {
@@ -62,6 +66,9 @@ impl Session {
 
     /// `local_header_rewrite_clients`.
     async fn rewrites_as_local(&self) -> Result<bool, mail::Refusal> {
+        if self.submitter.is_some() {
+            return Ok(true);
+        }
         let Some(address) = self.peer.ip else { return Ok(false) };
         let settings = self.service.judge.settings();
         let certificate = self.peer.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
@@ -89,7 +96,7 @@ impl Session {
             [only] => Some(&only.original),
             _ => None,
         };
-        BySmtp {
+        let by_smtp = BySmtp {
             client: &self.peer.client,
             tls: tls.as_ref(),
             encrypted: self.tls.is_some(),
@@ -101,7 +108,11 @@ impl Session {
             only,
             date: &mail::date::rfc5322(transaction.arrival, &service.zone),
         }
-        .format()
+        .format();
+        match self.submitter {
+            Some(uid) => self.submitted(uid, transaction, id) + &by_smtp,
+            None => by_smtp,
+        }
     }
 
     fn received_tls(&self) -> Option<Tls> {

@@ -75,6 +75,7 @@ pub(super) async fn meet(
         stress,
         messages: 0,
         login: None,
+        submitter: None,
         counted: None,
         chunk: 0,
     };

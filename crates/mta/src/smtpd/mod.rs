@@ -13,6 +13,7 @@ mod envelope;
 mod greeting;
 mod hello;
 mod keywords;
+mod local;
 mod mail_from;
 mod pace;
 mod rcpt_to;
@@ -27,4 +28,5 @@ mod xforward;
 
 pub use auth::{Authenticator, Exchange, Login, Progress};
 pub use counters::Counters;
+pub use local::overrides as local_overrides;
 pub use service::{Parts, Smtpd, check};

@@ -66,6 +66,10 @@ impl Session {
 
     /// ETRN (RFC 1985).
     pub(super) async fn etrn(&mut self, command: &Command<'_>) -> Said {
+        if self.submitter.is_some() {
+            log::warn!(target: self.program(), "do not use ETRN in \"sendmail -bs\" mode");
+            return Said::error(Reply::plain(458, "Unable to queue messages"));
+        }
         if self.transaction.is_some() {
             return Said::error(Reply::plain(503, "Error: MAIL transaction in progress"));
         }

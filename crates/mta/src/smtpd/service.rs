@@ -171,7 +171,12 @@ impl Smtpd {
 
     /// Talks to one client until it is gone.
     pub async fn session(&self, accepted: Accepted) {
-        super::session::run(self.0.clone(), accepted).await;
+        super::session::run(self.0.clone(), accepted, None).await;
+    }
+
+    /// Talks to a user of this machine (`sendmail -bs`): what he sends comes in as if pickup had found it.
+    pub async fn local_session(&self, accepted: Accepted) {
+        super::local::run(self.0.clone(), accepted).await;
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Session {
     pub messages: u32,
     /// The login dialogue under way.
     pub login: Option<Box<super::auth::Dialogue>>,
+    /// `sendmail -bs`: the user of this machine who speaks here.
+    pub submitter: Option<u32>,
 }
 
 /// A message on its way, from MAIL on.
@@ -93,14 +95,15 @@ impl Transaction {
     }
 }
 
-/// Talks to one client until it is gone.
-pub(super) async fn run(service: Arc<Service>, accepted: Accepted) {
+/// Talks to one client until it is gone: somebody on the network, or a user of this machine (`submitter`).
+pub(super) async fn run(service: Arc<Service>, accepted: Accepted, submitter: Option<u32>) {
     let Accepted { stream, peer, local, stress, place } = accepted;
     let Some((mut session, mut server)) =
         Box::pin(greeting::meet(service, stream, peer, local, stress)).await
     else {
         return;
     };
+    session.submitter = submitter;
     session.talk(&mut server).await;
     session.farewell();
     drop(place);

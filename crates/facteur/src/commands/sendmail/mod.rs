@@ -7,7 +7,7 @@ mod message;
 mod options;
 mod submit;
 
-pub use submit::SOCKET;
+pub use submit::{SESSION, SOCKET};
 
 use std::ffi::OsString;
 use std::io::{BufReader, Read as _};

@@ -13,6 +13,9 @@ use crate::config::Config;
 /// The socket on which the program takes submissions, below `queue_directory`.
 pub const SOCKET: &str = "public/pickup";
 
+/// The service of `-bs`, below `public` there.
+pub const SESSION: &str = "session";
+
 /// So long we wait for the program's answer: it has the message on disk by then, or says why not.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -56,7 +59,7 @@ fn drop_it(queue: &Path, submission: &Submission) -> Result<(), String> {
 /// `-bs`: an SMTP session on standard input and output with the running program.
 pub fn session(directory: &Path) -> Result<(), String> {
     let config = Config::main_only(directory, "sendmail");
-    let path = PathBuf::from(config.view.get("queue_directory")).join("public/session");
+    let path = PathBuf::from(config.view.get("queue_directory")).join("public").join(SESSION);
     let stream = UnixStream::connect(&path)
         .map_err(|error| format!("-bs needs the running mail system: {}: {error}", path.display()))?;
     let mut there = stream.try_clone().map_err(|error| error.to_string())?;
