@@ -1,0 +1,109 @@
+//! The pool of deliverers: one process for each user that gets mail, kept while it has work.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use crate::parent::Staff;
+use crate::promises;
+use crate::rules::Identity;
+use crate::{Lanes, sys, wire};
+
+/// Most deliverers at a time: as many users' mail can be under way at once.
+const MOST: usize = 200;
+/// How often a deliverer that was told to end looks whether its lanes have.
+const LAST_LANES: Duration = Duration::from_millis(100);
+
+/// Whose rights, in which root directory.
+type Key = (Identity, Option<PathBuf>);
+
+struct Deliverer {
+    pid: Pid,
+    control: UnixStream,
+}
+
+/// The deliverers that run.
+#[derive(Default)]
+pub(crate) struct Deliverers {
+    running: HashMap<Key, Deliverer>,
+}
+
+impl Deliverers {
+    /// A lane to the deliverer of `key`, which is started when it is not there. It closes `door`, the parent's
+    /// end of the worker's.
+    pub(crate) fn lane(
+        &mut self,
+        key: &Key,
+        staff: &dyn Staff,
+        door: Option<BorrowedFd<'_>>,
+    ) -> io::Result<OwnedFd> {
+        if let Some(deliverer) = self.running.get(key) {
+            // One that has ended meanwhile takes no more; a new one does.
+            if let Ok(lane) = deliverer.lane() {
+                return Ok(lane);
+            }
+            self.running.remove(key);
+        }
+        if self.running.len() >= MOST {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "too many users get mail at once"));
+        }
+        let deliverer = self.start(key, staff, door)?;
+        let lane = deliverer.lane()?;
+        self.running.insert(key.clone(), deliverer);
+        Ok(lane)
+    }
+
+    fn start(
+        &self,
+        (who, root): &Key,
+        staff: &dyn Staff,
+        door: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Deliverer> {
+        let (control, theirs) = UnixStream::pair()?;
+        let mut others = self.controls();
+        others.push(control.as_fd());
+        others.extend(door);
+        let pid = sys::fork(&others, || {
+            if let Err(error) = promises::deliverer(*who, root.as_deref()) {
+                log::error!(target: "master", "cannot act as user {}: {error}", who.uid);
+                return 1;
+            }
+            let lanes = Lanes::new(theirs);
+            staff.deliver(*who, &lanes);
+            // Deliveries that are under way are finished.
+            while lanes.busy() {
+                std::thread::sleep(LAST_LANES);
+            }
+            0
+        })?;
+        Ok(Deliverer { pid, control })
+    }
+
+    /// The parent's ends of all of them: no child keeps them.
+    pub(crate) fn controls(&self) -> Vec<BorrowedFd<'_>> {
+        self.running.values().map(|deliverer| deliverer.control.as_fd()).collect()
+    }
+
+    /// A child has ended.
+    pub(crate) fn ended(&mut self, pid: Pid) {
+        self.running.retain(|_, deliverer| deliverer.pid != pid);
+    }
+
+    /// Configuration has changed: those that run finish their lanes, new ones get the new rules.
+    pub(crate) fn renew(&mut self) {
+        self.running.clear();
+    }
+}
+
+impl Deliverer {
+    fn lane(&self) -> io::Result<OwnedFd> {
+        let (ours, theirs) = UnixStream::pair()?;
+        wire::send(&self.control, b"l", &[theirs.as_raw_fd()])?;
+        Ok(ours.into())
+    }
+}

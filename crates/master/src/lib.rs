@@ -1,0 +1,22 @@
+//! The root parent: it keeps root, forks everything else, and does five typed things for it.
+//!
+//! Started as root, [`run`] forks one *worker* with the rights of `mail_owner`, which meets the world, and a
+//! *deliverer* for each user that gets mail, with that user's rights. The worker asks through its [`Door`]; what is
+//! not in [`Request`] cannot be asked, and each request is checked against [`Rules`] that the parent has
+//! read itself. There is one thread, no TLS, and no parser of foreign bytes here.
+
+mod deliverers;
+mod door;
+mod lanes;
+mod parent;
+pub mod promises;
+mod request;
+mod rules;
+mod sys;
+pub mod wire;
+
+pub use door::Door;
+pub use lanes::Lanes;
+pub use parent::{Staff, run};
+pub use request::Request;
+pub use rules::{Identity, Rules};

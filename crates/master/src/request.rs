@@ -1,0 +1,90 @@
+//! What the worker may ask: this list, and nothing else.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use crate::rules::Identity;
+use crate::wire::{Reader, Writer};
+
+/// One request to the parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A file that configuration names, to read: a key, a table with passwords, a message in the maildrop.
+    Open(PathBuf),
+    /// A port that a service of master.cf listens on.
+    Listen(SocketAddr),
+    /// A way to the process that delivers as this user, in this root directory.
+    Deliverer(Identity, Option<PathBuf>),
+    /// The log file, opened again.
+    Log,
+    /// The worker takes mail: whoever has started us may be told.
+    Ready,
+}
+
+impl Request {
+    /// As a packet.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        match self {
+            Request::Open(path) => out.number(1).bytes(path.as_os_str().as_bytes()),
+            Request::Listen(address) => out.number(2).bytes(address.to_string().as_bytes()),
+            Request::Deliverer(who, root) => {
+                let root = root.as_deref().unwrap_or(Path::new(""));
+                out.number(3).number(who.uid.into()).number(who.gid.into()).bytes(root.as_os_str().as_bytes())
+            }
+            Request::Log => out.number(4),
+            Request::Ready => out.number(5),
+        };
+        out.finish()
+    }
+
+    /// From a packet; `InvalidData` when it is none of ours.
+    pub fn decode(packet: &[u8]) -> io::Result<Request> {
+        let mut fields = Reader::new(packet);
+        let request = match fields.number()? {
+            1 => Request::Open(path(fields.bytes()?)),
+            2 => Request::Listen(fields.text()?.parse().map_err(io::Error::other)?),
+            3 => {
+                let who = Identity { uid: fields.small()?, gid: fields.small()? };
+                Request::Deliverer(
+                    who,
+                    Some(path(fields.bytes()?)).filter(|root| !root.as_os_str().is_empty()),
+                )
+            }
+            4 => Request::Log,
+            5 => Request::Ready,
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "there is no such request")),
+        };
+        fields.end()?;
+        Ok(request)
+    }
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_come_back() {
+        let who = Identity { uid: 1000, gid: 8 };
+        for request in [
+            Request::Open("/etc/key".into()),
+            Request::Listen("[::1]:25".parse().unwrap()),
+            Request::Deliverer(who, None),
+            Request::Deliverer(who, Some("/srv".into())),
+            Request::Log,
+            Request::Ready,
+        ] {
+            let packet = request.encode();
+            assert_eq!(Request::decode(&packet).unwrap(), request);
+            assert!(Request::decode(&packet[1..]).is_err());
+            assert!(Request::decode(&[&packet[..], b"x"].concat()).is_err());
+        }
+    }
+}
