@@ -29,7 +29,7 @@ async fn lists_leave_as_one_new_message() {
         "alias_maps = inline:{ {team=far@x.test, Other <o@y.test>, nest} {nest=deep@z.test, far@x.test} }\n";
     let (report, letters, _) = deliver(aliases, "Team@here.test", PLAIN).await;
     assert_eq!(report, ["0 local expanded forwarded as NEW1"]);
-    assert_eq!(letters, ["s@x.test -> far@x.test o@y.test deep@z.test | Delivered-To: Team@here.test"]);
+    assert_eq!(letters, ["s@x.test -> far@x.test o@y.test deep@z.test | Delivered-To: team@here.test"]);
 }
 
 #[tokio::test]

@@ -349,10 +349,9 @@ impl<'a> Walk<'a> {
     fn letter(&self, batch: Batch) -> Letter {
         let request = self.request;
         let wanted = self.rules.params.prepend_delivered_header.iter().any(|word| word == "forward");
-        let header = batch
-            .delivered
-            .filter(|_| wanted)
-            .map(|address| format!("Delivered-To: {}\n", mail::logline::printable(&address.external())));
+        let header = batch.delivered.filter(|_| wanted).map(|address| {
+            format!("Delivered-To: {}\n", mail::logline::printable(&address.external().to_lowercase()))
+        });
         let mut client = request.client.clone();
         client.ident = if client.ident.is_empty() { request.id.to_string() } else { client.ident };
         // A list with an owner answers for itself: the sender's options end there.

@@ -13,8 +13,6 @@ use super::tls::Policy;
 
 /// Most idle sessions of one service.
 const IDLE: usize = 500;
-/// Destinations whose last delivery is remembered.
-const REMEMBERED: usize = 1000;
 /// Deliveries that follow one another within this time are a stream, worth a kept session.
 const BACK_TO_BACK: Duration = Duration::from_secs(1);
 
@@ -49,12 +47,20 @@ struct Idle {
     until: Instant,
 }
 
+/// The deliveries to one next hop.
+#[derive(Default)]
+struct Traffic {
+    /// When the last one ended.
+    last: Option<Instant>,
+    /// How many there are now; never 0.
+    under_way: usize,
+}
+
 #[derive(Default)]
 struct Shelf {
     idle: HashMap<Arc<Key>, Vec<Idle>>,
     count: usize,
-    /// When the last delivery to a next hop ended, and how many are under way.
-    traffic: HashMap<String, (Option<Instant>, usize)>,
+    traffic: HashMap<String, Traffic>,
     sweeping: bool,
 }
 
@@ -66,16 +72,21 @@ pub struct Cache(Arc<Mutex<Shelf>>);
 pub struct Busy {
     cache: Cache,
     nexthop: String,
-    /// Others are under way, or one has just ended.
+    /// Deliveries follow one another without a pause, so a kept session will be of use.
     pub in_demand: bool,
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         let mut shelf = self.cache.shelf();
-        if let Some((last, count)) = shelf.traffic.get_mut(&self.nexthop) {
-            *last = Some(clock::now());
-            *count -= 1;
+        if let Entry::Occupied(mut entry) = shelf.traffic.entry(std::mem::take(&mut self.nexthop)) {
+            let traffic = entry.get_mut();
+            traffic.under_way -= 1;
+            traffic.last = Some(clock::now());
+            // As in Postfix a destination without mail is forgotten: the next message is a first one again.
+            if traffic.under_way == 0 {
+                entry.remove();
+            }
         }
     }
 }
@@ -85,14 +96,9 @@ impl Cache {
     pub fn busy(&self, nexthop: &str) -> Busy {
         let now = clock::now();
         let mut shelf = self.shelf();
-        if shelf.traffic.len() >= REMEMBERED {
-            shelf
-                .traffic
-                .retain(|_, (last, count)| *count > 0 || last.is_some_and(|l| now - l < BACK_TO_BACK));
-        }
-        let (last, count) = shelf.traffic.entry(nexthop.to_owned()).or_default();
-        let in_demand = *count > 0 || last.is_some_and(|last| now - last < BACK_TO_BACK);
-        *count += 1;
+        let traffic = shelf.traffic.entry(nexthop.to_owned()).or_default();
+        traffic.under_way += 1;
+        let in_demand = traffic.last.is_some_and(|last| now - last < BACK_TO_BACK);
         Busy { cache: self.clone(), nexthop: nexthop.to_owned(), in_demand }
     }
 
@@ -167,5 +173,25 @@ impl Cache {
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_stream_without_a_pause_is_worth_a_kept_session() {
+        let cache = Cache::default();
+        let first = cache.busy("a");
+        assert!(!first.in_demand);
+        let second = cache.busy("a");
+        assert!(!second.in_demand, "two at once are no stream yet");
+        drop(first);
+        assert!(cache.busy("a").in_demand, "one has ended while another goes on");
+        assert!(!cache.busy("b").in_demand);
+        drop(second);
+        assert!(!cache.busy("a").in_demand, "a pause");
+        assert!(cache.shelf().traffic.is_empty());
     }
 }

@@ -67,6 +67,8 @@ pub struct Session {
     pub opened: Instant,
     /// How far the server is trusted; `None` in clear.
     pub trust: Option<Trust>,
+    /// Nobody is there to hear QUIT.
+    dead: bool,
     /// The server is behind a Cisco PIX: what is done about it.
     pub pix: Option<Vec<String>>,
 }
@@ -123,10 +125,15 @@ impl Session {
             uses: 0,
             opened: clock::now(),
             trust: None,
+            dead: false,
             pix: None,
         };
         match session.get_ready(service, wish).await {
             Ok(()) => Ok(session),
+            Err(no @ NoSession::Refused(_)) if !session.dead => {
+                session.quit(service).await;
+                Err(no)
+            }
             Err(no) => Err(no),
         }
     }
@@ -154,7 +161,10 @@ impl Session {
     async fn reply(&mut self, service: &Service) -> Result<Received, Refusal> {
         match self.client.next().await {
             Event::Reply(_, reply) => Ok(service.filter_reply(reply).await),
-            event => Err(self.broken(&event)),
+            event => {
+                self.dead = true;
+                Err(self.broken(&event))
+            }
         }
     }
 
@@ -300,6 +310,7 @@ impl Session {
                 if service.tls.loglevel() > 0 {
                     log::info!(target: &service.program, "SSL_connect error to {}: {error:?}", self.relay);
                 }
+                self.dead = true;
                 let refusal = ours(Class::Later, (7, 5), "Cannot start TLS: handshake failure");
                 return Err(if wish.retry_in_clear && wish.policy.level == Level::May {
                     NoSession::RetryInClear(refusal)
