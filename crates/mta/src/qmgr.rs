@@ -25,6 +25,8 @@ enum News {
     Unreadable(QueueId, Timestamp),
     /// A delivery has ended.
     Finished(Ticket, Health),
+    /// Of a message that was requeued something is left to do.
+    Left(QueueId),
     /// An attempt has ended; what is left is tried then.
     Ended(QueueId, Option<Timestamp>),
 }
@@ -82,7 +84,8 @@ impl Manager {
     fn changed(&mut self, change: Change) {
         let now = self.house.now();
         match change {
-            Change::Ready(id) | Change::Requeued(id) => self.scheduler.ready(id),
+            Change::Ready(id) => self.scheduler.ready(id),
+            Change::Requeued(id) => self.requeue(id),
             Change::Waiting(id, until) => self.scheduler.deferred(id, until),
             Change::Held(id) | Change::Removed(id) => self.scheduler.forget(&id),
             Change::Expired(id) => self.scheduler.flush_message(&id),
@@ -90,6 +93,18 @@ impl Manager {
             Change::Flush(Flush::Message(id)) => self.scheduler.flush_message(&id),
             Change::Flush(Flush::Site(site)) => self.flush_site(&site),
         }
+    }
+
+    /// `postsuper -r`: no delivery of the old message is started while the new one is made.
+    fn requeue(&mut self, id: QueueId) {
+        self.scheduler.forget(&id);
+        let (house, tell) = (self.house.clone(), self.tell.clone());
+        tokio::spawn(async move {
+            if crate::requeue::requeue(&house, &id).await {
+                // The receiver lives as long as the queue manager.
+                let _ = tell.send(News::Left(id));
+            }
+        });
     }
 
     /// `postqueue -s` and ETRN: every deferred message with a recipient in this domain.
@@ -121,6 +136,7 @@ impl Manager {
                 self.scheduler.deferred(id, at);
             }
             News::Finished(ticket, health) => self.scheduler.finished(ticket, health, now),
+            News::Left(id) => self.scheduler.ready(id),
             News::Ended(id, again) => {
                 self.active.remove(&id);
                 // What was held or deleted meanwhile waits for nothing.

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mail::{Envelope, QueueId, Recipient, Refusal};
+use mail::{Envelope, QueueId, Refusal};
 
 pub use filter::{Orders, Probe};
 
@@ -28,44 +28,6 @@ impl Queued {
     }
 }
 
-/// A message on its way in. It has an id from the first recipient on; nothing is promised until `finish`.
-pub trait Incoming: Send {
-    /// The queue id, for logs and the Received header.
-    fn id(&self) -> &QueueId;
-
-    /// Gives the envelope and opens the content; `trace` is the Received header (and what else goes on top), each
-    /// line ended by LF.
-    fn start(
-        &mut self,
-        envelope: Envelope,
-        orders: Orders,
-        trace: String,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send;
-
-    /// Adds content, lines ended by LF. An error is reported by `finish` too; the caller may go on feeding.
-    fn write(&mut self, chunk: &[u8]) -> impl Future<Output = Result<(), Refusal>> + Send;
-
-    /// The message is complete: clean up, put. Durable when it returns `Ok`.
-    fn finish(self) -> impl Future<Output = Result<Queued, Refusal>> + Send;
-}
-
-/// Where sessions get an [`Incoming`] from, and what they may ask about addresses.
-pub trait Door: Clone + Send + Sync + 'static {
-    /// The message being received.
-    type Incoming: Incoming;
-
-    /// A new message with a fresh id.
-    fn open(&self) -> Self::Incoming;
-
-    /// Is there room (`queue_minfree`, `message_size_limit`) for a message of `size` bytes (0: not said)?
-    fn room_for(&self, size: u64) -> Result<(), Refusal>;
-
-    /// ETRN and `sendmail -qR`: try what waits for this domain.
-    fn flush(&self, site: &str) -> impl Future<Output = Result<(), Refusal>> + Send;
-
-    /// Address verification by probe (`reject_unverified_*`): what is known of this recipient.
-    fn verify(&self, recipient: &Recipient) -> impl Future<Output = Probe> + Send;
-}
 /// A message at the counter: its envelope, and how it is to be treated.
 #[derive(Debug)]
 pub struct Message {

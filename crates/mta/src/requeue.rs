@@ -1,0 +1,59 @@
+//! `postsuper -r`: a message goes through cleanup once more, under a new id, so that tables and rules that were put
+//! right since then apply to it.
+//!
+//! The new message is in the queue before the old one leaves it: a crash between the two delivers twice, never not.
+
+use std::sync::Arc;
+
+use mail::{Envelope, QueueId, Refusal};
+use queue::{Fate, Left, Settlement};
+
+use crate::cleanup::Extract;
+use crate::house::House;
+use crate::road::{Message, Orders, Queued, accept};
+
+/// Takes a message through the counter again. True when something of the old one is left to do (a notice is owed).
+pub async fn requeue(house: &Arc<House>, id: &QueueId) -> bool {
+    let stored = match house.queue.load(id) {
+        Ok(stored) => stored,
+        Err(failure) => {
+            log::warn!(target: "pickup", "{id}: cannot be requeued: {failure}");
+            return true;
+        }
+    };
+    let pending: Vec<usize> = (0..stored.fates.len()).filter(|at| stored.fates[*at].is_pending()).collect();
+    match again(house, &stored, &pending).await {
+        Ok(queued) => {
+            let sender = mail::logline::printable(stored.envelope.sender.as_str());
+            log::info!(target: "pickup", "{}: from=<{sender}> orig_id={id}", queued.id());
+            let done =
+                pending.iter().map(|at| (u32::try_from(*at).unwrap_or(u32::MAX), Fate::Done)).collect();
+            matches!(house.queue.settle(id, Settlement::fates(done)).now(), Left::Recipients(_))
+        }
+        Err(refusal) => {
+            log::warn!(target: "pickup", "{id}: cannot be requeued: {} {}", refusal.status(), refusal.log_text());
+            true
+        }
+    }
+}
+
+async fn again(house: &Arc<House>, stored: &queue::Stored, pending: &[usize]) -> Result<Queued, Refusal> {
+    let setup = house.setup();
+    let old = &stored.envelope;
+    let envelope = Envelope {
+        recipients: pending.iter().map(|at| old.recipients[*at].clone()).collect(),
+        ..Envelope::clone(old)
+    };
+    let message = Message {
+        id: house.queue.new_id(house.now()),
+        envelope,
+        orders: Orders::default(),
+        origin: "local".to_owned(),
+        skip: setup.pickup.skip,
+        extract: Extract::No,
+        arrival: stored.arrival,
+        prepend: String::new(),
+        size_hint: stored.body.len(),
+    };
+    accept(house, &setup, message, stored.body.chunks()).await
+}
