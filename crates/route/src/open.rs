@@ -20,7 +20,12 @@ impl Opener<'_> {
     pub fn maps_with(&mut self, parameter: &str, keys: Keys) -> Maps {
         let text = self.view.get(parameter);
         match self.tables.maps_with(parameter, &text, keys) {
-            Ok(maps) => maps,
+            Ok(maps) => {
+                for fault in maps.faults() {
+                    self.complain(parameter, fault.to_string());
+                }
+                maps
+            }
             Err(fault) => {
                 self.complain(parameter, fault.to_string());
                 self.tables.maps(parameter, "").expect("no table at all can always be opened")

@@ -105,6 +105,13 @@ impl Site {
         path
     }
 
+    /// The same site, with the files in its configuration directory as they are.
+    pub fn from_files(mut site: Site) -> Site {
+        site.main.clear();
+        site.master.clear();
+        site
+    }
+
     /// Sets a parameter; a later setting takes the place of the former one.
     pub fn set(mut self, name: &str, value: &str) -> Site {
         self.change(name, value);

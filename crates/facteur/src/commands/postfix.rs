@@ -12,7 +12,8 @@ use nix::unistd::Pid;
 
 use super::Command;
 use crate::config::{self, Config};
-use crate::serve;
+use crate::logging;
+use crate::serve::{self, tolerated};
 
 /// The command.
 pub const COMMAND: Command =
@@ -203,11 +204,12 @@ fn status(directory: &Path) -> u8 {
 
 /// Checks the new configuration here, where its mistakes can be read, before the program is told to take it.
 fn reload(directory: &Path) -> u8 {
-    let mistakes = serve::check(directory);
-    for mistake in &mistakes {
-        say(&mistake.to_string());
+    if running(directory).is_none() {
+        return not_running();
     }
-    if mistakes.iter().any(|mistake| mistake.severity == conf::Severity::Fatal) {
+    let mistakes = told(directory);
+    let known = tolerated::read(&tolerated::file(&Config::main_only(directory, "postfix")));
+    if fatal(&mistakes) || tolerated::worse(&mistakes, &known) {
         say("fatal: the configuration has errors; the program keeps the one it has");
         return FAILED;
     }
@@ -215,9 +217,20 @@ fn reload(directory: &Path) -> u8 {
 }
 
 fn check(directory: &Path) -> u8 {
+    u8::from(fatal(&told(directory)))
+}
+
+/// Says what is wrong with the configuration.
+fn told(directory: &Path) -> Vec<conf::Mistake> {
+    // What is wrong within tables is logged by whoever reads them; a second start would change nothing.
+    let _ = logging::start(logging::Target::Command("postfix"), "postfix", false);
     let mistakes = serve::check(directory);
     for mistake in &mistakes {
         say(&mistake.to_string());
     }
-    u8::from(mistakes.iter().any(|mistake| mistake.severity == conf::Severity::Fatal))
+    mistakes
+}
+
+fn fatal(mistakes: &[conf::Mistake]) -> bool {
+    mistakes.iter().any(|mistake| mistake.severity == conf::Severity::Fatal)
 }

@@ -6,6 +6,7 @@ mod listening;
 mod local;
 mod rights;
 mod signals;
+pub mod tolerated;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -42,20 +43,23 @@ const GRACE: Duration = Duration::from_secs(3);
 /// Everything that is wrong with a configuration, without starting anything.
 pub fn check(directory: &Path) -> Vec<Mistake> {
     let mut config = Config::read(directory, "postfix");
+    prepare(&mut config, &Crew::new(Arc::new(seconds)), &Desk::new()).2
+}
+
+/// Opens the tables of a configuration, builds the office's part of it, and finds everything that is wrong with it.
+fn prepare(config: &mut Config, crew: &Crew, desk: &Arc<Desk>) -> (Tables, Setup, Vec<Mistake>) {
     let mut mistakes = std::mem::take(&mut config.mistakes);
     let tables = tables(&config.view, &mut mistakes);
-    let crew = Crew::new(Arc::new(seconds));
-    prepare(&config, &tables, &crew, &Desk::new(), &mut mistakes);
-    kinds::check(&config, &tables, &mut mistakes);
+    let setup = office(config, &tables, crew, desk, &mut mistakes);
+    kinds::check(config, &tables, &mut mistakes);
     mistakes.extend(conf::check(&config.view, &config.master));
     // Several rooms may have read the same wrong value.
     let mut told = HashSet::new();
     mistakes.retain(|mistake| told.insert(mistake.to_string()));
-    mistakes
+    (tables, setup, mistakes)
 }
 
-/// Builds the office's part of a configuration.
-fn prepare(
+fn office(
     config: &Config,
     tables: &Tables,
     crew: &Crew,
@@ -152,12 +156,9 @@ struct Program {
 }
 
 async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
-    let mut mistakes = std::mem::take(&mut config.mistakes);
-    let tables = tables(&config.view, &mut mistakes);
     let crew = Crew::new(Arc::new(seconds));
     let desk = Desk::new();
-    let setup = prepare(&config, &tables, &crew, &desk, &mut mistakes);
-    kinds::check(&config, &tables, &mut mistakes);
+    let (tables, setup, mistakes) = prepare(&mut config, &crew, &desk);
     if !report(&mistakes) {
         return give_up("the configuration has errors (see above, or 'postfix check')");
     }
@@ -196,6 +197,7 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
     if let Err(error) = std::fs::write(&pid_file, format!("{:>10}\n", std::process::id())) {
         return give_up(&format!("cannot write {}: {error}", pid_file.display()));
     }
+    tolerated::write(&tolerated::file(&config), &mistakes);
     log::info!(
         target: "master",
         "daemon started -- version {}, configuration {}",
@@ -292,14 +294,13 @@ impl Program {
     fn reload(&mut self) {
         log::info!(target: "master", "reload -- configuration {}", self.directory.display());
         let mut config = Config::read(&self.directory, "master");
-        let mut mistakes = std::mem::take(&mut config.mistakes);
-        let tables = tables(&config.view, &mut mistakes);
-        let setup = prepare(&config, &tables, &self.crew, &self.desk, &mut mistakes);
-        kinds::check(&config, &tables, &mut mistakes);
-        if !report(&mistakes) {
+        let (tables, setup, mistakes) = prepare(&mut config, &self.crew, &self.desk);
+        let known = tolerated::read(&tolerated::file(&config));
+        if !report(&mistakes) || tolerated::worse(&mistakes, &known) {
             log::error!(target: "master", "reload: the new configuration has errors; the old one stays in force");
             return;
         }
+        tolerated::write(&tolerated::file(&config), &mistakes);
         self.tables = tables;
         self.house.renew(setup);
         for what in self.listen(&config, &mut Vec::new()) {
