@@ -16,8 +16,6 @@ use crate::{Answer, Fault, Hit, Lookup, Maps, Shape, Spec, Table};
 /// What the factory has to know of the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `default_database_type`: what a name without a type means to `postmap`.
-    pub default_database_type: String,
     /// `smtputf8_enable`: keys and values of UTF-8 tables are checked, and folded beyond ASCII.
     pub utf8: bool,
     /// `$alias_maps $alias_database`: tables whose source is in the format of aliases(5).
@@ -57,7 +55,6 @@ impl std::fmt::Debug for MainCf {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            default_database_type: "hash".to_owned(),
             utf8: true,
             aliases: String::new(),
             myhostname: "localhost".to_owned(),
@@ -95,12 +92,13 @@ pub struct Tables(Arc<Inner>);
 struct Inner {
     settings: Settings,
     open: Mutex<HashMap<(Spec, Keys), Weak<Handle>>>,
+    refreshing: Mutex<()>,
 }
 
 impl Tables {
     /// A factory with nothing open.
     pub fn new(settings: Settings) -> Tables {
-        Tables(Arc::new(Inner { settings, open: Mutex::default() }))
+        Tables(Arc::new(Inner { settings, open: Mutex::default(), refreshing: Mutex::default() }))
     }
 
     /// The settings it was made with.
@@ -153,8 +151,9 @@ impl Tables {
     /// Opens tables anew whose files have changed, and those that could not be opened before.
     ///
     /// Looks at files, so call it off the async threads, about once a second. A table whose new content
-    /// cannot be opened keeps the old one, with a warning.
+    /// cannot be opened keeps the old one, with a warning. While one call is at work, others do nothing.
     pub fn refresh(&self) {
+        let Ok(_alone) = self.0.refreshing.try_lock() else { return };
         let mut handles: Vec<Arc<Handle>> = Vec::new();
         self.registry().retain(|_, weak| {
             let handle = weak.upgrade();

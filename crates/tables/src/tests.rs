@@ -253,3 +253,27 @@ fn one_table_at_a_time() {
     );
     assert_eq!(rows, [b"a", b"b"]);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    #[test]
+    fn any_file_is_read(
+        text in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        words in "(if |endif|!|/|a|[(]|[)]|[$]|1|[{]|[}]|\\n| |:|,|10[.]0[.]0[.]0/8|\"|[\\\\])*",
+        key in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..12),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text");
+        for text in [text.as_slice(), words.as_bytes()] {
+            fs::write(&path, text).unwrap();
+            for kind in ["texthash", "regexp", "pcre", "cidr", "sqlite", "hash", "cdb"] {
+                let _ = block(maps(&format!("{kind}:{}", path.display())).find(key.as_slice()));
+            }
+            let options = crate::Options { format: crate::SourceFormat::Aliases, ..Default::default() };
+            crate::compile("hash", &path, &options).unwrap();
+        }
+        for kind in ["inline", "static", "pipemap", "unionmap", "randmap", "regexp", "cidr", "proxy", "unix"] {
+            let _ = tables().maps("test_maps", &format!("{kind}:{words}"));
+        }
+    }
+}

@@ -92,7 +92,6 @@ fn resolver(mistakes: &mut Vec<Mistake>) -> Resolver {
 pub fn tables(view: &View, mistakes: &mut Vec<Mistake>) -> Tables {
     let site = conf::params::Site::read(view, mistakes);
     Tables::new(tables::Settings {
-        default_database_type: view.get("default_database_type"),
         utf8: site.smtputf8_enable,
         aliases: format!("{} {}", view.get("alias_maps"), view.get("alias_database")),
         myhostname: view.get("myhostname"),
@@ -281,7 +280,10 @@ impl Program {
                     Order::Reload => self.reload(),
                     Order::ReopenLog => logging::reopen(),
                 },
-                _ = refresh.tick() => self.tables.refresh(),
+                _ = refresh.tick() => {
+                    let tables = self.tables.clone();
+                    tokio::task::spawn_blocking(move || tables.refresh());
+                }
             }
         }
         log::info!(target: "master", "terminating on signal 15");

@@ -96,7 +96,6 @@ impl Tool {
             myhostname: view.get("myhostname"),
             program: dialect.name,
             main_cf: MainCf::new(move |name| main_cf.is_set(name).then(|| main_cf.get(name))),
-            default_database_type: default_type.clone(),
         };
         let spec = |word: &String| match word.split_once(':') {
             Some((kind, name)) => Spec { kind: kind.to_owned(), name: name.to_owned() },
