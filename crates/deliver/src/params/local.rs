@@ -54,7 +54,7 @@ conf::params! {
         command_expansion_filter: Text
             = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         /// Whether the biff service is told of new mail.
-        biff: YesNo = "yes";
+        biff: YesNo = "yes", no_effect "no mail reader of today listens for it";
         /// For which deliveries a Delivered-To header is added, which detects loops.
         prepend_delivered_header: List = "command, file, forward";
         /// Whether the Delivered-To address of a delivery is settled at its start, not anew with each alias.

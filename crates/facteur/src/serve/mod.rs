@@ -37,7 +37,10 @@ use signals::Order;
 /// Exit status when the program could not start.
 const FAILED: u8 = 1;
 
-/// Sessions and deliveries get so long to end after SIGTERM.
+/// Sessions and deliveries that end by themselves get so long after SIGTERM.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// All others get so long.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Everything that is wrong with a configuration, without starting anything.
@@ -288,8 +291,17 @@ impl Program {
         }
         log::info!(target: "master", "terminating on signal 15");
         self.listening.close();
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        tokio::time::sleep(GRACE.min(Duration::from_millis(200))).await;
+        let setup = self.house.setup();
+        // What is under way ends in peace, and kept connections hear QUIT; what does not end in time is tried again.
+        let farewell = async {
+            tokio::time::sleep(QUIET).await;
+            for carrier in setup.carriers.values() {
+                carrier.agent.close().await;
+            }
+        };
+        if tokio::time::timeout(GRACE, farewell).await.is_err() {
+            log::info!(target: "master", "deliveries did not end in time; they are tried again at the next start");
+        }
     }
 
     /// Takes a new configuration, whole or not at all.

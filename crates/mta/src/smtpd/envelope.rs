@@ -33,7 +33,7 @@ impl Session {
         let mut client = match self.submitter {
             // To filters and to the next hop this is local mail, whoever the session is logged as.
             Some(_) => mail::Client::default(),
-            None => self.forward.as_deref().unwrap_or(&self.peer.client).clone(),
+            None => self.forward.as_ref().map_or(&self.peer.client, |forward| &forward.client).clone(),
         };
         client.sasl_sender = transaction.params.auth.clone().unwrap_or_default();
         let params = &transaction.params;
@@ -68,6 +68,9 @@ impl Session {
     async fn rewrites_as_local(&self) -> Result<bool, mail::Refusal> {
         if self.submitter.is_some() {
             return Ok(true);
+        }
+        if let Some(forward) = &self.forward {
+            return Ok(forward.local);
         }
         let Some(address) = self.peer.ip else { return Ok(false) };
         let settings = self.service.judge.settings();

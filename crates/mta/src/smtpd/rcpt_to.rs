@@ -124,7 +124,7 @@ impl Session {
             return;
         }
         let id = self.service.house.queue.new_id(transaction.arrival);
-        let client = self.forward.as_deref().unwrap_or(&self.peer.client);
+        let client = self.forward.as_ref().map_or(&self.peer.client, |forward| &forward.client);
         let mut line = match &self.forward {
             // What the client of our client told: this is where the message came from.
             Some(_) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use filter::{Facts, Footer, Peer, Standing};
-use mail::{Address, Client, QueueId, Recipient};
+use mail::{Address, QueueId, Recipient};
 use net::Accepted;
 use net::drive::{Next, Server};
 use net::tls::Summary;
@@ -19,6 +19,7 @@ use super::pace::Pace;
 use super::said::Said;
 use super::service::Service;
 use super::tally::Tally;
+use super::xforward::Forward;
 use crate::house::Setup;
 use crate::road::Receiving;
 
@@ -30,7 +31,7 @@ pub(super) struct Session {
     pub standing: Standing,
     pub transaction: Option<Box<Transaction>>,
     /// XFORWARD: who the client says it speaks for.
-    pub forward: Option<Box<Client>>,
+    pub forward: Option<Box<Forward>>,
     pub tls: Option<Box<Summary>>,
     /// The client was turned away when it connected: it hears this until it goes.
     pub denied: Option<Box<Reply>>,

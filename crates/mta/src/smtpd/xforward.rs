@@ -8,6 +8,14 @@ use super::said::Said;
 use super::session::Session;
 use super::xclient::{address, read};
 
+/// What an authorised client said of where a message came from.
+pub(super) struct Forward {
+    /// The original client.
+    pub client: Client,
+    /// `SOURCE=LOCAL`: its headers are rewritten as those of local mail.
+    pub local: bool,
+}
+
 const NAMES: [&str; 7] = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE"];
 
 impl Session {
@@ -25,7 +33,8 @@ impl Session {
         let mut forward = self.forward.take().unwrap_or_else(|| {
             let unknown = || "unknown".to_owned();
             let (name, address) = (unknown(), unknown());
-            Box::new(Client { reverse_name: name.clone(), name, address, ..Client::default() })
+            let client = Client { reverse_name: name.clone(), name, address, ..Client::default() };
+            Box::new(Forward { client, local: false })
         });
         for token in command.args() {
             let read = read(token.text(), "XFORWARD", &NAMES);
@@ -38,46 +47,48 @@ impl Session {
     }
 }
 
-fn set(forward: &mut Client, name: &str, value: Value) -> Result<(), Reply> {
+fn set(forward: &mut Forward, name: &str, value: Value) -> Result<(), Reply> {
     let bad = |value: &str| Reply::new(501, (5, 4), format!("Bad {name} syntax: {value}"));
     match (name, value) {
         ("NAME", Value::Known(value)) => {
             if !path::is_hostname(&value) {
                 return Err(bad(&value));
             }
-            forward.name = value;
+            forward.client.name = value;
         }
-        ("NAME", _) => forward.name = "unknown".to_owned(),
+        ("NAME", _) => forward.client.name = "unknown".to_owned(),
         ("ADDR", Value::Known(value)) => {
-            forward.address = address(&value).ok_or_else(|| bad(&value))?.to_string();
+            forward.client.address = address(&value).ok_or_else(|| bad(&value))?.to_string();
         }
-        ("ADDR", _) => forward.address = "unknown".to_owned(),
+        ("ADDR", _) => forward.client.address = "unknown".to_owned(),
         ("PORT", Value::Known(value)) => {
             if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(bad(&value));
             }
-            forward.port = value.parse().ok();
+            forward.client.port = value.parse().ok();
         }
-        ("PORT", _) => forward.port = None,
+        ("PORT", _) => forward.client.port = None,
         ("PROTO", Value::Known(value)) => {
             if value.len() > 64 {
                 return Err(bad(&value));
             }
-            forward.protocol = super::hello::harmless(&value);
+            forward.client.protocol = super::hello::harmless(&value);
         }
-        ("PROTO", _) => forward.protocol.clear(),
+        ("PROTO", _) => forward.client.protocol.clear(),
         ("HELO", Value::Known(value)) => {
             if value.len() > 255 {
                 return Err(bad(&value));
             }
-            forward.helo = super::hello::harmless(&value);
+            forward.client.helo = super::hello::harmless(&value);
         }
-        ("HELO", _) => forward.helo.clear(),
-        ("IDENT", Value::Known(value)) => forward.ident = super::hello::harmless(&value),
-        ("IDENT", _) => forward.ident.clear(),
-        ("SOURCE", Value::Known(value)) if !["LOCAL", "REMOTE"].contains(&&*value.to_ascii_uppercase()) => {
-            return Err(bad(&value));
-        }
+        ("HELO", _) => forward.client.helo.clear(),
+        ("IDENT", Value::Known(value)) => forward.client.ident = super::hello::harmless(&value),
+        ("IDENT", _) => forward.client.ident.clear(),
+        ("SOURCE", Value::Known(value)) => match value.to_ascii_uppercase().as_str() {
+            "LOCAL" => forward.local = true,
+            "REMOTE" => forward.local = false,
+            _ => return Err(bad(&value)),
+        },
         _ => {}
     }
     Ok(())
