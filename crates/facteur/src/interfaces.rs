@@ -1,6 +1,6 @@
 //! The network addresses of this machine: `inet_interfaces`, `inet_protocols`, `proxy_interfaces`.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 
 use conf::params::Site;
 use conf::{Block, Facts, Interface, Mistake, Severity, View};
@@ -24,35 +24,19 @@ pub fn networks() -> Vec<Interface> {
 /// Addresses that mail for `[address]` reaches us by: those we listen on and those a proxy forwards from.
 pub fn own(view: &View, mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {
     let site = Site::read(view, &mut Vec::new());
-    let mut all = listening(view, mistakes);
-    if all.is_empty() {
-        all = of_machine();
+    let mut found = listening(view, mistakes);
+    if found.iter().any(IpAddr::is_unspecified) {
+        found = of_machine();
     }
-    all.extend(resolve(view, "proxy_interfaces", &site.proxy_interfaces, mistakes));
-    all.retain(|address| allowed(&site.inet_protocols, *address));
-    all
+    found.extend(resolve(view, "proxy_interfaces", &site.proxy_interfaces, mistakes));
+    found.retain(|address| protocols(view).allow(*address));
+    found
 }
 
-/// The addresses of `inet_interfaces`; empty for `all`.
+/// The addresses of `inet_interfaces`; the wildcard addresses for `all`.
 pub fn listening(view: &View, mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {
     let site = Site::read(view, &mut Vec::new());
-    let mut found = Vec::new();
-    for name in &site.inet_interfaces {
-        match name.as_str() {
-            "all" => return Vec::new(),
-            "loopback-only" => found.extend(of_machine().into_iter().filter(IpAddr::is_loopback)),
-            name => found.extend(resolve(
-                view,
-                "inet_interfaces",
-                std::slice::from_ref(&name.to_owned()),
-                mistakes,
-            )),
-        }
-    }
-    found.retain(|address| allowed(&site.inet_protocols, *address));
-    found.sort_unstable();
-    found.dedup();
-    found
+    resolve(view, "inet_interfaces", &site.inet_interfaces, mistakes)
 }
 
 /// Which of IPv4 and IPv6 `inet_protocols` allows.
@@ -60,11 +44,6 @@ pub fn protocols(view: &View) -> net::listener::Protocols {
     let site = Site::read(view, &mut Vec::new());
     let has = |name: &str| site.inet_protocols.iter().any(|one| one == name || one == "all");
     net::listener::Protocols { v4: has("ipv4"), v6: has("ipv6") }
-}
-
-fn allowed(protocols: &[String], address: IpAddr) -> bool {
-    let wanted = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-    protocols.iter().any(|one| one == wanted || one == "all")
 }
 
 fn of_machine() -> Vec<IpAddr> {
@@ -81,19 +60,14 @@ fn of_machine() -> Vec<IpAddr> {
     found
 }
 
-fn resolve(view: &View, parameter: &str, names: &[String], mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {
-    let mut found = Vec::new();
-    for name in names {
-        let bare = name.trim_start_matches('[').trim_end_matches(']');
-        match (bare, 0).to_socket_addrs() {
-            Ok(addresses) => found.extend(addresses.map(|address| address.ip())),
-            Err(error) => {
-                let place = view.place(parameter);
-                let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
-                let text = format!("{parameter}: no address for '{name}': {error}");
-                mistakes.push(Mistake::new(Severity::Error, place, text));
-            }
-        }
+fn resolve(view: &View, parameter: &str, words: &[String], mistakes: &mut Vec<Mistake>) -> Vec<IpAddr> {
+    if words.is_empty() {
+        return Vec::new();
     }
-    found
+    net::listener::interfaces(words, protocols(view)).unwrap_or_else(|what| {
+        let place = view.place(parameter);
+        let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+        mistakes.push(Mistake::new(Severity::Error, place, format!("{parameter}: {what}")));
+        Vec::new()
+    })
 }

@@ -56,10 +56,27 @@ fn prepare(config: &mut Config, crew: &Crew, desk: &Arc<Desk>) -> (Tables, Setup
     let setup = office(config, &tables, crew, desk, &mut mistakes);
     kinds::check(config, &tables, &mut mistakes);
     mistakes.extend(conf::check(&config.view, &config.master));
+    mistakes.extend(nis(&config.view));
     // Several rooms may have read the same wrong value.
     let mut told = HashSet::new();
     mistakes.retain(|mistake| told.insert(mistake.to_string()));
     (tables, setup, mistakes)
+}
+
+/// Tables that a site asks of NIS: they open, as in the default of `alias_maps`, and find nothing.
+fn nis(view: &View) -> Vec<Mistake> {
+    let asks = |value: &str| {
+        value.split([',', ' ', '\t', '\n']).any(|word| word.trim_start_matches("proxy:").starts_with("nis:"))
+    };
+    let settings = view.main().settings().iter().filter(|setting| asks(&setting.value));
+    let mistake = |setting: &conf::Setting| {
+        let text = format!(
+            "{}: NIS is not spoken, its tables find nothing; export them to text files and use hash:",
+            setting.name
+        );
+        Mistake::new(Severity::Warning, Some((setting.file.as_path(), setting.line)), text)
+    };
+    settings.map(mistake).collect()
 }
 
 fn office(

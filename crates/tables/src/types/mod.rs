@@ -14,6 +14,7 @@ mod fail;
 mod hash;
 mod inline;
 mod lmdb;
+mod nis;
 mod pcre;
 mod pipemap;
 mod proxy;
@@ -62,6 +63,7 @@ pub const TYPES: &[&TableType] = &[
     &hash::TYPE,
     &inline::TYPE,
     &lmdb::TYPE,
+    &nis::TYPE,
     &pcre::TYPE,
     &pipemap::TYPE,
     &proxy::TYPE,
@@ -84,9 +86,7 @@ pub fn find(name: &str) -> Option<&'static TableType> {
 /// Why a type is not there.
 pub(crate) fn unsupported(name: &str) -> String {
     let remedy = match name {
-        "nis" | "nisplus" | "netinfo" => {
-            "; NIS is not supported: export the map to a text file and use hash:"
-        }
+        "nisplus" | "netinfo" => "; NIS is not supported: export the map to a text file and use hash:",
         "sdbm" => "; compile the source again and use hash:",
         "internal" => "; internal: tables exist within a program only",
         _ => "",
