@@ -31,6 +31,18 @@ pub struct Certificate {
     pub trusted: bool,
 }
 
+impl Certificate {
+    /// The subject for those who would believe it: empty unless the chain is trusted.
+    pub fn trusted_subject(&self) -> &str {
+        if self.trusted { &self.subject } else { "" }
+    }
+
+    /// The issuer for those who would believe it: empty unless the chain is trusted.
+    pub fn trusted_issuer(&self) -> &str {
+        if self.trusted { &self.issuer } else { "" }
+    }
+}
+
 /// The encryption of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {

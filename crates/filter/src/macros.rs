@@ -69,8 +69,8 @@ impl<'a> Macros<'a> {
             "recipient_domain" => part(self.facts.recipient, domain),
             "server_address" => peer.server_address.clone(),
             "server_port" => peer.server_port.to_string(),
-            "ccert_subject" => certificate.map(|it| it.subject.clone()).unwrap_or_default(),
-            "ccert_issuer" => certificate.map(|it| it.issuer.clone()).unwrap_or_default(),
+            "ccert_subject" => certificate.map(|it| it.trusted_subject().to_owned()).unwrap_or_default(),
+            "ccert_issuer" => certificate.map(|it| it.trusted_issuer().to_owned()).unwrap_or_default(),
             "ccert_fingerprint" => certificate.map(|it| it.fingerprint.clone()).unwrap_or_default(),
             "ccert_pubkey_fingerprint" => {
                 certificate.map(|it| it.pubkey_fingerprint.clone()).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! `permit_tls_clientcerts`, `permit_tls_all_clientcerts`, `check_ccert_access`: clients with a certificate.
 
 use crate::access;
-use crate::case::{Case, class};
+use crate::case::{Case, Subject, class};
 use crate::restriction::{Decision, Restriction, Rule, Step, Wanted};
 use crate::{Certificate, Stage};
 
@@ -19,7 +19,7 @@ pub const PERMIT_ALL: Restriction = Restriction {
     name: "permit_tls_all_clientcerts",
     argument: Wanted::Nothing,
     since: Stage::Client,
-    doc: "Says yes to clients whose certificate is signed by an authority we trust.",
+    doc: "Says yes to clients whose certificate is signed by an authority we trust, or listed in relay_clientcerts.",
     run: permit_all,
 };
 
@@ -66,7 +66,7 @@ fn permit_listed<'a>(case: &'a mut Case<'_>, rule: &'a Rule) -> Step<'a> {
 
 fn permit_all<'a>(case: &'a mut Case<'_>, rule: &'a Rule) -> Step<'a> {
     if !certificate(case).is_some_and(|certificate| certificate.trusted) {
-        return Step::DUNNO;
+        return permit_listed(case, rule);
     }
     Step::later(async move {
         let subject = case.client_subject();
@@ -83,8 +83,7 @@ fn check<'a>(case: &'a mut Case<'_>, rule: &'a Rule) -> Step<'a> {
             if matches!(found, Ok(None)) {
                 continue;
             }
-            let mut subject = case.client_subject();
-            subject.class = class::CERTIFICATE;
+            let subject = Subject { name: certificate.subject.clone(), class: class::CERTIFICATE };
             let before = case.turn_to(subject);
             let decision = access::obey(case, table, print, found).await;
             case.turn_to(before);

@@ -164,12 +164,13 @@ fn logins_and_certificates_open_the_relay() {
     assert!(off.rcpt("a@far.test").starts_with("554"));
     let listed =
         "relay_clientcerts = inline:{AA:BB=x}\nsmtpd_relay_restrictions = permit_tls_clientcerts, reject\n";
-    let all = "smtpd_relay_restrictions = permit_tls_all_clientcerts, reject\n";
+    let all = "relay_clientcerts = inline:{EE:FF=x}\nsmtpd_relay_restrictions = permit_tls_all_clientcerts, reject\n";
     for (settings, trusted, print, said) in [
         (listed, false, "AA:BB", true),
         (listed, true, "CC:DD", false),
         (all, true, "CC:DD", true),
         (all, false, "AA:BB", false),
+        (all, false, "EE:FF", true),
     ] {
         let mut court = court(settings, "");
         let fingerprint = print.to_owned();
@@ -187,11 +188,15 @@ fn tables_of_logins_and_certificates() {
     login.peer.client.sasl_username = "joe".to_owned();
     assert_eq!(login.rcpt("joe@here.test"), "554 5.7.1 <joe>: SASL login name rejected: Access denied");
     let mut certificate = court(settings, "");
-    let print = crate::Certificate { fingerprint: "AA".to_owned(), ..Default::default() };
+    let print = crate::Certificate {
+        fingerprint: "AA".to_owned(),
+        subject: "joe's".to_owned(),
+        ..Default::default()
+    };
     certificate.peer.tls = Some(Box::new(crate::Tls { certificate: Some(print), ..Default::default() }));
     assert_eq!(
         certificate.rcpt("joe@here.test"),
-        "554 5.7.1 <client.test[192.0.2.1]>: Client certificate rejected: Access denied"
+        "554 5.7.1 <joe's>: Client certificate rejected: Access denied"
     );
     assert_eq!(court(settings, "").rcpt("joe@here.test"), "OK");
 }

@@ -21,6 +21,12 @@ pub struct Tls {
     pub signature_size: String,
     /// `SHA256`.
     pub digest: String,
+    /// What the client signed with, when it showed a certificate.
+    pub client_signature: String,
+    /// Within parentheses behind it.
+    pub client_signature_size: String,
+    /// `SHA256`.
+    pub client_digest: String,
     /// What became of the client's certificate.
     pub client: ClientCertificate,
 }
@@ -122,6 +128,13 @@ impl Tls {
             ));
             if !self.digest.is_empty() {
                 out.push_str(&format!(" server-digest {}", self.digest));
+            }
+        }
+        if !self.client_signature.is_empty() {
+            let size = sized(&self.client_signature_size);
+            out.push_str(&format!("\n\t client-signature {}{size}", self.client_signature));
+            if !self.client_digest.is_empty() {
+                out.push_str(&format!(" client-digest {}", self.client_digest));
             }
         }
         out.push_str(")\n\t(");
@@ -246,6 +259,26 @@ mod tests {
              \tby mx.test (Postfix) with ESMTPSA id ABC123;\n\
              \tThu,  9 Jan 2014 18:02:58 +0100 (CET)\n"
         );
+    }
+
+    #[test]
+    fn a_client_that_signed() {
+        let tls = Tls {
+            protocol: "TLSv1.3".into(),
+            cipher: "C".into(),
+            key_exchange: "X25519".into(),
+            signature: "ED25519".into(),
+            client_signature: "ECDSA".into(),
+            client_signature_size: "prime256v1".into(),
+            client_digest: "SHA256".into(),
+            client: ClientCertificate::Present { name: "n".into(), issuer: "i".into(), verified: false },
+            ..Tls::default()
+        };
+        assert!(header(&client(), Some(&tls), None).contains(
+            "\t key-exchange X25519 server-signature ED25519\n\
+             \t client-signature ECDSA (prime256v1) client-digest SHA256)\n\
+             \t(Client CN \"n\", Issuer \"i\" (not verified))\n"
+        ));
     }
 
     #[test]

@@ -150,11 +150,6 @@ impl Session {
         if self.service.encryption.enforced && self.tls.is_none() && !in_clear {
             return Some(Said::error(Reply::new(530, (7, 0), "Must issue a STARTTLS command first")));
         }
-        if !in_clear && self.tls.is_some() && !self.has_wanted_certificate() {
-            let reply =
-                Reply::new(421, (7, 1), format!("{} Error: No client certificate presented", self.host()));
-            return Some(Said::new(Answer::Close(reply), false));
-        }
         None
     }
 

@@ -129,6 +129,7 @@ impl Session {
         };
         let (key_exchange, key_exchange_size) = sized(&summary.key_exchange);
         let (signature, signature_size) = sized(&summary.server_signature);
+        let (client_signature, client_signature_size) = sized(&summary.client_signature);
         let client = match &summary.peer {
             _ if !self.service.encryption.asks_certificate => ClientCertificate::NotRequested,
             Some(peer) => ClientCertificate::Present {
@@ -147,6 +148,9 @@ impl Session {
             signature,
             signature_size,
             digest: summary.server_digest.clone().unwrap_or_default(),
+            client_signature,
+            client_signature_size,
+            client_digest: summary.client_digest.clone().unwrap_or_default(),
             client,
         })
     }

@@ -187,6 +187,9 @@ impl Session {
         if self.service.encryption.wrapper && !self.shake_hands(server).await {
             return false;
         }
+        if let Some(reply) = self.unwanted_certificate() {
+            return self.turn_away(server, reply).await;
+        }
         let mut trail = Trail::off();
         let verdict = {
             let facts = facts(&self.peer, None, "CONNECT", false);

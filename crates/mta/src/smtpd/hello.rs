@@ -60,7 +60,7 @@ impl Session {
             add("vrfy", "VRFY".to_owned());
         }
         add("etrn", "ETRN".to_owned());
-        if service.encryption.server.is_some() && self.tls.is_none() {
+        if service.encryption.offered && self.tls.is_none() {
             add("starttls", "STARTTLS".to_owned());
         }
         if let Some(mechanisms) = self.mechanisms().await {

@@ -118,6 +118,11 @@ impl Session {
         loop {
             match server.next().await {
                 Next::Event(Event::Command(line)) => {
+                    // The client hears of its certificate in reply to a command, as it expects replies.
+                    if let Some(reply) = self.unwanted_certificate() {
+                        server.answer(Answer::Close(reply));
+                        continue;
+                    }
                     let said = if self.login.is_some() {
                         Box::pin(self.login_line(line)).await
                     } else {
@@ -151,12 +156,6 @@ impl Session {
                 Next::StartTls => {
                     if !Box::pin(self.shake_hands(server)).await {
                         return;
-                    }
-                    if !self.has_wanted_certificate() {
-                        log::info!(
-                            target: self.program(),
-                            "NOQUEUE: abort: TLS from {}: No trusted client certificate", self.peer.label()
-                        );
                     }
                 }
                 Next::Closed => return,

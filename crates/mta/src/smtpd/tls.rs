@@ -20,6 +20,8 @@ use super::session::Session;
 /// TLS as a service offers it.
 #[derive(Default)]
 pub(super) struct Encryption {
+    /// TLS is on, and announced: with a bad certificate, too, so that clients hear 454 and the mistake shows.
+    pub offered: bool,
     /// The certificate and all that; `None` when TLS is off, or has no certificate.
     pub server: Option<ServerTls>,
     /// Nothing of importance is said in clear (`smtpd_tls_security_level = encrypt`).
@@ -54,6 +56,7 @@ impl Encryption {
         let requires_certificate = params.smtpd_tls_req_ccert && enforced;
         let server = server(view, tables, &params, enforced, mistakes);
         Encryption {
+            offered: true,
             server,
             enforced,
             wrapper: params.smtpd_tls_wrappermode,
@@ -142,8 +145,7 @@ impl Session {
         if self.tls.is_some() {
             return Said::error(Reply::new(554, (5, 1), "Error: TLS already active"));
         }
-        let offered = encryption.server.is_some() || encryption.enforced;
-        if !offered || self.discarded.has("starttls") {
+        if !encryption.offered || self.discarded.has("starttls") {
             return Said::error(Reply::new(502, (5, 1), "Error: command not implemented"));
         }
         if encryption.server.is_none() {
@@ -168,7 +170,15 @@ impl Session {
 
     /// The handshake. The client starts over: what it said in clear counts for nothing.
     pub(super) async fn shake_hands(&mut self, server: &mut Server) -> bool {
-        let Some(tls) = self.service.encryption.server.clone() else { return false };
+        let Some(tls) = self.service.encryption.server.clone() else {
+            log::warn!(
+                target: self.program(),
+                "Wrapper-mode request dropped from {} for service {}. TLS context initialization failed. \
+                 For details see earlier warnings in your logs.",
+                self.peer.label(), self.service.name
+            );
+            return false;
+        };
         let timeout = self.pace().starttls_timeout;
         match server.start_tls(&tls, timeout).await {
             Ok(summary) => {
@@ -220,9 +230,15 @@ impl Session {
         self.peer.client.sasl_method.clear();
     }
 
-    /// `smtpd_tls_req_ccert`: is the certificate good enough?
-    pub(super) fn has_wanted_certificate(&self) -> bool {
-        !self.service.encryption.requires_certificate
-            || self.tls.as_ref().is_some_and(|tls| tls.trust >= Trust::Trusted)
+    /// `smtpd_tls_req_ccert`: the last word to a client whose certificate is not good enough.
+    pub(super) fn unwanted_certificate(&self) -> Option<Reply> {
+        let tls = self.tls.as_ref().filter(|_| self.service.encryption.requires_certificate)?;
+        let why = match tls.trust {
+            Trust::Anonymous => "No client certificate presented",
+            Trust::Untrusted => "Client certificate not trusted",
+            Trust::Trusted | Trust::Verified => return None,
+        };
+        log::info!(target: self.program(), "NOQUEUE: abort: TLS from {}: {why}", self.peer.label());
+        Some(Reply::new(421, (7, 1), format!("{} Error: {why}", self.host())))
     }
 }

@@ -73,6 +73,13 @@ pub struct Identity {
     pub fingerprints: Vec<String>,
 }
 
+impl Identity {
+    /// Is it anybody in particular?
+    fn is_somebody(&self) -> bool {
+        !self.names.is_empty() || !self.fingerprints.is_empty()
+    }
+}
+
 impl ClientTls {
     /// Loads the files. The words are about settings that rustls cannot honour to the letter.
     pub fn new(settings: ClientSettings) -> Result<(ClientTls, Vec<String>), Trouble> {
@@ -114,6 +121,10 @@ impl ClientTls {
             let named = summary.trust == Trust::Trusted && certificate.is_for(&identity.names);
             if named || certificate.has_fingerprint(&identity.fingerprints) {
                 (summary.trust, summary.why_untrusted) = (Trust::Verified, None);
+            } else if summary.trust == Trust::Trusted && identity.is_somebody() {
+                // An authority's word for somebody else is worth nothing.
+                let why = format!("{} is not whom we want", certificate.subject_cn);
+                (summary.trust, summary.why_untrusted) = (Trust::Untrusted, Some(why));
             }
             if state.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
                 summary.server_signature = Some(certificate.key.clone());

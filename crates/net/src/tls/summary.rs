@@ -11,7 +11,7 @@ pub enum Trust {
     /// None was shown.
     #[default]
     Anonymous,
-    /// Shown; its chain does not lead to an authority we trust, or has expired.
+    /// Shown; its chain does not lead to an authority we trust, or has expired, or it is not whom we want to meet.
     Untrusted,
     /// Its chain leads to an authority we trust.
     Trusted,

@@ -100,8 +100,8 @@ async fn a_certificate_is_believed_as_far_as_it_goes() {
         (&good, ".test", Trust::Verified, ""),
         (&good, "127.0.0.1", Trust::Verified, ""),
         (&good, "a.wild.test", Trust::Verified, ""),
-        (&good, "wild.test", Trust::Trusted, ""),
-        (&good, "other.test", Trust::Trusted, ""),
+        (&good, "wild.test", Trust::Untrusted, "mx.test is not whom we want"),
+        (&good, "other.test", Trust::Untrusted, "mx.test is not whom we want"),
         (
             &ours.issue("old", "mx.test", &["mx.test"], -1),
             "mx.test",

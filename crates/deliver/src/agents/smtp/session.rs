@@ -339,7 +339,7 @@ impl Session {
             if let Some(why) = &summary.why_untrusted {
                 log::info!(
                     target: &service.program,
-                    "server certificate verification failed for {}: {}", self.relay, mail::logline::printable(why)
+                    "certificate verification failed for {}: {}", self.relay, mail::logline::printable(why)
                 );
             }
             return Err(NoSession::Refused(ours(Class::Later, (7, 5), "Server certificate not verified")));

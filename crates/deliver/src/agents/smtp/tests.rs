@@ -82,9 +82,11 @@ async fn serve(
                 reply
             }
             (_, "QUIT") => answer(rules, "QUIT", "221 bye"),
-            (_, line) if line.starts_with("EHLO") => {
-                answer(rules, "EHLO", "250-sink\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250 DSN")
-            }
+            (_, line) if line.starts_with("EHLO") => answer(
+                rules,
+                "EHLO",
+                "250-sink\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 DSN",
+            ),
             (_, line) => answer(rules, line, "250 2.1.0 fine"),
         };
         if reply == "-" {
@@ -306,10 +308,11 @@ async fn eight_bit_parts_are_encoded_for_a_server_without_8bitmime() {
         "Subject: x\nContent-Transfer-Encoding: 8bit\nContent-Type: multipart/mixed; boundary=bb\n\n\
         --bb\nContent-Transfer-Encoding: 8bit\n\n\u{e9} = \n--bb\n\n\u{e9}\n--bb--\nthe end\n"
             .as_bytes();
-    let sink = Sink::start(&[]).await;
+    let sink = Sink::start(&[("EHLO", "250-sink\r\n250 SIZE 1000")]).await;
     let (client, _) = agent(MAIN, SMTP);
     deliver(&client, to(&sink.nexthop(), &["u@y.test"], MESSAGE)).await;
     let heard = sink.heard().remove(0);
+    assert_eq!(heard[1], "MAIL FROM:<s@x.test>", "the size is not known before the conversion");
     assert_eq!(
         heard[4..heard.len() - 2],
         [

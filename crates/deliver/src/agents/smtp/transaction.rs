@@ -77,7 +77,8 @@ async fn prepare(service: &Service, session: &Session, round: &Round) -> Result<
     }
     let content = outgoing::content(service, session, request).await?;
     let mut mail = format!("<{}>", service.written(&service.outgoing_address(&request.sender).await?));
-    if extensions.size.is_some() {
+    // What the conversion makes of the size is not known to the sender of the message.
+    if extensions.size.is_some() && !outgoing::is_converted(service, session, request) {
         mail.push_str(&format!(" SIZE={}", content.as_ref().map_or(size, |bytes| bytes.len() as u64)));
     }
     if extensions.eight_bit_mime {

@@ -24,16 +24,20 @@ pub struct Outgoing {
     pub content: Option<Bytes>,
 }
 
+/// A server without 8BITMIME gets 7-bit mail, unless the mail is said to be that already.
+pub fn is_converted(service: &Service, session: &Session, request: &Request) -> bool {
+    !session.extensions.eight_bit_mime
+        && !service.client.disable_mime_output_conversion
+        && request.body_type != BodyType::SevenBit
+}
+
 /// The content to send to this server; `None` for the queued one as it is.
 pub async fn content(
     service: &Service,
     session: &Session,
     request: &Request,
 ) -> Result<Option<Bytes>, Refusal> {
-    // A server without 8BITMIME gets 7-bit mail, unless the mail is said to be that already.
-    let downgrade = !session.extensions.eight_bit_mime
-        && !service.client.disable_mime_output_conversion
-        && request.body_type != BodyType::SevenBit;
+    let downgrade = is_converted(service, session, request);
     if !downgrade && service.generic.is_empty() && service.checks.is_empty() {
         return Ok(None);
     }
