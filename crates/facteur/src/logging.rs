@@ -9,6 +9,7 @@ use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
+use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -31,6 +32,8 @@ struct Writer {
     wake: Condvar,
     command: RwLock<Option<&'static str>>,
     verbose: bool,
+    /// Asking for it each time is a system call a line.
+    process: u32,
 }
 
 #[derive(Default)]
@@ -39,6 +42,11 @@ struct Pending {
     /// Lengths of the lines, for syslog, where each is a datagram.
     ends: Vec<(usize, Level)>,
     writing: bool,
+    /// The writer waits for a first line: only then must it be woken.
+    idle: bool,
+    /// Somebody waits until all is written.
+    hurry: bool,
+    stamp: Stamp,
     sink: Option<Sink>,
     dropped: u64,
 }
@@ -52,6 +60,12 @@ enum Sink {
 /// Most bytes that wait for the writer; beyond it lines are dropped and counted, so that a full disk does not
 /// fill memory.
 const PENDING_MAX: usize = 16 << 20;
+
+/// Lines are gathered for so long: a busy program would otherwise wake the writer for each of them.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// So many bytes are written without more ado.
+const ENOUGH: usize = 256 << 10;
 
 static WRITER: OnceLock<Arc<Writer>> = OnceLock::new();
 
@@ -78,6 +92,7 @@ pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), Str
             wake: Condvar::new(),
             command: RwLock::new(None),
             verbose,
+            process: std::process::id(),
         })
     });
     syslog_name.clone_into(&mut writer.prefix.write().unwrap_or_else(|poisoned| poisoned.into_inner()));
@@ -124,13 +139,14 @@ pub fn flush() {
     let Some(writer) = WRITER.get() else { return };
     for _ in 0..200 {
         {
-            let pending = writer.lock();
+            let mut pending = writer.lock();
             if pending.sink.is_none() || (pending.lines.is_empty() && !pending.writing) {
                 return;
             }
+            pending.hurry = true;
         }
         writer.wake.notify_all();
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -183,19 +199,21 @@ impl Writer {
             pending.dropped += 1;
             return;
         }
-        let idle = pending.lines.is_empty();
-        self.format(&mut pending.lines, record);
+        let start = pending.lines.len();
+        self.format(&mut pending, record);
         let end = pending.lines.len();
         pending.ends.push((end, record.level()));
+        let wake = std::mem::take(&mut pending.idle) || (start <= ENOUGH && end > ENOUGH);
         drop(pending);
-        if idle {
+        if wake {
             self.wake.notify_one();
         }
     }
 
-    fn format(&self, out: &mut Vec<u8>, record: &Record<'_>) {
+    fn format(&self, pending: &mut Pending, record: &Record<'_>) {
         let target = record.target();
-        let _ = write!(out, "{} {} ", stamp(), host());
+        let Pending { lines: out, stamp, .. } = pending;
+        let _ = write!(out, "{} {} ", stamp.now(), host());
         if target.contains('/') {
             let _ = write!(out, "{target}");
         } else {
@@ -203,7 +221,7 @@ impl Writer {
             let program = target.split("::").next().unwrap_or(target);
             let _ = write!(out, "{prefix}/{program}");
         }
-        let _ = writeln!(out, "[{}]: {}{}", std::process::id(), severity(record.level()), record.args());
+        let _ = writeln!(out, "[{}]: {}{}", self.process, severity(record.level()), record.args());
     }
 
     fn run(&self) {
@@ -211,15 +229,21 @@ impl Writer {
             let (lines, ends, mut sink) = {
                 let mut pending = self.lock();
                 while pending.lines.is_empty() {
+                    pending.idle = true;
                     pending = self.wake.wait(pending).unwrap_or_else(|poisoned| poisoned.into_inner());
                 }
+                pending.idle = false;
+                let gathering = |pending: &mut Pending| !pending.hurry && pending.lines.len() <= ENOUGH;
+                let waited = self.wake.wait_timeout_while(pending, GATHER, gathering);
+                (pending, _) = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
+                pending.hurry = false;
                 if pending.dropped > 0 {
                     let dropped = std::mem::take(&mut pending.dropped);
                     let line = format!(
                         "{} {} postfix/log[{}]: warning: {dropped} lines lost: the log could not be written fast enough\n",
-                        stamp(),
+                        pending.stamp.now(),
                         host(),
-                        std::process::id()
+                        self.process
                     );
                     pending.lines.extend_from_slice(line.as_bytes());
                     let end = pending.lines.len();
@@ -281,21 +305,24 @@ fn send(socket: &mut Option<UnixDatagram>, line: &[u8], level: Level) {
     }
 }
 
-/// `Nov 21 13:14:00`, in local time; computed once a second.
-fn stamp() -> String {
-    static LAST: Mutex<Option<(i64, String)>> = Mutex::new(None);
-    static ZONE: OnceLock<TimeZone> = OnceLock::new();
-    let now = Timestamp::now();
-    let mut last = LAST.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some((second, text)) = &*last
-        && *second == now.as_second()
-    {
-        return text.clone();
+/// `Nov 21 13:14:00`, in local time; made once a second.
+#[derive(Default)]
+struct Stamp {
+    second: i64,
+    text: String,
+}
+
+impl Stamp {
+    fn now(&mut self) -> &str {
+        static ZONE: OnceLock<TimeZone> = OnceLock::new();
+        let now = Timestamp::now();
+        if self.text.is_empty() || self.second != now.as_second() {
+            let zone = ZONE.get_or_init(TimeZone::system);
+            self.text = now.to_zoned(zone.clone()).strftime("%b %e %H:%M:%S").to_string();
+            self.second = now.as_second();
+        }
+        &self.text
     }
-    let zone = ZONE.get_or_init(TimeZone::system);
-    let text = now.to_zoned(zone.clone()).strftime("%b %e %H:%M:%S").to_string();
-    *last = Some((now.as_second(), text.clone()));
-    text
 }
 
 /// The host's name up to its first dot, as syslog prints it.

@@ -105,8 +105,6 @@ impl Listener {
                     Socketed::Tcp(tcp) => {
                         if let Poll::Ready(accepted) = tcp.poll_accept(cx) {
                             return Poll::Ready(accepted.map(|(stream, peer)| {
-                                // Replies are short and somebody waits for each of them. A failure costs speed only.
-                                let _ = stream.set_nodelay(true);
                                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                                 (Stream::Tcp(stream), Some(peer))
                             }));
@@ -141,6 +139,9 @@ fn bind(endpoint: &Endpoint) -> io::Result<(Endpoint, Socketed)> {
             }
             socket.set_nonblocking(true)?;
             socket.bind(&(*address).into())?;
+            // Replies are short and somebody waits for each of them. Connections inherit it from their listener, which
+            // saves a system call each; a failure costs speed only.
+            let _ = socket.set_tcp_nodelay(true);
             socket.listen(BACKLOG)?;
             let listener = TcpListener::from_std(socket.into())?;
             Ok((Endpoint::Tcp(listener.local_addr()?), Socketed::Tcp(listener)))

@@ -10,19 +10,21 @@
 
 use std::mem;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::frame::Frame;
 use crate::index::{Message, Place, SegmentInfo};
 use crate::record::{RecordKind, write_removed};
 use crate::segment::Segment;
-use crate::shared::{Job, Shared, Then};
+use crate::shared::{Job, LAZY_COUNT, Rest, Shared, Then};
 use crate::{Change, Failure, State};
 
-/// Records nobody waits for are synced after so long without other work, or when there are so many.
+/// Records nobody waits for are synced after so long without other work, or when there are [`LAZY_COUNT`] of them.
 const LAZY: Duration = Duration::from_millis(50);
-const LAZY_COUNT: usize = 512;
+
+/// They are written much sooner, for what is written outlives a crash of the program: but not each by itself.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// After a failure, records that must be written are tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -42,6 +44,12 @@ pub(crate) struct Committer {
     backlog: Vec<Job>,
 }
 
+/// Records to write.
+struct Batch {
+    jobs: Vec<Job>,
+    closing: bool,
+}
+
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, next_number: u32) -> Committer {
         Committer { shared, segment: None, next_number, written: Vec::new(), backlog: Vec::new() }
@@ -50,7 +58,7 @@ impl Committer {
     /// Works until the queue is closed.
     pub(crate) fn run(mut self) {
         loop {
-            let (jobs, closing) = self.take();
+            let Batch { jobs, closing } = self.take();
             let idle = jobs.is_empty();
             self.commit(jobs, idle || closing);
             if closing && self.shared.lock().jobs.is_empty() {
@@ -70,34 +78,32 @@ impl Committer {
         }
     }
 
-    /// Waits for records, or for the time to sync or to try again.
-    fn take(&mut self) -> (Vec<Job>, bool) {
-        let patience = match (self.written.is_empty(), self.backlog.is_empty()) {
-            (false, _) => Some(LAZY),
-            (true, false) => Some(RETRY),
-            (true, true) => None,
-        };
+    /// Waits for records that somebody waits for, or for the time to write the others, to sync or to try again.
+    fn take(&mut self) -> Batch {
         let mut inner = self.shared.lock();
-        while inner.jobs.is_empty() && !inner.closing {
-            inner.committer_sleeps = true;
-            let timed_out;
-            (inner, timed_out) = match patience {
-                None => {
-                    let woken = self.shared.committer.wait(inner);
-                    (woken.unwrap_or_else(std::sync::PoisonError::into_inner), false)
-                }
+        let mut rested = false;
+        while !rested && !inner.closing && !inner.awaited && inner.jobs.len() < LAZY_COUNT {
+            let (rest, patience) =
+                match (inner.jobs.is_empty(), self.written.is_empty(), self.backlog.is_empty()) {
+                    (false, ..) => (Rest::Gathering, Some(GATHER)),
+                    (true, false, _) => (Rest::Sleeping, Some(LAZY)),
+                    (true, true, false) => (Rest::Sleeping, Some(RETRY)),
+                    (true, true, true) => (Rest::Sleeping, None),
+                };
+            inner.rest = rest;
+            let committer = &self.shared.committer;
+            match patience {
+                None => inner = committer.wait(inner).unwrap_or_else(PoisonError::into_inner),
                 Some(time) => {
-                    let woken = self.shared.committer.wait_timeout(inner, time);
-                    let (guard, result) = woken.unwrap_or_else(std::sync::PoisonError::into_inner);
-                    (guard, result.timed_out())
+                    let woken = committer.wait_timeout(inner, time);
+                    let (guard, result) = woken.unwrap_or_else(PoisonError::into_inner);
+                    (inner, rested) = (guard, result.timed_out());
                 }
-            };
-            if timed_out {
-                break;
             }
         }
-        inner.committer_sleeps = false;
-        (mem::take(&mut inner.jobs), inner.closing)
+        inner.rest = Rest::Awake;
+        inner.awaited = false;
+        Batch { jobs: mem::take(&mut inner.jobs), closing: inner.closing }
     }
 
     /// Writes records, and syncs them if somebody waits for one or `sync_now` says so.

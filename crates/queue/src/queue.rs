@@ -280,7 +280,7 @@ impl Queue {
             }
             _ => Then::Note { id: id.clone(), serial },
         };
-        Commit::new(left, shared.submit(inner, frame, then))
+        Commit::new(left, shared.submit_lazily(inner, frame, then))
     }
 
     /// What the queue knows of a message without reading the disk.

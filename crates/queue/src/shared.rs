@@ -19,6 +19,9 @@ use crate::layout::Layout;
 use crate::record::MessageHead;
 use crate::{Failure, Kind, Settings};
 
+/// So many records are written even if nobody waits for one of them.
+pub(crate) const LAZY_COUNT: usize = 512;
+
 /// Tells one waiter what became of its record.
 pub(crate) type Waiter = oneshot::Sender<Result<(), Failure>>;
 
@@ -62,9 +65,23 @@ pub(crate) struct Inner {
     /// Messages whose notes should be gathered in one record.
     pub(crate) crowded: VecDeque<QueueId>,
     pub(crate) closing: bool,
-    /// Is the committer (the janitor) waiting to be woken?
-    pub(crate) committer_sleeps: bool,
+    /// How the committer waits.
+    pub(crate) rest: Rest,
+    /// Somebody waits for one of the records.
+    pub(crate) awaited: bool,
     pub(crate) janitor_called: bool,
+}
+
+/// What the committer is doing while there is nothing to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It works, or has been woken.
+    #[default]
+    Awake,
+    /// It will look in a moment: records that nobody waits for gather meanwhile.
+    Gathering,
+    /// There is nothing to write; it looks when it is woken.
+    Sleeping,
 }
 
 /// Shared by all handles and the two threads.
@@ -87,14 +104,30 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over a record.
+    /// Hands over a record that somebody waits for.
     pub(crate) fn submit(&self, inner: &mut Inner, frame: Frame, then: Then) -> Pending {
+        self.hand_over(inner, frame, then, true)
+    }
+
+    /// Hands over a record that may wait a moment for company.
+    pub(crate) fn submit_lazily(&self, inner: &mut Inner, frame: Frame, then: Then) -> Pending {
+        self.hand_over(inner, frame, then, false)
+    }
+
+    fn hand_over(&self, inner: &mut Inner, frame: Frame, then: Then, awaited: bool) -> Pending {
         if inner.closing || self.read_only {
             return Pending::failed(Failure::new(Kind::Closed, "the queue is closed"));
         }
         let (waiter, pending) = oneshot::channel();
         inner.jobs.push(Job { frame, then, waiter: Some(waiter) });
-        if std::mem::take(&mut inner.committer_sleeps) {
+        inner.awaited |= awaited;
+        let wake = match inner.rest {
+            Rest::Awake => false,
+            Rest::Gathering => awaited || inner.jobs.len() >= LAZY_COUNT,
+            Rest::Sleeping => true,
+        };
+        if wake {
+            inner.rest = Rest::Awake;
             self.committer.notify_one();
         }
         Pending(Some(Ok(pending)))

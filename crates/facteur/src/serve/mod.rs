@@ -144,7 +144,8 @@ pub fn foreground(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
         return FAILED;
     }
     raise_file_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return give_up(&format!("cannot start the runtime: {error}")),
     };
@@ -351,6 +352,12 @@ pub fn log_target(view: &View) -> logging::Target {
     } else {
         logging::Target::File(file)
     }
+}
+
+/// Threads for sessions: one for two processors. The journal, the log and the mailboxes have threads of their own; and
+/// sessions wait more than they work, so that more threads would mostly wake each other.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
 }
 
 /// Every connection is a descriptor: take as many as we may have.
