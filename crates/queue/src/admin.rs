@@ -105,11 +105,12 @@ impl Queue {
 }
 
 fn chosen(inner: &Inner, which: &Selection) -> Vec<QueueId> {
+    let is_in = |id: &QueueId, states: &[State]| {
+        inner.index.get(id).is_some_and(|message| states.contains(&message.status.state))
+    };
     match which {
-        Selection::One(id, states) => {
-            let is_in = |message: &Message| states.contains(&message.status.state);
-            inner.index.get(id).is_some_and(is_in).then(|| id.clone()).into_iter().collect()
-        }
+        Selection::One(id, states) => is_in(id, states).then(|| id.clone()).into_iter().collect(),
+        Selection::These(ids, states) => ids.iter().filter(|id| is_in(id, states)).cloned().collect(),
         Selection::All(states) => {
             let all = inner.index.after(None, usize::MAX);
             all.filter(|(_, message)| states.contains(&message.status.state))

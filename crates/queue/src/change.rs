@@ -45,6 +45,8 @@ pub enum Flush {
 pub enum Selection {
     /// One message, if it is in one of these queues.
     One(QueueId, Vec<State>),
+    /// These messages, those of them that are in these queues.
+    These(Vec<QueueId>, Vec<State>),
     /// All messages in these queues.
     All(Vec<State>),
 }

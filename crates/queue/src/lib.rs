@@ -22,6 +22,7 @@ pub mod params;
 pub mod queue;
 pub mod scheduler;
 pub mod settings;
+pub mod spool;
 pub mod submission;
 
 mod admin;

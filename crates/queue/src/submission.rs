@@ -39,6 +39,12 @@ impl Submission {
         out
     }
 
+    /// Are these the first bytes of a submission?
+    pub fn begins_with(start: &[u8]) -> bool {
+        let len = start.len().min(MAGIC.len());
+        len > 0 && start[..len] == MAGIC[..len]
+    }
+
     /// Reads what [`Submission::encode`] wrote; `None` for anything else, however hostile.
     pub fn decode(bytes: &Bytes) -> Option<Submission> {
         let rest = bytes.strip_prefix(MAGIC)?;

@@ -13,6 +13,7 @@ pub mod postfix;
 mod postmap;
 mod postqueue;
 mod postsuper;
+mod queue;
 mod reach;
 pub mod sendmail;
 
@@ -44,6 +45,7 @@ pub const COMMANDS: &[&Command] = &[
     &postqueue::COMMAND,
     &postqueue::MAILQ,
     &postsuper::COMMAND,
+    &queue::COMMAND,
     &sendmail::COMMAND,
 ];
 

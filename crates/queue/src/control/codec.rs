@@ -52,12 +52,21 @@ impl Request {
             Request::Alter(alteration, selection) => {
                 writer.number(4);
                 write_one_of(&mut writer, &ALTERATIONS, alteration);
-                let (id, states) = match selection {
-                    Selection::One(id, states) => (Some(id), states),
-                    Selection::All(states) => (None, states),
+                let (ids, states) = match selection {
+                    Selection::One(id, states) => (std::slice::from_ref(id), states),
+                    Selection::These(ids, states) => (ids.as_slice(), states),
+                    Selection::All(states) => (&[][..], states),
                 };
-                writer.maybe(id.map(QueueId::as_str));
+                let kind = match selection {
+                    Selection::All(_) => 0,
+                    Selection::One(..) => 1,
+                    Selection::These(..) => 2,
+                };
+                writer.number(kind);
                 writer.flags(&State::ALL.map(|state| states.contains(&state)));
+                for id in ids {
+                    writer.text(id.as_str());
+                }
             }
         }
         writer.0
@@ -76,13 +85,21 @@ impl Request {
             }),
             4 => {
                 let alteration = read_one_of(&mut reader, &ALTERATIONS)?;
-                let id = reader.maybe()?;
+                let kind = reader.number()?;
                 let chosen: [bool; 4] = reader.flags()?;
                 let states = State::ALL.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
                 let states = states.map(|(state, _)| state).collect();
-                let selection = match id {
-                    Some(id) => Selection::One(QueueId::parse(id)?, states),
-                    None => Selection::All(states),
+                let selection = match kind {
+                    0 => Selection::All(states),
+                    1 => Selection::One(read_id(&mut reader)?, states),
+                    2 => {
+                        let mut ids = Vec::new();
+                        while !reader.is_at_end() {
+                            ids.push(read_id(&mut reader)?);
+                        }
+                        Selection::These(ids, states)
+                    }
+                    _ => return None,
                 };
                 Request::Alter(alteration, selection)
             }

@@ -57,7 +57,9 @@ fn note(alteration: Alteration, selection: &Selection, ids: &[QueueId]) {
         Alteration::Expire => ("expired", "Force-expired"),
     };
     match (selection, ids.len()) {
-        (Selection::One(..), _) => ids.iter().for_each(|id| log::info!(target: "postsuper", "{id}: {one}")),
+        (Selection::One(..) | Selection::These(..), _) => {
+            ids.iter().for_each(|id| log::info!(target: "postsuper", "{id}: {one}"))
+        }
         (Selection::All(_), 1) => log::info!(target: "postsuper", "{all}: 1 message"),
         (Selection::All(_), count) => log::info!(target: "postsuper", "{all}: {count} messages"),
     }

@@ -1,6 +1,6 @@
 //! postqueue(1): lists the queue and asks for deliveries.
 
-mod listing;
+pub mod listing;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
