@@ -7,6 +7,8 @@
 //! This room opens no listener and writes no reply: it says yes, or hands back a [`mail::Refusal`]. What it must
 //! ask for (DNS, address classes, address probes) comes in through the traits of [`outside`].
 //!
+//! [`checks`] are the patterns for headers and bodies.
+//!
 //! To add a restriction: a constant in a file of [`restrictions`], and its line in the list there.
 
 mod access;
@@ -22,6 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub mod checks;
 pub mod facts;
 pub mod judge;
 pub mod orders;

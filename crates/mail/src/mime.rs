@@ -6,8 +6,76 @@ enum Kind {
     #[default]
     Leaf,
     Multipart,
-    /// `message/rfc822` or `message/global`: headers follow.
+    /// `message/rfc822`: headers follow.
     Message,
+    /// `message/global`: headers follow, and any encoding may have been applied (RFC 6532 3.7).
+    Global,
+    /// `message/partial` and `message/external-body`: 7-bit text.
+    Fragment,
+    /// `message/anything-else`: no headers follow.
+    Opaque,
+}
+
+/// A Content-Transfer-Encoding (RFC 2045 6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// `7bit`, and whatever is not known.
+    #[default]
+    SevenBit,
+    /// `8bit`
+    EightBit,
+    /// `binary`
+    Binary,
+    /// `base64`
+    Base64,
+    /// `quoted-printable`
+    QuotedPrintable,
+}
+
+impl Encoding {
+    const ALL: [Encoding; 5] = [
+        Encoding::SevenBit,
+        Encoding::EightBit,
+        Encoding::Binary,
+        Encoding::Base64,
+        Encoding::QuotedPrintable,
+    ];
+
+    /// As headers have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::SevenBit => "7bit",
+            Encoding::EightBit => "8bit",
+            Encoding::Binary => "binary",
+            Encoding::Base64 => "base64",
+            Encoding::QuotedPrintable => "quoted-printable",
+        }
+    }
+
+    /// The text is as it was: it only says which bytes it may hold.
+    pub fn is_identity(self) -> bool {
+        !matches!(self, Encoding::Base64 | Encoding::QuotedPrintable)
+    }
+
+    /// Bytes outside ASCII may occur.
+    pub fn is_eight_bit(self) -> bool {
+        matches!(self, Encoding::EightBit | Encoding::Binary)
+    }
+}
+
+/// Fields about the structure and form of a part. Wherever they stand, `mime_header_checks` look at them.
+const FIELDS: [&str; 6] = [
+    "content-description",
+    "content-disposition",
+    "content-id",
+    "content-transfer-encoding",
+    "content-type",
+    "mime-version",
+];
+
+/// Is it the name of a field about MIME?
+pub fn is_field(name: &[u8]) -> bool {
+    FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
 }
 
 /// A multipart whose end is not seen yet.
@@ -22,13 +90,15 @@ struct Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooDeep;
 
-/// What follows a header.
+/// What follows a header, or a body line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
     /// Body text.
     Body,
-    /// The header of an attached message.
+    /// The header of an attached message, or of a part.
     Header,
+    /// The text behind the last part of a multipart.
+    Epilog,
 }
 
 /// Where in the structure we are.
@@ -36,6 +106,7 @@ pub enum Follows {
 pub struct Mime {
     levels: Vec<Level>,
     kind: Kind,
+    encoding: Encoding,
     nesting_limit: usize,
     boundary_limit: usize,
 }
@@ -43,19 +114,30 @@ pub struct Mime {
 impl Mime {
     /// At the top. `nesting_limit` is `mime_nesting_limit`, `boundary_limit` is `mime_boundary_length_limit`.
     pub fn new(nesting_limit: usize, boundary_limit: usize) -> Mime {
-        Mime { levels: Vec::new(), kind: Kind::Leaf, nesting_limit, boundary_limit }
+        Mime {
+            levels: Vec::new(),
+            kind: Kind::Leaf,
+            encoding: Encoding::SevenBit,
+            nesting_limit,
+            boundary_limit,
+        }
     }
 
     /// A Content-Type header of the part at hand.
     pub fn content_type(&mut self, value: &[u8]) -> Result<(), TooDeep> {
         let mut pieces = Pieces(value);
         let (kind, subtype) = pieces.next().map(media_type).unwrap_or_default();
-        self.kind = match kind.as_slice() {
-            b"multipart" => Kind::Multipart,
-            b"message" if matches!(subtype.as_slice(), b"rfc822" | b"global") => Kind::Message,
-            _ => Kind::Leaf,
-        };
-        if self.kind != Kind::Multipart {
+        match (kind.as_slice(), subtype.as_slice()) {
+            (b"multipart", _) => self.kind = Kind::Multipart,
+            (b"message", b"rfc822") => self.kind = Kind::Message,
+            (b"message", b"global") => self.kind = Kind::Global,
+            (b"message", b"partial" | b"external-body") => self.kind = Kind::Fragment,
+            (b"message", _) => self.kind = Kind::Opaque,
+            (b"text", _) => self.kind = Kind::Leaf,
+            // What is not known is as if it had not been said: a part of a digest stays a message.
+            _ => {}
+        }
+        if kind != b"multipart" {
             return Ok(());
         }
         // Two boundaries are an error of the sender, who then may use either.
@@ -70,16 +152,51 @@ impl Mime {
         Ok(())
     }
 
-    /// How many multiparts are open: fewer after the line that ends one.
-    pub fn depth(&self) -> usize {
-        self.levels.len()
+    /// Is a multipart open, so that lines may be boundaries?
+    pub fn is_within(&self) -> bool {
+        !self.levels.is_empty()
     }
 
-    /// The header of the part at hand is over.
+    /// Is the part at hand made of parts, or of a message?
+    pub fn is_composite(&self) -> bool {
+        self.kind != Kind::Leaf
+    }
+
+    /// A Content-Transfer-Encoding header of the part at hand. One that is not known changes nothing.
+    pub fn transfer_encoding(&mut self, value: &[u8]) {
+        let Some(word) = Pieces(value).next().map(plain) else { return };
+        let named = |encoding: &Encoding| word.eq_ignore_ascii_case(encoding.name().as_bytes());
+        self.encoding = Encoding::ALL.into_iter().find(named).unwrap_or(self.encoding);
+    }
+
+    /// The encoding of the part at hand.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Before [`Mime::header_end`]: has the part an encoding that a part of its kind must not have
+    /// (RFC 2045 6.4, RFC 2046 5.2)?
+    pub fn is_misencoded(&self) -> bool {
+        match self.kind {
+            Kind::Multipart | Kind::Message => !self.encoding.is_identity(),
+            Kind::Fragment => self.encoding.is_eight_bit(),
+            Kind::Leaf | Kind::Global | Kind::Opaque => false,
+        }
+    }
+
+    /// The header of the part at hand is over, with an empty line.
     pub fn header_end(&mut self) -> Follows {
-        match std::mem::take(&mut self.kind) {
-            Kind::Message => Follows::Header,
-            Kind::Leaf | Kind::Multipart => Follows::Body,
+        let kind = std::mem::take(&mut self.kind);
+        match kind {
+            Kind::Message | Kind::Global => {
+                self.encoding = Encoding::SevenBit;
+                Follows::Header
+            }
+            Kind::Multipart => {
+                self.encoding = Encoding::SevenBit;
+                Follows::Body
+            }
+            Kind::Leaf | Kind::Fragment | Kind::Opaque => Follows::Body,
         }
     }
 
@@ -91,10 +208,10 @@ impl Mime {
         };
         self.levels.truncate(at + 1);
         let level = &self.levels[at];
-        self.kind = Kind::Leaf;
+        (self.kind, self.encoding) = (Kind::Leaf, Encoding::SevenBit);
         if text[level.boundary.len()..].starts_with(b"--") {
             self.levels.pop();
-            return Follows::Body;
+            return Follows::Epilog;
         }
         if level.digest {
             self.kind = Kind::Message;
@@ -193,12 +310,12 @@ mod tests {
         assert_eq!(mime.line(b"--inner and more"), Follows::Header);
         assert_eq!(mime.header_end(), Follows::Header, "a digest holds messages");
         assert_eq!(mime.header_end(), Follows::Body);
-        assert_eq!(mime.line(b"--inner--"), Follows::Body);
+        assert_eq!(mime.line(b"--inner--"), Follows::Epilog);
         assert_eq!(mime.line(b"--inner"), Follows::Body, "its end was seen");
         assert_eq!(mime.line(b"--out \"er"), Follows::Header);
         mime.content_type(b"message/rfc822").unwrap();
         assert_eq!(mime.header_end(), Follows::Header);
-        assert_eq!(mime.line(b"--out \"er--"), Follows::Body);
+        assert_eq!(mime.line(b"--out \"er--"), Follows::Epilog);
         assert_eq!(mime.line(b"--out \"er"), Follows::Body);
     }
 
@@ -210,6 +327,39 @@ mod tests {
         mime.content_type(b"multipart/mixed; boundary=b").unwrap();
         assert_eq!(mime.line(b"--a"), Follows::Header);
         assert_eq!(mime.line(b"--b"), Follows::Body);
+    }
+
+    #[test]
+    fn encodings_belong_to_their_part() {
+        let mut mime = Mime::new(100, 2048);
+        mime.content_type(b"multipart/mixed; boundary=a").unwrap();
+        mime.transfer_encoding(b" Quoted-Printable (why?)");
+        assert!(mime.is_misencoded() && mime.is_composite());
+        mime.transfer_encoding(b"8bit; x");
+        mime.transfer_encoding(b"x-unknown");
+        assert!(!mime.is_misencoded() && mime.encoding() == Encoding::EightBit);
+        mime.header_end();
+        assert_eq!(mime.encoding(), Encoding::SevenBit);
+        mime.line(b"--a");
+        mime.transfer_encoding(b"base64");
+        mime.header_end();
+        assert_eq!(mime.encoding(), Encoding::Base64, "until the next boundary");
+        mime.line(b"--a");
+        assert_eq!(mime.encoding(), Encoding::SevenBit);
+        for (kind, encoding, wrong) in [
+            ("message/rfc822", "base64", true),
+            ("message/rfc822", "binary", false),
+            ("message/global", "base64", false),
+            ("message/partial", "8bit", true),
+            ("message/external-body", "7bit", false),
+            ("message/delivery-status", "8bit", false),
+            ("text/plain", "base64", false),
+        ] {
+            let mut mime = Mime::new(100, 2048);
+            mime.content_type(kind.as_bytes()).unwrap();
+            mime.transfer_encoding(encoding.as_bytes());
+            assert_eq!(mime.is_misencoded(), wrong, "{kind} {encoding}");
+        }
     }
 
     #[test]

@@ -128,11 +128,11 @@ fn cleaners(
             true => router.clone(),
             false => Arc::new(router.of_service(&view, tables, mistakes)),
         };
-        let cleaner = Cleaner::new(&view, &router, mistakes);
+        let cleaner = Cleaner::new(&view, tables, &router, mistakes);
         cleaners.insert(service.name.clone(), Arc::new(cleaner));
     }
     if !cleaners.contains_key(CLEANUP) {
-        cleaners.insert(CLEANUP.to_owned(), Arc::new(Cleaner::new(view, router, mistakes)));
+        cleaners.insert(CLEANUP.to_owned(), Arc::new(Cleaner::new(view, tables, router, mistakes)));
     }
     cleaners
 }
@@ -193,6 +193,10 @@ fn notices(view: &View, site: &Site, bounce: &Bounce, mistakes: &mut Vec<Mistake
         templates,
         expander: Arc::new(expander),
         size_limit: bounce.bounce_size_limit,
+        checked: Checks::read(view, &mut Vec::new())
+            .internal_mail_filter_classes
+            .iter()
+            .any(|class| class.eq_ignore_ascii_case("bounce")),
         smtputf8_enable: site.smtputf8_enable,
         delay_warning_time: bounce.delay_warning_time,
         classes: Classes { bounce: has("bounce"), double_bounce: has("2bounce"), delay: has("delay") },

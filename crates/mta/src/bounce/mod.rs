@@ -21,6 +21,8 @@ pub struct Notices {
     pub expander: Arc<dyn Fn(&str) -> String + Send + Sync>,
     /// `bounce_size_limit`, bytes; 0 is no limit.
     pub size_limit: u64,
+    /// `internal_mail_filter_classes` names `bounce`: header and body checks see notices.
+    pub checked: bool,
     /// `smtputf8_enable`.
     pub smtputf8_enable: bool,
     /// `delay_warning_time`; zero is never.

@@ -251,7 +251,7 @@ impl Writer<'_> {
             envelope,
             orders: Orders::default(),
             origin: "local".to_owned(),
-            skip: Skip { checks: true, ..Skip::default() },
+            skip: Skip { checks: !setup.notices.checked, ..Skip::default() },
             extract: Extract::No,
             arrival: self.now,
             prepend,

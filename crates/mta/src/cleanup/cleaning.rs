@@ -45,6 +45,8 @@ pub struct Cleaning<S> {
     pub(super) hops: usize,
     pub(super) message_id: Option<String>,
     pub(super) visitors: Vec<Box<dyn Visitor>>,
+    /// Body lines from this offset on are of no interest to any of them.
+    pub(super) body_limit: u64,
     pub(super) looking: Looking,
     pub(super) orders: Orders,
     pub(super) refusal: Option<Refusal>,
@@ -88,6 +90,7 @@ impl<S: Sink> Cleaning<S> {
             hops: 0,
             message_id: None,
             visitors: Vec::new(),
+            body_limit: 0,
             looking: Looking::new(&cleaner),
             orders: Orders::default(),
             refusal: None,
@@ -101,6 +104,11 @@ impl<S: Sink> Cleaning<S> {
             envelope,
             prepend,
         };
+        if let Some(checks) = cleaning.cleaner.checks.clone()
+            && !skip.checks
+        {
+            cleaning.watch(Box::new(checks));
+        }
         cleaning.refusal = cleaning.take_envelope(given).await.err();
         cleaning
     }
@@ -129,6 +137,7 @@ impl<S: Sink> Cleaning<S> {
 
     /// Adds a rule that sees headers and perhaps the body, after those added before. Before any content.
     pub fn watch(&mut self, visitor: Box<dyn Visitor>) {
+        self.body_limit = self.body_limit.max(visitor.body_limit());
         self.visitors.push(visitor);
     }
 
@@ -232,7 +241,7 @@ impl<S: Sink> Cleaning<S> {
         for address in if self.resent { resent } else { named } {
             rewriting.recipient(Recipient::new(address), &mut recipients).await?;
         }
-        if !recipients.any {
+        if recipients.last.is_none() {
             return Err(Refusal::never(50, Detail(1, 0), Blame::Peer, "Error: no recipients specified"));
         }
         let always = self.cleaner.always_bcc.iter().filter(|_| !self.skip.bcc).cloned();

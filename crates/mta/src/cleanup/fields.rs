@@ -22,12 +22,10 @@ pub struct Known {
     pub names_recipients: bool,
     /// It belongs to a message sent again (RFC 5322 3.6.6).
     pub resent: bool,
-    /// It is about MIME: `mime_header_checks` look at it.
-    pub mime: bool,
 }
 
 const fn plain(name: &'static str) -> Known {
-    Known { name, role: Role::None, names_recipients: false, resent: false, mime: false }
+    Known { name, role: Role::None, names_recipients: false, resent: false }
 }
 
 const fn sender(name: &'static str) -> Known {
@@ -36,10 +34,6 @@ const fn sender(name: &'static str) -> Known {
 
 const fn recipient(name: &'static str) -> Known {
     Known { role: Role::Recipient, ..plain(name) }
-}
-
-const fn mime(name: &'static str) -> Known {
-    Known { mime: true, ..plain(name) }
 }
 
 impl Known {
@@ -59,12 +53,12 @@ const KNOWN: &[Known] = &[
     recipient("apparently-to"),
     recipient("bcc").names_recipients(),
     recipient("cc").names_recipients(),
-    mime("content-description"),
-    mime("content-disposition"),
-    mime("content-id"),
+    plain("content-description"),
+    plain("content-disposition"),
+    plain("content-id"),
     plain("content-length"),
-    mime("content-transfer-encoding"),
-    mime("content-type"),
+    plain("content-transfer-encoding"),
+    plain("content-type"),
     plain("date"),
     plain("delivered-to"),
     sender("disposition-notification-to"),
@@ -72,7 +66,7 @@ const KNOWN: &[Known] = &[
     sender("from"),
     sender("mail-followup-to"),
     plain("message-id"),
-    mime("mime-version"),
+    plain("mime-version"),
     plain("received"),
     sender("reply-to"),
     recipient("resent-bcc").names_recipients().again(),

@@ -12,6 +12,7 @@ use super::fields::{self, Known};
 use super::header::{self, Rules};
 use super::pieces::{Piece, Rest, is_mailbox_line, piece};
 use super::visit::Part;
+use super::visiting::Fate;
 use super::{Cleaning, Extract, Sink, complete};
 
 impl<S: Sink> Cleaning<S> {
@@ -91,16 +92,24 @@ impl<S: Sink> Cleaning<S> {
         if known.is_some_and(|known| known.name == "received") {
             self.hops += 1;
         }
+        self.note_structure(field)?;
         let visited;
         let mut text: &[u8] = &normal;
         if self.is_watched() {
-            let part = if known.is_some_and(|known| known.mime) { Part::Mime } else { Part::Primary };
-            match self.visit(Some(part), 0, &normal).await? {
-                Some(replaced) => visited = replaced,
-                None => return Ok(()),
+            let part = if mail::mime::is_field(field.name()) { Part::Mime } else { Part::Primary };
+            let seen = self.visit(Some(part), 0, &normal).await?;
+            for line in seen.before {
+                self.out.field(line.as_bytes(), self.cleaner.header_size_limit)?;
             }
-            text = &visited;
-            known = Field::parse(text).and_then(|field| fields::find(field.name()));
+            match seen.line {
+                Fate::Stays => {}
+                Fate::Goes => return Ok(()),
+                Fate::Becomes(new) => {
+                    visited = new;
+                    text = visited.as_bytes();
+                    known = Field::parse(text).and_then(|field| fields::find(field.name()));
+                }
+            }
         }
         let dropped = &self.cleaner.settings.message_drop_headers;
         let name = Field::parse(text).map_or(&b""[..], |field| field.name());
@@ -148,7 +157,6 @@ impl<S: Sink> Cleaning<S> {
                     self.envelope.body_type = BodyType::EightBitMime;
                 }
             }
-            "content-type" => self.note_structure(value)?,
             _ => {}
         }
         if self.extract == Extract::FromHeaders && known.names_recipients {
@@ -205,6 +213,7 @@ impl<S: Sink> Cleaning<S> {
             self.out.empty_line();
         }
         self.out.flush()?;
+        self.check_encoding()?;
         if empty_line && !rest.is_empty() {
             // The line between is body text, and what follows it may be a header again.
             self.body(&rest[..1]).await?;

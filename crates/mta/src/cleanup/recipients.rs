@@ -15,19 +15,14 @@ pub struct Recipients {
     pub expanded: Vec<Recipient>,
     /// Keys of `list`, once there is more than one.
     seen: HashSet<String>,
-    /// There was a recipient, whatever became of it.
-    pub any: bool,
+    /// The last one that was given, before aliases took its place, for the log. `None`: there was none.
+    pub last: Option<Address>,
 }
 
 impl Recipients {
     /// What the queue stores.
     pub fn into_list(self) -> Vec<Recipient> {
         self.list
-    }
-
-    /// The last one, for the log.
-    pub fn last(&self) -> Option<&Recipient> {
-        self.list.last()
     }
 
     /// REDIRECT: one recipient in the place of all. It keeps what the first one asked for and was called.
@@ -112,7 +107,6 @@ impl Rewriting<'_> {
 
     /// A recipient as the client gave it.
     pub async fn recipient(&self, given: Recipient, recipients: &mut Recipients) -> Result<(), Refusal> {
-        recipients.any = true;
         let asked = match given.address.is_null() {
             true => &self.cleaner.empty_address_recipient,
             false => &given.address,
@@ -123,6 +117,7 @@ impl Rewriting<'_> {
         let original = if given.original.is_null() { given.address } else { given.original };
         let recipient = Recipient { address, original, orcpt, notify: given.notify };
         let address = recipient.address.clone();
+        recipients.last = Some(address.clone());
         self.expand(recipient, recipients).await?;
         if !self.skip.bcc {
             let copy = self.router().recipient_copy(&address, &mut Trail::off()).await;

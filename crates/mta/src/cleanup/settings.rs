@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
+use filter::checks::Checks;
 use mail::{Address, Refusal};
 use route::{Context, Router};
+use tables::Tables;
 
 use super::characters::Characters;
 use super::cleaning::Cleaning;
@@ -34,13 +36,46 @@ pub struct Cleaner {
     pub(super) smtputf8: bool,
     pub(super) detect_8bit: bool,
     pub(super) characters: Characters,
+    pub(super) strict: Strict,
+    pub(super) checks: Option<Arc<Checks>>,
+}
+
+/// What is refused of text that is not ASCII, and of encodings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Strict {
+    /// `strict_7bit_headers`
+    pub headers: bool,
+    /// `strict_8bitmime_body`
+    pub bodies: bool,
+    /// `strict_mime_encoding_domain`
+    pub encodings: bool,
+}
+
+impl Strict {
+    fn new(mime: &filter::params::Mime) -> Strict {
+        if mime.disable_mime_input_processing {
+            return Strict::default();
+        }
+        Strict {
+            headers: mime.strict_7bit_headers || mime.strict_8bitmime,
+            bodies: mime.strict_8bitmime_body || mime.strict_8bitmime,
+            encodings: mime.strict_mime_encoding_domain,
+        }
+    }
+
+    /// Is anything refused?
+    pub fn any(self) -> bool {
+        self.headers || self.bodies || self.encodings
+    }
 }
 
 impl Cleaner {
     /// Reads the parameters of one cleanup service.
-    pub fn new(view: &View, router: &Arc<Router>, mistakes: &mut Vec<Mistake>) -> Cleaner {
+    pub fn new(view: &View, tables: &Tables, router: &Arc<Router>, mistakes: &mut Vec<Mistake>) -> Cleaner {
         let mut settings = Cleanup::read(view, mistakes);
         let mime = filter::params::Mime::read(view, mistakes);
+        let checks = filter::params::Checks::read(view, mistakes);
+        let checks = Checks::receiving(view, &checks, tables, mistakes);
         let storage = queue::params::Storage::read(view, mistakes);
         for name in &mut settings.message_drop_headers {
             *name = name.trim_end_matches(':').to_ascii_lowercase();
@@ -68,6 +103,8 @@ impl Cleaner {
                 &settings.message_reject_characters,
                 &settings.message_strip_characters,
             ),
+            strict: Strict::new(&mime),
+            checks: (!checks.is_empty()).then(|| Arc::new(checks)),
             router: router.clone(),
             settings,
         }

@@ -24,6 +24,7 @@ fn view(settings: &str) -> View {
         route::params::Transport::DECLARATIONS,
         route::params::ProbeTransport::DECLARATIONS,
         filter::params::Mime::DECLARATIONS,
+        filter::params::Checks::DECLARATIONS,
         queue::params::Storage::DECLARATIONS,
         crate::params::Cleanup::DECLARATIONS,
         crate::params::Bounce::DECLARATIONS,
@@ -35,7 +36,7 @@ fn cleaner(settings: &str) -> Arc<Cleaner> {
     let (view, tables) = (view(settings), Tables::new(tables::Settings::default()));
     let mut mistakes = Vec::new();
     let router = Arc::new(Router::new(&view, &tables, Vec::new(), &mut mistakes));
-    let cleaner = Arc::new(Cleaner::new(&view, &router, &mut mistakes));
+    let cleaner = Arc::new(Cleaner::new(&view, &tables, &router, &mut mistakes));
     assert!(mistakes.is_empty(), "{mistakes:?}");
     cleaner
 }
@@ -453,13 +454,13 @@ impl Visitor for Watcher {
         self.line(0, field)
     }
 
-    fn wants_body(&self) -> bool {
-        true
+    fn body_limit(&self) -> u64 {
+        u64::MAX
     }
 
     fn line<'a>(&'a mut self, _offset: u64, line: &'a [u8]) -> Visit<'a> {
         let action = if line.starts_with(self.0.as_bytes()) { self.1.clone() } else { Action::Keep };
-        Box::pin(std::future::ready(Ok(action)))
+        Visit::Ready(Ok(action))
     }
 }
 
@@ -518,7 +519,7 @@ impl Witness {
     fn note(&self, what: &str, text: &[u8]) -> Visit<'_> {
         let text = String::from_utf8_lossy(text).replace('\n', "|");
         self.0.lock().unwrap().push_str(&format!("{what} {text}\n"));
-        Box::pin(std::future::ready(Ok(Action::Keep)))
+        Visit::Ready(Ok(Action::Keep))
     }
 }
 
@@ -527,8 +528,8 @@ impl Visitor for Witness {
         self.note(&format!("{part:?}"), field)
     }
 
-    fn wants_body(&self) -> bool {
-        true
+    fn body_limit(&self) -> u64 {
+        u64::MAX
     }
 
     fn line<'a>(&'a mut self, offset: u64, line: &'a [u8]) -> Visit<'a> {
@@ -541,8 +542,8 @@ fn visitors_see_the_headers_of_parts() {
     let message = "Subject: s\nContent-Type: multipart/mixed; boundary=b\n\nprolog\n--b\nContent-Type: message/rfc822\n\
                    X-Part: 1\n 2\n\nSubject: inner\n\ntext\n--b--\nepilog";
     let seen = "Primary Received: by us\nPrimary Subject: s\nMime Content-Type: multipart/mixed; boundary=b\n0 \n0 prolog\n\
-                7 --b\nMime Content-Type: message/rfc822\nMime X-Part: 1| 2\n0 \nNested Subject: inner\n0 \n1 text\n\
-                6 --b--\n12 epilog\n";
+                7 --b\nMime Content-Type: message/rfc822\nMime X-Part: 1| 2\nNested Subject: inner\n1 text\n\
+                0 --b--\n6 epilog\n";
     let mut stranger = intake();
     stranger.envelope.rewrite_local = false;
     for step in [usize::MAX, 1, 10] {
@@ -557,6 +558,82 @@ fn visitors_see_the_headers_of_parts() {
         });
         assert_eq!(text(&cleaned.unwrap()), format!("Received: by us\n{message}"));
         assert_eq!(*notes.lock().unwrap(), seen, "in pieces of {step}");
+    }
+}
+
+#[test]
+fn text_that_is_not_ascii_is_refused_where_it_is_not_declared() {
+    let strict = cleaner("strict_8bitmime = yes\nstrict_mime_encoding_domain = yes\n");
+    let ignoring = cleaner("strict_8bitmime = yes\ndisable_mime_input_processing = yes\n");
+    for (message, refused) in [
+        ("Subject: caf\u{e9}\n\nx\n", Some("improper use of 8-bit data in message header")),
+        ("Subject: s\n\ncaf\u{e9}\n", Some("improper use of 8-bit data in message body")),
+        ("Content-Transfer-Encoding: 8bit\n\ncaf\u{e9}\n", None),
+        (
+            "Content-Transfer-Encoding: 8bit\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\ncaf\u{e9}\n",
+            Some("improper use of 8-bit data in message body"),
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n\nx\n",
+            Some("invalid message/* or multipart/* encoding domain"),
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\
+             Content-Transfer-Encoding: quoted-printable\n\nx\n",
+            Some("invalid message/* or multipart/* encoding domain"),
+        ),
+    ] {
+        for step in [usize::MAX, 1, 7] {
+            let clean = |cleaner: &Arc<Cleaner>, skip: Skip| {
+                now(async {
+                    let mut cleaning = cleaner.begin(Intake { skip, ..intake() }, Vec::new()).await?;
+                    for chunk in message.as_bytes().chunks(step) {
+                        // What is wrong is told again at the end.
+                        let _ = cleaning.feed(chunk).await;
+                    }
+                    cleaning.finish().await
+                })
+            };
+            match (clean(&strict, Skip::default()), refused) {
+                (Ok(_), None) => {}
+                (Err(refusal), Some(say)) => {
+                    assert_eq!((refusal.status().to_string().as_str(), refusal.say.as_str()), ("5.6.0", say));
+                }
+                (other, _) => panic!("{message:?} in pieces of {step}: {:?}", other.map(|_| ())),
+            }
+            assert!(clean(&strict, Skip { checks: true, ..Skip::default() }).is_ok(), "{message:?}");
+            assert!(clean(&ignoring, Skip::default()).is_ok(), "{message:?}");
+        }
+    }
+}
+
+#[test]
+fn changes_in_parts_leave_the_rest_as_it_was() {
+    let parts = "--b\nX-Mark: 1\n folded\nX-Other: 1\n\nX-Mark in text\n--b--\nX-Mark at last";
+    for (action, expected) in [
+        (Action::Ignore, "--b\nX-Other: 1\n\n--b--\n"),
+        (Action::Replace("X-New: 2".into()), "--b\nX-New: 2\nX-Other: 1\n\nX-New: 2\n--b--\nX-New: 2"),
+        (
+            Action::Prepend("X-New: 2".into()),
+            "--b\nX-New: 2\nX-Mark: 1\n folded\nX-Other: 1\n\nX-New: 2\nX-Mark in text\n--b--\nX-New: 2\nX-Mark at last",
+        ),
+        (Action::Pass(String::new()), parts),
+    ] {
+        for step in [usize::MAX, 1, 5] {
+            let cleaner = cleaner("");
+            let clean = now(async {
+                let mut cleaning = cleaner.begin(intake(), Vec::new()).await?;
+                cleaning.watch(Box::new(Watcher("X-Mark", action.clone())));
+                let message = format!("{COMPLETE}Content-Type: multipart/mixed; boundary=b\n\n{parts}");
+                for chunk in message.as_bytes().chunks(step) {
+                    cleaning.feed(chunk).await?;
+                }
+                cleaning.finish().await
+            });
+            let text = text(&clean.unwrap());
+            let (_, body) = text.split_once("\n\n").unwrap();
+            assert_eq!(body, expected, "{action:?} in pieces of {step}");
+        }
     }
 }
 

@@ -6,47 +6,88 @@ use mail::{Blame, Detail, Refusal};
 use super::visit::{Action, Part};
 use super::{Cleaning, Sink};
 
+/// What becomes of a line that visitors saw.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Lines to put before it, each without its line end.
+    pub before: Vec<String>,
+    /// The line itself.
+    pub line: Fate,
+}
+
+impl Seen {
+    /// Nobody wants anything.
+    pub fn unchanged() -> Seen {
+        Seen { before: Vec::new(), line: Fate::Stays }
+    }
+
+    /// Does nobody want anything?
+    pub fn is_unchanged(&self) -> bool {
+        self.before.is_empty() && matches!(self.line, Fate::Stays)
+    }
+}
+
+/// What becomes of the line itself.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It stays as it is.
+    Stays,
+    /// It is left out.
+    Goes,
+    /// This takes its place.
+    Becomes(String),
+}
+
+/// Whether the visits of a message go on.
+enum Visits {
+    GoOn,
+    Stop,
+}
+
 impl<S: Sink> Cleaning<S> {
-    /// Shows a header (`part`) or body line (at `offset` in its part) to the visitors; `None` when it is left out.
+    /// Shows a header (`part`) or body line (at `offset` in its part) to the visitors.
     pub(super) async fn visit(
         &mut self,
         part: Option<Part>,
         offset: u64,
         text: &[u8],
-    ) -> Result<Option<Vec<u8>>, Refusal> {
+    ) -> Result<Seen, Refusal> {
         let class = if part.is_some() { "header" } else { "body" };
-        let mut text = text.to_vec();
+        let mut seen = Seen::unchanged();
         let mut visitors = std::mem::take(&mut self.visitors);
-        let mut passed = false;
         for visitor in &mut visitors {
+            let now = match &seen.line {
+                Fate::Stays => text,
+                Fate::Becomes(new) => new.as_bytes(),
+                Fate::Goes => break,
+            };
             let visit = match part {
-                Some(part) => visitor.header(part, &text),
-                None if visitor.wants_body() => visitor.line(offset, &text),
+                Some(part) => visitor.header(part, now),
+                None if offset < visitor.body_limit() => visitor.line(offset, now),
                 None => continue,
             };
-            let action = visit.await.map_err(|trouble| self.rewriting().later(&trouble))?;
-            match self.obey(action, class, &text)? {
-                Obeyed::Keep => {}
-                Obeyed::Stop => passed = true,
-                Obeyed::Drop => {
-                    self.visitors = visitors;
-                    return Ok(None);
-                }
-                Obeyed::Replace(new) => text = new,
+            let action = visit.result().await.map_err(|trouble| self.rewriting().later(&trouble))?;
+            if action == Action::Keep {
+                continue;
+            }
+            let now = now.to_vec();
+            if let Visits::Stop = self.obey(action, class, &now, &mut seen)? {
+                return Ok(seen);
             }
         }
-        if !passed {
-            self.visitors = visitors;
-        }
-        Ok(Some(text))
+        self.visitors = visitors;
+        Ok(seen)
     }
 
-    fn obey(&mut self, action: Action, class: &str, text: &[u8]) -> Result<Obeyed, Refusal> {
+    fn obey(&mut self, action: Action, class: &str, text: &[u8], seen: &mut Seen) -> Result<Visits, Refusal> {
         let (word, said) = match &action {
-            Action::Keep => return Ok(Obeyed::Keep),
-            Action::Ignore => return Ok(Obeyed::Drop),
+            Action::Keep => return Ok(Visits::GoOn),
+            Action::Ignore => {
+                seen.line = Fate::Goes;
+                return Ok(Visits::GoOn);
+            }
             Action::Reject(said) => return Err(self.reject(class, text, said)),
-            Action::Hold(_) if self.orders.hold || self.orders.discard => return Ok(Obeyed::Keep),
+            Action::Hold(_) if self.orders.hold || self.orders.discard => return Ok(Visits::GoOn),
             Action::Warn(said) => ("warning", said),
             Action::Info(said) => ("info", said),
             Action::Strip(said) => ("strip", said),
@@ -61,27 +102,24 @@ impl<S: Sink> Cleaning<S> {
         };
         self.log(word, class, text, said);
         match action {
-            Action::Strip(_) => return Ok(Obeyed::Drop),
-            Action::Replace(new) => return Ok(Obeyed::Replace(new.into_bytes())),
-            Action::Prepend(new) if class == "header" => {
-                self.out.field(new.as_bytes(), self.cleaner.header_size_limit)?;
-            }
-            Action::Prepend(new) => self.out.write(format!("{new}\n").as_bytes())?,
+            Action::Strip(_) => seen.line = Fate::Goes,
+            Action::Replace(new) => seen.line = Fate::Becomes(new),
+            Action::Prepend(new) => seen.before.push(new),
             Action::Hold(_) => self.orders.hold = true,
             Action::Discard(_) => {
                 self.orders.discard = true;
-                return Ok(Obeyed::Stop);
+                return Ok(Visits::Stop);
             }
             Action::Redirect(address) => {
                 self.orders.redirect = Some(address.into());
-                return Ok(Obeyed::Stop);
+                return Ok(Visits::Stop);
             }
-            Action::Pass(_) => return Ok(Obeyed::Stop),
+            Action::Pass(_) => return Ok(Visits::Stop),
             Action::Filter(to) => self.envelope.content_filter = Some(to),
             Action::Bcc(address) => self.orders.copies.push(address.into()),
             Action::Keep | Action::Ignore | Action::Reject(_) | Action::Warn(_) | Action::Info(_) => {}
         }
-        Ok(Obeyed::Keep)
+        Ok(Visits::GoOn)
     }
 
     /// Logs and makes the refusal of a message for its content. `said` may begin with a status of its own.
@@ -96,17 +134,31 @@ impl<S: Sink> Cleaning<S> {
         refusal
     }
 
+    /// Logs and makes the refusal of a message whose MIME structure is not as it must be.
+    pub(super) fn mime_error(&self, what: &str, text: &[u8]) -> Refusal {
+        let recipient = self.recipients.last.as_ref().map(mail::Address::external);
+        let line = format!(
+            "reject: mime-error {what}: {} from {}; from=<{}> to=<{}>",
+            shown(text, 100),
+            self.origin,
+            self.envelope.sender.external(),
+            recipient.unwrap_or_else(|| "unknown".into()),
+        );
+        log::info!(target: "cleanup", "{}: {}", self.id, printable(&line));
+        Refusal::never(50, Detail(6, 0), Blame::Peer, what)
+    }
+
     /// `<id>: <word>: header <text> from <origin>; from=<…> to=<…> proto=… helo=<…>: <said>`.
     fn log(&self, word: &str, class: &str, text: &[u8], said: &str) {
-        let text = String::from_utf8_lossy(&text[..text.len().min(200)]);
+        let text = shown(text, 200);
         let client = &self.envelope.client;
         let mut line = format!(
             "{word}: {class} {text} from {}; from=<{}>",
             self.origin,
             self.envelope.sender.external()
         );
-        if let Some(recipient) = self.recipients.last() {
-            line.push_str(&format!(" to=<{}>", recipient.address.external()));
+        if let Some(recipient) = &self.recipients.last {
+            line.push_str(&format!(" to=<{}>", recipient.external()));
         }
         if !client.protocol.is_empty() {
             line.push_str(&format!(" proto={}", client.protocol));
@@ -121,12 +173,10 @@ impl<S: Sink> Cleaning<S> {
     }
 }
 
-enum Obeyed {
-    Keep,
-    Drop,
-    Replace(Vec<u8>),
-    /// No more visits.
-    Stop,
+/// The first bytes of a line, for the log.
+fn shown(text: &[u8], limit: usize) -> String {
+    let shown = String::from_utf8_lossy(&text[..text.len().min(limit)]);
+    shown.replace(char::REPLACEMENT_CHARACTER, "?")
 }
 
 /// Divides `4.7.1 try later`.

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use conf::params::{Paths, Site};
 use conf::{Block, Mistake};
+use filter::checks::Checks;
 use mail::{Address, Refusal, Trail};
 use net::dns::{HostLookup, Protocols, Resolver};
 use proto::smtp::client::Settings as MachineSettings;
 use proto::smtp::reply::{Received, status_of};
 use route::Router;
-use tables::{List, Maps};
+use tables::{Keys, List, Maps};
 
 use super::addresses::{LookUp, Prefer};
 use super::destination;
-use super::outgoing::Checks;
 use super::tls::TlsRules;
 use super::transaction;
 use crate::agents::open::Opener;
@@ -116,7 +116,7 @@ impl Service {
                 &client.smtp_connection_cache_destinations,
             ),
             generic: open.maps(&name("smtp_generic_maps"), &client.smtp_generic_maps),
-            checks: Checks::open(&mut open, &client, name),
+            checks: checks(&mut open, &client, name, &program),
             router: Arc::clone(&setup.router),
             status_filter: StatusFilter::new(status_maps, Arc::clone(&program)),
             reply_filter: open.maps(&name("smtp_reply_filter"), &client.smtp_reply_filter),
@@ -286,4 +286,21 @@ fn look_up(client: &SmtpClient, site: &Site, lmtp: bool, router: &Arc<Router>, p
 fn lmtp_name(smtp: &str) -> String {
     let renamed = LMTP_NAMES.iter().find_map(|(from, to)| Some(format!("{to}{}", smtp.strip_prefix(from)?)));
     renamed.unwrap_or_else(|| smtp.to_owned())
+}
+
+/// `smtp_header_checks` and the others; `name` gives the parameters' names as this service has them.
+fn checks(
+    open: &mut Opener<'_>,
+    client: &SmtpClient,
+    name: impl Fn(&str) -> String,
+    program: &Arc<str>,
+) -> Checks {
+    let mut maps = |parameter: &str, text: &str| open.maps_with(&name(parameter), text, Keys::RAW);
+    Checks::sending(
+        maps("smtp_header_checks", &client.smtp_header_checks),
+        maps("smtp_mime_header_checks", &client.smtp_mime_header_checks),
+        maps("smtp_nested_header_checks", &client.smtp_nested_header_checks),
+        maps("smtp_body_checks", &client.smtp_body_checks),
+        Arc::clone(program),
+    )
 }

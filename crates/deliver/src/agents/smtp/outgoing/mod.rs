@@ -1,6 +1,5 @@
 //! What goes over the wire in place of the queued content, when it may not go as it is.
 
-mod checks;
 mod quoted;
 mod rewrite;
 
@@ -11,8 +10,6 @@ use super::service::Service;
 use super::session::Session;
 use crate::Request;
 use rewrite::Rewrite;
-
-pub use checks::Checks;
 
 /// Command lines and content of one transaction.
 pub struct Outgoing {
@@ -53,6 +50,6 @@ pub async fn content(
     if service.generic.is_empty() && service.checks.is_empty() && text.is_ascii() {
         return Ok(None);
     }
-    let out = Rewrite::new(service, downgrade).run(&text).await?;
+    let out = Rewrite::new(service, request.id.as_str(), &session.name, downgrade).run(&text).await?;
     Ok(Some(Bytes::from(out)))
 }

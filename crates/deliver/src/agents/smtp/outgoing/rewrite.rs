@@ -1,12 +1,12 @@
 //! Goes through a message: header checks, `smtp_generic_maps`, and quoted-printable for 8-bit parts.
 
+use filter::checks::{Action, Part, Visit};
 use mail::addresses::{self, mailboxes_mut};
 use mail::header::{Field, next_line, trim_line_end};
+use mail::logline::printable;
 use mail::mime::{Follows, Mime};
 use mail::{Address, Class, Refusal};
-use tables::Maps;
 
-use super::checks::{Action, check};
 use super::quoted;
 use crate::agents::smtp::complaint::ours;
 use crate::agents::smtp::service::Service;
@@ -37,19 +37,28 @@ const ADDRESSES: [&str; 18] = [
     "Return-Path",
 ];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// The message's own header.
-    Primary,
-    /// The header of a part.
-    Mime,
-    /// The header of an attached message.
-    Nested,
+/// Bytes of a line that are logged.
+const SHOWN: usize = 60;
+
+/// What is left of a line after the checks.
+enum Left {
+    /// All of it.
+    All,
+    /// Nothing.
+    Nothing,
+    /// Something else in its place.
+    Other(String),
+    /// All of it, and this line before it.
+    Behind(String),
 }
 
 /// Rewrites a whole message.
 pub struct Rewrite<'a> {
     service: &'a Service,
+    /// The message's queue id, for the log.
+    id: &'a str,
+    /// The server, for what is said of a failure.
+    server: &'a str,
     /// 8-bit parts become quoted-printable.
     downgrade: bool,
     mime: Mime,
@@ -60,8 +69,9 @@ pub struct Rewrite<'a> {
 
 impl<'a> Rewrite<'a> {
     /// For a server of this service.
-    pub fn new(service: &'a Service, downgrade: bool) -> Rewrite<'a> {
-        Rewrite { service, downgrade, mime: Mime::new(NESTING, BOUNDARY), out: Vec::new(), encode: false }
+    pub fn new(service: &'a Service, id: &'a str, server: &'a str, downgrade: bool) -> Rewrite<'a> {
+        let mime = Mime::new(NESTING, BOUNDARY);
+        Rewrite { service, id, server, downgrade, mime, out: Vec::new(), encode: false }
     }
 
     /// The message as it goes out.
@@ -88,23 +98,46 @@ impl<'a> Rewrite<'a> {
     }
 
     async fn body_line(&mut self, line: &[u8]) -> Result<Option<Part>, Refusal> {
-        let depth = self.mime.depth();
         let follows = self.mime.line(line);
-        if follows == Follows::Header || self.mime.depth() != depth {
+        if follows != Follows::Body {
             self.encode = false;
-            self.push_line(line);
-            return Ok((follows == Follows::Header).then_some(Part::Mime));
         }
-        match check(&self.service.checks.body, line, &self.service.program).await? {
-            Action::Drop => {}
-            Action::Replace(text) => self.body_text(text.as_bytes()),
-            Action::Prepend(text) => {
+        let service = self.service;
+        match self.checked("body", line, service.checks.line(0, line)).await? {
+            Left::All => self.body_text(line),
+            Left::Nothing => {}
+            Left::Other(text) => self.body_text(text.as_bytes()),
+            Left::Behind(text) => {
                 self.body_text(text.as_bytes());
                 self.body_text(line);
             }
-            Action::Keep => self.body_text(line),
         }
-        Ok(None)
+        Ok((follows == Follows::Header).then_some(Part::Mime))
+    }
+
+    /// Logs what the checks say of a line, and hands back what is left of it.
+    async fn checked(&self, class: &str, text: &[u8], visit: Visit<'_>) -> Result<Left, Refusal> {
+        let action = visit.result().await.map_err(|trouble| {
+            log::warn!(target: &self.service.program, "{}: {class} checks lookup error: {trouble}", self.id);
+            ours(Class::Later, (3, 0), format!("local data error while talking to {}", self.server))
+        })?;
+        let (word, said, left) = match action {
+            Action::Ignore => return Ok(Left::Nothing),
+            Action::Warn(said) => ("warning", said, Left::All),
+            Action::Info(said) => ("info", said, Left::All),
+            Action::Strip(said) => ("strip", said, Left::Nothing),
+            Action::Replace(said) => ("replace", said.clone(), Left::Other(said)),
+            Action::Prepend(said) => ("prepend", said.clone(), Left::Behind(said)),
+            // The checks of outgoing mail know no others.
+            _ => return Ok(Left::All),
+        };
+        let shown = String::from_utf8_lossy(&text[..text.len().min(SHOWN)]);
+        let mut line = format!("{word}: {class} {shown}");
+        if !said.is_empty() {
+            line.push_str(&format!(": {said}"));
+        }
+        log::info!(target: &self.service.program, "{}: {}", self.id, printable(&line));
+        Ok(left)
     }
 
     fn body_text(&mut self, line: &[u8]) {
@@ -121,27 +154,24 @@ impl<'a> Rewrite<'a> {
     }
 
     async fn header(&mut self, header: &[u8], part: Part) -> Result<Follows, Refusal> {
-        let (mut eight_bit, mut composite) = (false, false);
         for field in mail::header::fields(header) {
             if field.is("Content-Type") {
-                let value = field.value().trim_ascii_start().to_ascii_lowercase();
-                composite = value.starts_with(b"multipart/") || value.starts_with(b"message/");
                 self.mime
                     .content_type(field.value())
                     .map_err(|_| ours(Class::Never, (6, 0), "MIME nesting exceeds safety limit"))?;
             }
-            if field.is("Content-Transfer-Encoding") && self.downgrade {
-                let value = field.value().trim_ascii();
-                if value.eq_ignore_ascii_case(b"8bit") || value.eq_ignore_ascii_case(b"binary") {
-                    eight_bit = true;
+            if field.is("Content-Transfer-Encoding") {
+                self.mime.transfer_encoding(field.value());
+                if self.downgrade && self.mime.encoding().is_eight_bit() {
                     continue;
                 }
             }
             self.field(&field, part).await?;
         }
-        self.encode = eight_bit && !composite;
-        if eight_bit {
-            let encoding = if composite { "7bit" } else { "quoted-printable" };
+        self.encode = false;
+        if self.downgrade && self.mime.encoding().is_eight_bit() {
+            self.encode = !self.mime.is_composite();
+            let encoding = if self.encode { "quoted-printable" } else { "7bit" };
             self.push_line(format!("Content-Transfer-Encoding: {encoding}").as_bytes());
         }
         Ok(self.mime.header_end())
@@ -149,26 +179,24 @@ impl<'a> Rewrite<'a> {
 
     async fn field(&mut self, field: &Field<'_>, part: Part) -> Result<(), Refusal> {
         let service = self.service;
-        let name = field.name().to_ascii_lowercase();
-        let maps: &Maps = match part {
-            Part::Nested => &service.checks.nested,
-            _ if name.starts_with(b"content-") || name == b"mime-version" => &service.checks.mime,
-            Part::Primary => &service.checks.header,
-            Part::Mime => &service.checks.mime,
-        };
-        match check(maps, field.raw, &service.program).await? {
-            Action::Drop => return Ok(()),
-            Action::Replace(text) => {
-                self.push_line(text.as_bytes());
-                return Ok(());
+        let looked_up_as = if mail::mime::is_field(field.name()) { Part::Mime } else { part };
+        let visit = service.checks.header(looked_up_as, field.raw);
+        let replaced;
+        let mut text = field.raw;
+        match self.checked("header", field.raw, visit).await? {
+            Left::All => {}
+            Left::Nothing => return Ok(()),
+            Left::Behind(line) => self.push_line(line.as_bytes()),
+            Left::Other(other) => {
+                replaced = other;
+                text = replaced.as_bytes();
             }
-            Action::Prepend(text) => self.push_line(text.as_bytes()),
-            Action::Keep => {}
         }
         if part == Part::Primary
             && !service.generic.is_empty()
             && ADDRESSES.iter().any(|known| field.is(known))
-            && let Some(changed) = self.generic(field).await?
+            && let Some(field) = Field::parse(text)
+            && let Some(changed) = self.generic(&field).await?
         {
             for (at, line) in changed.split(|byte| *byte == b'\n').enumerate() {
                 if at > 0 && !matches!(line.first(), Some(b' ' | b'\t')) {
@@ -177,7 +205,7 @@ impl<'a> Rewrite<'a> {
                 self.push_line(line);
             }
         } else {
-            self.push_line(trim_line_end(field.raw));
+            self.push_line(trim_line_end(text));
         }
         Ok(())
     }
