@@ -46,12 +46,12 @@ fn send(ledger: &Ledger, at: Address, client: u64) {
             let n = ledger.next.fetch_add(1, Ordering::Relaxed);
             let (name, to) = match client % 2 {
                 0 => (format!("box-{n}."), format!("u{}@box.test", n % MAILBOXES)),
-                _ if n % 7 == 0 => (format!("refused-{n}."), "nobody@far.test".to_owned()),
+                _ if n.is_multiple_of(7) => (format!("refused-{n}."), "nobody@far.test".to_owned()),
                 _ => (format!("far-{n}."), "somebody@far.test".to_owned()),
             };
             // Some are too big for the journal and have a file of their own.
             let padding = "x".repeat(70) + "\n";
-            let padding = padding.repeat(if n % 50 == 0 { 4000 } else { 10 });
+            let padding = padding.repeat(if n.is_multiple_of(50) { 4000 } else { 10 });
             let content = format!("Subject: {name}\n\n{padding}");
             match connection.try_deliver("u4@box.test", &[&to], &content) {
                 Ok(reply) if reply.code == 250 => {
