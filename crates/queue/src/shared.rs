@@ -109,9 +109,22 @@ impl Shared {
         self.hand_over(inner, frame, then, true)
     }
 
-    /// Hands over a record that may wait a moment for company.
-    pub(crate) fn submit_lazily(&self, inner: &mut Inner, frame: Frame, then: Then) -> Pending {
-        self.hand_over(inner, frame, then, false)
+    /// Hands over a record that may wait a moment for company, unless somebody waits for it after all.
+    pub(crate) fn submit_lazily(self: &Arc<Self>, inner: &mut Inner, frame: Frame, then: Then) -> Pending {
+        let pending = self.hand_over(inner, frame, then, false);
+        Pending { hurry: Some(self.clone()), ..pending }
+    }
+
+    /// Somebody waits for what was handed over.
+    fn hurry(&self) {
+        let mut inner = self.lock();
+        if !inner.jobs.is_empty() {
+            inner.awaited = true;
+            if inner.rest == Rest::Gathering {
+                inner.rest = Rest::Awake;
+                self.committer.notify_one();
+            }
+        }
     }
 
     fn hand_over(&self, inner: &mut Inner, frame: Frame, then: Then, awaited: bool) -> Pending {
@@ -130,7 +143,7 @@ impl Shared {
             inner.rest = Rest::Awake;
             self.committer.notify_one();
         }
-        Pending(Some(Ok(pending)))
+        Pending { answer: Some(Ok(pending)), hurry: None }
     }
 
     /// Hands over a record of fates; the index holds it in memory until it is in the journal.
@@ -149,21 +162,32 @@ impl Shared {
 
 /// The answer of the committer, not yet there.
 #[derive(Debug)]
-pub(crate) struct Pending(Option<Result<oneshot::Receiver<Result<(), Failure>>, Failure>>);
+pub(crate) struct Pending {
+    answer: Option<Result<oneshot::Receiver<Result<(), Failure>>, Failure>>,
+    /// To be told when somebody begins to wait.
+    hurry: Option<Arc<Shared>>,
+}
 
 impl Pending {
     /// Nothing had to be written.
     pub(crate) fn nothing() -> Pending {
-        Pending(None)
+        Pending { answer: None, hurry: None }
     }
 
     pub(crate) fn failed(failure: Failure) -> Pending {
-        Pending(Some(Err(failure)))
+        Pending { answer: Some(Err(failure)), hurry: None }
+    }
+
+    fn hurry(&mut self) {
+        if let Some(shared) = self.hurry.take() {
+            shared.hurry();
+        }
     }
 
     /// Waits without a runtime.
-    pub(crate) fn wait(self) -> Result<(), Failure> {
-        match self.0 {
+    pub(crate) fn wait(mut self) -> Result<(), Failure> {
+        self.hurry();
+        match self.answer {
             None => Ok(()),
             Some(Err(failure)) => Err(failure),
             Some(Ok(receiver)) => receiver.blocking_recv().unwrap_or_else(|_| Err(stopped())),
@@ -175,7 +199,8 @@ impl Future for Pending {
     type Output = Result<(), Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
+        self.hurry();
+        match &mut self.answer {
             None => Poll::Ready(Ok(())),
             Some(Err(failure)) => Poll::Ready(Err(failure.clone())),
             Some(Ok(receiver)) => {
