@@ -9,7 +9,7 @@ use mail::Trouble;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ProtocolVersion, SupportedProtocolVersion};
 use tokio_rustls::TlsConnector;
@@ -20,7 +20,7 @@ use super::keys::KeyFiles;
 use super::roots::Roots;
 use super::summary::digest_name;
 use super::verify::{Recorder, Role, trust};
-use super::{HandshakeError, Summary, Trust, ciphers, protocols};
+use super::{HandshakeError, Summary, Tlsa, Trust, ciphers, dane, protocols};
 use crate::Stream;
 
 /// Settings of a client.
@@ -71,6 +71,39 @@ pub struct Identity {
     pub names: Vec<String>,
     /// Fingerprints of certificate or public key, `AA:BB:…`, of which one must match (level fingerprint).
     pub fingerprints: Vec<String>,
+    /// TLSA records, of which one must vouch for the server (level dane); when there are any, no authority of ours
+    /// counts, and `names` are for DANE-TA.
+    pub tlsa: Vec<Tlsa>,
+}
+
+impl Shared {
+    /// How far to believe a certificate when we want to meet somebody; if not at all, why.
+    fn judge(
+        &self,
+        chain: &[CertificateDer<'_>],
+        certificate: &Certificate,
+        identity: &Identity,
+        now: SystemTime,
+    ) -> (Trust, Option<String>) {
+        let Identity { names, fingerprints, tlsa, .. } = identity;
+        if !tlsa.is_empty() {
+            return if dane::vouches(tlsa, names, chain, certificate, &self.provider, now) {
+                (Trust::Verified, None)
+            } else {
+                (Trust::Untrusted, Some("no TLSA record matches".to_owned()))
+            };
+        }
+        let (trust, why) = trust(chain, certificate, Role::Server, &self.roots, &self.provider, now);
+        let named = trust == Trust::Trusted && certificate.is_for(names);
+        if named || certificate.has_fingerprint(fingerprints) {
+            (Trust::Verified, None)
+        } else if trust == Trust::Trusted && identity.is_somebody() {
+            // An authority's word for somebody else is worth nothing.
+            (Trust::Untrusted, Some(format!("{} is not whom we want", certificate.subject_cn)))
+        } else {
+            (trust, why)
+        }
+    }
 }
 
 impl Identity {
@@ -115,17 +148,7 @@ impl ClientTls {
         let chain = state.peer_certificates().unwrap_or_default();
         if let Some(leaf) = chain.first() {
             let certificate = Certificate::read(leaf, self.0.digest);
-            let Shared { roots, provider, .. } = &*self.0;
-            (summary.trust, summary.why_untrusted) =
-                trust(chain, &certificate, Role::Server, roots, provider, now);
-            let named = summary.trust == Trust::Trusted && certificate.is_for(&identity.names);
-            if named || certificate.has_fingerprint(&identity.fingerprints) {
-                (summary.trust, summary.why_untrusted) = (Trust::Verified, None);
-            } else if summary.trust == Trust::Trusted && identity.is_somebody() {
-                // An authority's word for somebody else is worth nothing.
-                let why = format!("{} is not whom we want", certificate.subject_cn);
-                (summary.trust, summary.why_untrusted) = (Trust::Untrusted, Some(why));
-            }
+            (summary.trust, summary.why_untrusted) = self.0.judge(chain, &certificate, identity, now);
             if state.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
                 summary.server_signature = Some(certificate.key.clone());
                 summary.server_digest = recorder.scheme.get().copied().and_then(digest_name);

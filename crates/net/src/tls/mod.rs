@@ -6,6 +6,7 @@
 mod certificate;
 mod ciphers;
 mod client;
+mod dane;
 mod digest;
 mod keys;
 mod protocols;
@@ -17,6 +18,7 @@ mod verify;
 
 pub use certificate::Certificate;
 pub use client::{ClientSettings, ClientTls, Identity};
+pub use dane::Tlsa;
 pub use keys::KeyFiles;
 pub use server::{ServerSettings, ServerTls, SniFound, SniLookup};
 pub use sni::SniMaps;

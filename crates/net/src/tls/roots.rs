@@ -19,13 +19,18 @@ pub(super) struct Roots {
 }
 
 impl Roots {
+    /// Nobody is trusted.
+    pub(super) fn none() -> Roots {
+        Roots { store: RootCertStore::empty(), listed: HashSet::new() }
+    }
+
     /// Loads the authorities. A CApath that cannot be read is passed over, as OpenSSL does; a CAfile is not.
     pub(super) fn load(
         ca_file: Option<&Path>,
         ca_path: Option<&Path>,
         default: bool,
     ) -> Result<Roots, Trouble> {
-        let mut roots = Roots { store: RootCertStore::empty(), listed: HashSet::new() };
+        let mut roots = Roots::none();
         if let Some(file) = ca_file {
             let pem = std::fs::read(file)
                 .map_err(|error| Trouble::from_error(format!("cannot read {}", file.display()), error))?;
@@ -57,7 +62,7 @@ impl Roots {
         }
     }
 
-    fn add(&mut self, der: CertificateDer<'static>) {
+    pub(super) fn add(&mut self, der: CertificateDer<'static>) {
         self.listed.insert(der.to_vec());
         // What cannot be an authority may still be listed.
         let _ = self.store.add(der);

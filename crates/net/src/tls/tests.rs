@@ -10,7 +10,11 @@ use rcgen::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
 use super::*;
+use crate::dns::Data;
 use crate::{Stream, clock};
 
 /// A directory with an authority and certificates.
@@ -348,5 +352,38 @@ async fn a_message_cut_off_within_tls_is_no_message() {
                 next => panic!("polite: {polite}: {next:?}"),
             }
         }
+    }
+}
+
+/// A TLSA record about a certificate: its SHA-256 as a whole.
+fn tlsa(usage: u8, pem: &str) -> Tlsa {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let data = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der).as_ref().to_vec();
+    Tlsa::usable(&Data::Tlsa { usage, selector: 0, matching: 1, data }).unwrap()
+}
+
+#[tokio::test]
+async fn tlsa_records_vouch_instead_of_authorities() {
+    let (ours, other) = (Authority::new("Our CA"), Authority::new("Other CA"));
+    let trusting = client(ClientSettings { ca_file: ours.ca(), ..ClientSettings::default() });
+    let path = ours.issue("mx", "mx.test", &["mx.test"], -1);
+    let expired = std::fs::read_to_string(&path).unwrap();
+    let good = ours.issue("good", "mx.test", &["mx.test"], 1);
+    // The authority of DANE-TA is part of what the server shows.
+    std::fs::write(&good, std::fs::read_to_string(&good).unwrap() + &ours.issuer.pem()).unwrap();
+    let leaf = std::fs::read_to_string(&good).unwrap();
+    for (path, record, name, trust) in [
+        (&good, tlsa(3, &leaf), "other.test", Trust::Verified),
+        (&path, tlsa(3, &expired), "mx.test", Trust::Verified),
+        (&good, tlsa(3, &expired), "mx.test", Trust::Untrusted),
+        (&good, tlsa(2, &ours.issuer.pem()), "mx.test", Trust::Verified),
+        (&good, tlsa(2, &ours.issuer.pem()), "other.test", Trust::Untrusted),
+        (&good, tlsa(2, &other.issuer.pem()), "mx.test", Trust::Untrusted),
+        (&good, tlsa(3, &ours.issuer.pem()), "mx.test", Trust::Untrusted),
+    ] {
+        let server = server(ServerSettings { keys: keys(path), ..ServerSettings::default() });
+        let identity = Identity { tlsa: vec![record.clone()], ..named(name) };
+        let (_, seen) = meet(&server, &trusting, &identity).await.unwrap();
+        assert_eq!(seen.trust, trust, "{record:?} {name}");
     }
 }

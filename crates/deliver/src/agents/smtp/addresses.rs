@@ -18,8 +18,8 @@ pub struct Site {
     pub address: IpAddr,
     /// Preference of its MX record; smaller is better.
     pub preference: u16,
-    /// Was it found securely (DNSSEC)?
-    pub authentic: bool,
+    /// An MX record led here that DNSSEC does not vouch for.
+    pub insecure_mx: bool,
 }
 
 /// What decides about look-ups.
@@ -78,7 +78,7 @@ impl LookUp {
             Ok(answer) => {
                 for data in answer.records {
                     if let Data::Mx { preference, host } = data {
-                        records.push((preference, host, answer.authentic));
+                        records.push((preference, host, !answer.authentic));
                     }
                 }
             }
@@ -106,13 +106,13 @@ impl LookUp {
     async fn exchangers(&self, resolver: &Resolver, name: &str, records: &[(u16, String, bool)]) -> Found {
         let best = records.first().map_or(u16::MAX, |(preference, ..)| *preference);
         let (mut sites, mut why) = (Vec::new(), None);
-        for (preference, host, authentic) in records {
+        for (preference, host, insecure_mx) in records {
             match self.addresses(resolver, host).await {
                 Ok(addresses) => sites.extend(addresses.into_iter().map(|address| Site {
                     host: host.clone(),
                     address,
                     preference: *preference,
-                    authentic: *authentic,
+                    insecure_mx: *insecure_mx,
                 })),
                 // A temporary failure outweighs permanent ones: the host may be a good one.
                 Err(refusal) if why.is_none() || refusal.class() == Class::Later => why = Some(refusal),
@@ -152,7 +152,7 @@ impl LookUp {
             let refusal = ours(Class::Never, (4, 6), format!("mail for {name} loops back to myself"));
             return Found { sites: Err(refusal), ourselves: true };
         }
-        let site = |address| Site { host: name.to_owned(), address, preference: 0, authentic: false };
+        let site = |address| Site { host: name.to_owned(), address, preference: 0, insecure_mx: false };
         let mut sites: Vec<Site> = addresses.into_iter().map(site).collect();
         self.order(&mut sites);
         Found { sites: Ok(sites), ourselves: false }
@@ -260,7 +260,7 @@ mod tests {
 
     fn site(address: &str, preference: u16) -> Site {
         let address = address.parse().expect("an address");
-        Site { host: "h".to_owned(), address, preference, authentic: false }
+        Site { host: "h".to_owned(), address, preference, insecure_mx: false }
     }
 
     fn look_up() -> LookUp {

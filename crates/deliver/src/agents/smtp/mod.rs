@@ -3,6 +3,7 @@
 mod addresses;
 mod cache;
 mod complaint;
+mod dane;
 mod destination;
 mod md5;
 mod outgoing;
@@ -31,7 +32,7 @@ use destination::Destination;
 use round::{NONE, Round};
 use service::Service;
 use session::{NoSession, Place, Session, Target, Wish};
-use tls::Policy;
+use tls::{Policy, Server};
 use transaction::After;
 
 /// The line of the list.
@@ -154,7 +155,7 @@ impl Client {
                 let place = self.socket(&path);
                 let hop = Hop { nexthop, domain: nexthop, guard_loops: false, last, keep };
                 round.last_server = last;
-                if let Tried::Silent(refusal) = self.attempt(round, &hop, place).await {
+                if let Tried::Silent(refusal) = self.attempt(round, &hop, place, false).await {
                     *why = Some(refusal);
                 }
                 false
@@ -196,7 +197,7 @@ impl Client {
             }
             round.last_server = hop.last && (nth + 1 == addresses || sessions == 1);
             let to = Target::Tcp(SocketAddr::new(site.address, port));
-            match self.attempt(round, hop, Place { host: site.host, to }).await {
+            match self.attempt(round, hop, Place { host: site.host, to }, site.insecure_mx).await {
                 Tried::Spoken => sessions -= 1,
                 Tried::Silent(refusal) => {
                     log::info!(target: &self.service.program, "{}", mail::logline::printable(refusal.log_text()));
@@ -207,14 +208,18 @@ impl Client {
     }
 
     /// One server: a kept session or a new one, and the message over it.
-    async fn attempt(&self, round: &mut Round, hop: &Hop<'_>, place: Place) -> Tried {
+    async fn attempt(&self, round: &mut Round, hop: &Hop<'_>, place: Place, insecure_mx: bool) -> Tried {
         let service = &*self.service;
         let mut policy = match &place.to {
             Target::Unix(..) => Policy::none(),
-            Target::Tcp(_) => match service.tls.policy(hop.nexthop, hop.domain, &place.host).await {
-                Ok(policy) => policy,
-                Err(refusal) => return Tried::Silent(refusal),
-            },
+            Target::Tcp(address) => {
+                let (nexthop, domain, host) = (hop.nexthop, hop.domain, place.host.as_str());
+                let server = Server { nexthop, domain, host, place: *address, insecure_mx };
+                match service.tls.policy(&server).await {
+                    Ok(policy) => policy,
+                    Err(refusal) => return Tried::Silent(refusal),
+                }
+            }
         };
         loop {
             let key = Key::new(&place, &policy, self.login(hop, round));

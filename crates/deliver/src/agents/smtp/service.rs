@@ -17,7 +17,7 @@ use tables::{Keys, List, Maps};
 
 use super::addresses::{LookUp, Prefer};
 use super::destination;
-use super::tls::TlsRules;
+use super::tls::{Dns, TlsRules};
 use super::transaction;
 use crate::agents::open::Opener;
 use crate::agents::status_filter::StatusFilter;
@@ -87,7 +87,9 @@ impl Service {
         let tls: net::params::ClientTls = open.block();
         let general: net::params::Tls = open.block();
         let policy_maps = open.maps(&name("smtp_tls_policy_maps"), &tls.smtp_tls_policy_maps);
-        let tls = TlsRules::new(tls, policy_maps, general.tls_append_default_CA, lmtp, Arc::clone(&program));
+        let dns = Dns { resolver: setup.resolver.clone(), unfit: unfit_for_dane(&client, lmtp) };
+        let tls =
+            TlsRules::new(tls, policy_maps, dns, general.tls_append_default_CA, lmtp, Arc::clone(&program));
         let default_port = destination::port(&client.smtp_tcp_port, &site.known_tcp_ports);
         if default_port.is_none() {
             open.complain(&name("smtp_tcp_port"), format!("unknown port {:?}", client.smtp_tcp_port));
@@ -126,13 +128,7 @@ impl Service {
             ),
             pix_maps: open.maps(&name("smtp_pix_workaround_maps"), &client.smtp_pix_workaround_maps),
             bind,
-            tls: match tls {
-                Ok(tls) => tls,
-                Err(text) => {
-                    open.complain(&name("smtp_tls_security_level"), text);
-                    return Err(open.finish());
-                }
-            },
+            tls,
             program,
             site,
             client,
@@ -279,6 +275,19 @@ fn look_up(client: &SmtpClient, site: &Site, lmtp: bool, router: &Arc<Router>, p
         defer_without_address: client.smtp_defer_if_no_mx_address_found,
         own: Arc::new(move |address| router.is_own(address)),
         program: Arc::clone(program),
+    }
+}
+
+/// Why DNS answers are no ground for DANE with these settings.
+fn unfit_for_dane(client: &SmtpClient, lmtp: bool) -> Option<&'static str> {
+    let asks_dns = client.smtp_host_lookup.iter().any(|word| word.eq_ignore_ascii_case("dns"));
+    if client.smtp_dns_support_level != "dnssec" || !asks_dns {
+        Some("dnssec lookups disabled")
+    } else if client.ignore_mx_lookup_error && !lmtp {
+        // Whoever hides the MX records chooses the server.
+        Some("MX lookup errors ignored")
+    } else {
+        None
     }
 }
 

@@ -2,15 +2,19 @@
 //! server's certificate.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::{Class, Refusal};
+use net::dns::Resolver;
 use net::params::ClientTls as Params;
-use net::tls::{ClientSettings, ClientTls, Identity, KeyFiles};
+use net::tls::{ClientSettings, ClientTls, Identity, KeyFiles, Tlsa};
 use tables::Maps;
 
 use super::complaint::ours;
+use super::dane::{self, Dane};
 
 /// `smtp_tls_security_level`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +27,10 @@ pub enum Level {
     Encrypt,
     /// Always, and a fingerprint matches.
     Fingerprint,
+    /// Where DNS holds validated TLSA records always, and one of them matches; otherwise when offered.
+    Dane,
+    /// Only where DNS holds validated TLSA records, and one of them matches.
+    DaneOnly,
     /// Always, and the certificate is good for the host's name.
     Verify,
     /// Always, and the certificate is good for names that no DNS answer can change.
@@ -36,6 +44,8 @@ impl Level {
             "may" => Level::May,
             "encrypt" => Level::Encrypt,
             "fingerprint" => Level::Fingerprint,
+            "dane" => Level::Dane,
+            "dane-only" => Level::DaneOnly,
             "verify" => Level::Verify,
             "secure" => Level::Secure,
             _ => return None,
@@ -71,6 +81,28 @@ impl Policy {
     }
 }
 
+/// The server for which a policy is wanted.
+pub struct Server<'a> {
+    /// Next hop as written.
+    pub nexthop: &'a str,
+    /// The name in it.
+    pub domain: &'a str,
+    /// Its host name.
+    pub host: &'a str,
+    /// Where it is.
+    pub place: SocketAddr,
+    /// An MX record led here that DNSSEC does not vouch for.
+    pub insecure_mx: bool,
+}
+
+/// Where TLSA records come from.
+pub struct Dns {
+    /// Asks.
+    pub resolver: Resolver,
+    /// Why its answers are not to be relied upon, by configuration.
+    pub unfit: Option<&'static str>,
+}
+
 /// The TLS settings of one service.
 pub struct TlsRules {
     params: Params,
@@ -78,6 +110,9 @@ pub struct TlsRules {
     maps: Maps,
     map_name: &'static str,
     engines: Mutex<HashMap<ClientSettings, ClientTls>>,
+    dns: Dns,
+    /// The log has heard why `dane` cannot be.
+    told: AtomicBool,
     default_ca: bool,
     program: Arc<str>,
 }
@@ -87,23 +122,21 @@ impl TlsRules {
     pub fn new(
         params: Params,
         maps: Maps,
+        dns: Dns,
         default_ca: bool,
         lmtp: bool,
         program: Arc<str>,
-    ) -> Result<TlsRules, String> {
+    ) -> TlsRules {
         let level = match params.smtp_tls_security_level.as_str() {
             "" if params.smtp_enforce_tls && params.smtp_tls_enforce_peername => Level::Verify,
             "" if params.smtp_enforce_tls => Level::Encrypt,
             "" if params.smtp_use_tls => Level::May,
             "" => Level::None,
-            // Without a validating resolver of our own a DANE destination is an opportunistic one.
-            "dane" => Level::May,
-            other => Level::parse(other).ok_or_else(|| {
-                format!("security level {other:?} needs DNSSEC validation, which is not available; use \"secure\" or \"dane\"")
-            })?,
+            other => Level::parse(other).expect("the parameter has no other values"),
         };
         let map_name = if lmtp { "lmtp_tls_policy_maps" } else { "smtp_tls_policy_maps" };
-        Ok(TlsRules { params, level, maps, map_name, engines: Mutex::default(), default_ca, program })
+        let (engines, told) = (Mutex::default(), AtomicBool::new(false));
+        TlsRules { params, level, maps, map_name, engines, dns, told, default_ca, program }
     }
 
     /// `smtp_tls_loglevel`.
@@ -121,10 +154,9 @@ impl TlsRules {
         self.params.smtp_tls_note_starttls_offer
     }
 
-    /// What `host` gets, as a server for `nexthop` (as written) whose bare name is `domain`.
-    pub async fn policy(&self, nexthop: &str, domain: &str, host: &str) -> Result<Policy, Refusal> {
-        let problem = || ours(Class::Later, (7, 5), "client TLS configuration problem");
-        let found = self.find(nexthop, domain).await.map_err(|trouble| {
+    /// What a server gets.
+    pub async fn policy(&self, server: &Server<'_>) -> Result<Policy, Refusal> {
+        let found = self.find(server.nexthop, server.domain).await.map_err(|trouble| {
             log::warn!(target: &self.program, "{trouble}");
             ours(
                 Class::Later,
@@ -132,14 +164,72 @@ impl TlsRules {
                 format!("client TLS configuration problem: {} lookup error", self.map_name),
             )
         })?;
-        let policy = self.build(found.as_deref(), domain, host, nexthop);
+        let policy = match self.level(found.as_deref(), server) {
+            Ok(level @ (Level::Dane | Level::DaneOnly)) => {
+                let tlsa = self.dane(level, server).await.map_err(|why| self.no_policy(server, why))?;
+                self.build(found.as_deref(), tlsa, server)
+            }
+            Ok(level) => self.build(found.as_deref(), (level, Vec::new()), server),
+            Err(complaint) => Err(complaint),
+        };
         policy.map_err(|complaint| {
-            let printable = mail::logline::printable;
-            log::warn!(target: &self.program, "{}", printable(&complaint));
-            log::warn!(target: &self.program, "TLS policy lookup for {}/{}: client TLS configuration problem",
-                printable(nexthop), printable(host));
-            problem()
+            log::warn!(target: &self.program, "{}", mail::logline::printable(&complaint));
+            self.no_policy(server, "client TLS configuration problem".to_owned())
         })
+    }
+
+    fn no_policy(&self, server: &Server<'_>, why: String) -> Refusal {
+        let printable = mail::logline::printable;
+        let (nexthop, host) = (printable(server.nexthop), printable(server.host));
+        log::warn!(target: &self.program, "TLS policy lookup for {nexthop}/{host}: {why}");
+        ours(Class::Later, (7, 5), why)
+    }
+
+    fn level(&self, entry: Option<&str>, server: &Server<'_>) -> Result<Level, String> {
+        let Some(entry) = entry else { return Ok(self.level) };
+        match words(entry).next() {
+            Some(word) => Level::parse(word)
+                .ok_or_else(|| self.complaint(server, &format!("invalid security level \"{word}\""))),
+            None => Err(self.complaint(server, "invalid empty policy entry")),
+        }
+    }
+
+    fn complaint(&self, server: &Server<'_>, what: &str) -> String {
+        format!("{}, next-hop destination \"{}\": {what}", self.map_name, server.nexthop)
+    }
+
+    /// What becomes of the levels `dane` and `dane-only` for a server. The error says why mail must wait.
+    async fn dane(&self, level: Level, server: &Server<'_>) -> Result<(Level, Vec<Tlsa>), String> {
+        let without = |instead: Level, why: &str| match level {
+            Level::DaneOnly => Err(why.to_owned()),
+            _ => Ok((instead, Vec::new())),
+        };
+        if let Some(unfit) = self.dns.unfit {
+            let name = if level == Level::DaneOnly { "dane-only" } else { "dane" };
+            let why = format!("{}: {name} configured with {unfit}", server.nexthop);
+            // Once is enough where mail goes out all the same.
+            if level == Level::Dane && !self.told.swap(true, Ordering::Relaxed) {
+                log::warn!(target: &self.program, "{}", mail::logline::printable(&why));
+            }
+            return without(Level::May, &why);
+        }
+        let insecure = match self.params.smtp_tls_dane_insecure_mx_policy.as_str() {
+            _ if !server.insecure_mx => None,
+            "dane" => Some(Level::Dane),
+            "encrypt" => Some(Level::Encrypt),
+            _ => Some(Level::May),
+        };
+        if insecure == Some(Level::May) || insecure.is_some() && level == Level::DaneOnly {
+            return without(Level::May, "non DNSSEC destination");
+        }
+        let force = self.params.smtp_tls_force_insecure_host_tlsa_lookup;
+        match dane::look_up(&self.dns.resolver, server.host, server.place, force).await {
+            Ok(Dane::None) => without(Level::May, "no TLSA records found"),
+            Ok(Dane::Unusable) => without(Level::Encrypt, "TLSA records unusable"),
+            Ok(Dane::Records(_)) if insecure == Some(Level::Encrypt) => Ok((Level::Encrypt, Vec::new())),
+            Ok(Dane::Records(records)) => Ok((level, records)),
+            Err(_) => Err(format!("TLSA lookup error for {}:{}", server.host, server.place.port())),
+        }
     }
 
     async fn find(&self, nexthop: &str, domain: &str) -> Result<Option<String>, mail::Trouble> {
@@ -160,19 +250,15 @@ impl TlsRules {
         Ok(None)
     }
 
-    fn build(&self, entry: Option<&str>, domain: &str, host: &str, nexthop: &str) -> Result<Policy, String> {
-        let complaint =
-            |what: String| format!("{}, next-hop destination \"{nexthop}\": {what}", self.map_name);
-        let mut words =
-            entry.unwrap_or_default().split([' ', '\t', ',', '\r', '\n']).filter(|word| !word.is_empty());
-        let level = match (entry, words.next()) {
-            (None, _) => self.level,
-            (_, Some("dane")) => Level::May,
-            (_, Some(word)) => {
-                Level::parse(word).ok_or_else(|| complaint(format!("invalid security level \"{word}\"")))?
-            }
-            (_, None) => return Err(complaint("invalid empty policy entry".to_owned())),
-        };
+    /// The policy at a level, with the attributes of a table entry, whose first word is a level, too.
+    fn build(
+        &self,
+        entry: Option<&str>,
+        (level, tlsa): (Level, Vec<Tlsa>),
+        server: &Server<'_>,
+    ) -> Result<Policy, String> {
+        let Server { nexthop, domain, host, .. } = *server;
+        let complaint = |what: String| self.complaint(server, &what);
         let params = &self.params;
         let mandatory = level > Level::May;
         let mut protocols =
@@ -183,7 +269,7 @@ impl TlsRules {
         }
         let mut matches: Option<Vec<String>> = None;
         let mut sni = Some(params.smtp_tls_servername.clone()).filter(|name| !name.is_empty());
-        for word in words {
+        for word in words(entry.unwrap_or_default()).skip(1) {
             let Some((name, value)) = word.split_once('=') else {
                 return Err(complaint(format!("malformed attribute/value pair \"{word}\"")));
             };
@@ -201,9 +287,12 @@ impl TlsRules {
                 _ => return Err(complaint(format!("invalid attribute name: \"{name}\""))),
             }
         }
+        // A server may choose by name the certificate that its TLSA records are about (RFC 7672 8.1).
+        let sni = if tlsa.is_empty() { sni } else { Some("hostname".to_owned()) };
         let mut identity =
-            Identity { sni: self.server_name(sni.as_deref(), domain, host), ..Identity::default() };
+            Identity { sni: self.server_name(sni.as_deref(), domain, host), tlsa, ..Identity::default() };
         match level {
+            Level::Dane | Level::DaneOnly => identity.names = vec![host.to_owned(), domain.to_owned()],
             Level::Fingerprint => {
                 identity.fingerprints =
                     matches.unwrap_or_else(|| params.smtp_tls_fingerprint_cert_match.clone());
@@ -270,6 +359,10 @@ impl TlsRules {
         engines.insert(settings, engine.clone());
         Ok(engine)
     }
+}
+
+fn words(entry: &str) -> impl Iterator<Item = &str> {
+    entry.split([' ', '\t', ',', '\r', '\n']).filter(|word| !word.is_empty())
 }
 
 /// `hostname`, `nexthop`, `dot-nexthop`, or a name.
