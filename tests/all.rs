@@ -4,4 +4,5 @@ mod configuration;
 mod demo;
 mod durability;
 mod road;
+mod security;
 mod tidy;

@@ -53,11 +53,15 @@ impl Client {
     /// # Errors
     /// Nobody listens.
     pub fn connect(at: Address) -> io::Result<Client> {
-        let socket = TcpStream::connect_timeout(&at, Duration::from_secs(5))?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(wait::LIMIT))?;
-        socket.set_write_timeout(Some(wait::LIMIT))?;
-        Ok(Client { stream: Some(Stream::Plain(socket)), read: Vec::new() })
+        Ok(Client::over(TcpStream::connect_timeout(&at, Duration::from_secs(5))?))
+    }
+
+    /// Goes on with a connection that something was said on already.
+    pub fn over(socket: TcpStream) -> Client {
+        socket.set_nodelay(true).expect("a TCP socket");
+        socket.set_read_timeout(Some(wait::LIMIT)).expect("a limit above zero");
+        socket.set_write_timeout(Some(wait::LIMIT)).expect("a limit above zero");
+        Client { stream: Some(Stream::Plain(socket)), read: Vec::new() }
     }
 
     /// Connects and reads the greeting, which must be 220.

@@ -125,6 +125,19 @@ impl Site {
         self.main = format!("{}\n{name} = {value}\n", kept.join("\n"));
     }
 
+    /// Gives the SMTP service a certificate for `name`; the authority is [`Site::authority`].
+    pub fn with_tls(self, name: &str) -> Site {
+        let (authority, chain) = crate::tls::certificate(name);
+        self.put("ca.pem", &authority);
+        let chain = self.put("server.pem", &chain);
+        self.set("smtpd_tls_chain_files", &chain.display().to_string()).set("smtpd_tls_security_level", "may")
+    }
+
+    /// The certificate of the authority behind [`Site::with_tls`].
+    pub fn authority(&self) -> PathBuf {
+        self.conf().join("ca.pem")
+    }
+
     /// Adds a line to master.cf. A line with the name and type of an existing service takes its place.
     pub fn service(mut self, line: &str) -> Site {
         let columns = |line: &str| line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();

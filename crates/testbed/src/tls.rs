@@ -1,4 +1,4 @@
-//! The client's side of TLS.
+//! The client's side of TLS, and certificates for servers.
 
 use std::fs::File;
 use std::io;
@@ -35,4 +35,20 @@ pub fn connect(mut socket: TcpStream, authority: &Path, name: &str) -> io::Resul
         connection.complete_io(&mut socket)?;
     }
     Ok(StreamOwned::new(connection, socket))
+}
+
+/// Makes a certificate for `name` and an authority that vouches for it: the authority's certificate, and the server's
+/// key and chain, both as PEM.
+pub fn certificate(name: &str) -> (String, String) {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let key = || KeyPair::generate().expect("a key can be made");
+    let mut authority = CertificateParams::new(Vec::new()).expect("no name is no bad name");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = key();
+    let root = authority.self_signed(&authority_key).expect("it is complete");
+    let issuer = Issuer::new(authority, authority_key);
+    let server_key = key();
+    let server = CertificateParams::new(vec![name.to_owned()]).expect("a good name");
+    let server = server.signed_by(&server_key, &issuer).expect("it is complete");
+    (root.pem(), format!("{}{}", server_key.serialize_pem(), server.pem()))
 }

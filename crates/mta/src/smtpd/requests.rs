@@ -54,8 +54,9 @@ impl Session {
             let mut trail = Trail::off();
             let mut facts = facts(&self.peer, self.transaction.as_deref(), "VRFY", self.improper_pipelining);
             facts.recipient = Some(&address);
-            let verdict =
-                self.service.judge.judge(Stage::Recipient, &facts, &mut self.standing, &mut trail).await;
+            // A question leaves no order behind: what it is judged with is thrown away.
+            let mut standing = self.standing.clone();
+            let verdict = self.service.judge.judge(Stage::Recipient, &facts, &mut standing, &mut trail).await;
             if let Verdict::Refuse(refusal) = verdict {
                 return Said::refused(&refusal);
             }
@@ -87,7 +88,8 @@ impl Session {
             let mut trail = Trail::off();
             let mut facts = facts(&self.peer, None, "ETRN", self.improper_pipelining);
             facts.etrn = Some(site);
-            self.service.judge.judge(Stage::Etrn, &facts, &mut self.standing, &mut trail).await
+            let mut standing = self.standing.clone();
+            self.service.judge.judge(Stage::Etrn, &facts, &mut standing, &mut trail).await
         };
         if let Verdict::Refuse(refusal) = verdict {
             return Said::refused(&refusal);

@@ -1,0 +1,9 @@
+//! What strangers try. Each file is one kind of attack, with every variant that was ever seen to work somewhere.
+
+mod budget;
+mod half_close;
+mod hostile;
+mod injection;
+mod leftovers;
+mod smuggling;
+mod starttls;
