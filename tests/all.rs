@@ -3,6 +3,7 @@
 mod configuration;
 mod demo;
 mod durability;
+mod neighbours;
 mod road;
 mod security;
 mod tidy;

@@ -14,7 +14,7 @@ pub fn installed<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     if missing.is_empty() {
         return Some(found.map(|file| file.expect("none is missing")));
     }
-    absent(&format!("not installed: {}", missing.join(", ")));
+    skip(&format!("not installed: {}", missing.join(", ")));
     None
 }
 
@@ -22,12 +22,13 @@ pub fn installed<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
 pub fn root() -> bool {
     let root = nix::unistd::getuid().is_root();
     if !root {
-        absent("only root can run this");
+        skip("only root can run this");
     }
     root
 }
 
-fn absent(reason: &str) {
+/// Says why a test is skipped; in CI that is a failure.
+pub fn skip(reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI nothing is skipped, but {reason}");
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     // Past the capture of the test harness: a skipped test must be seen.

@@ -40,10 +40,11 @@ pub fn connect(mut socket: TcpStream, authority: &Path, name: &str) -> io::Resul
 /// Makes a certificate for `name` and an authority that vouches for it: the authority's certificate, and the server's
 /// key and chain, both as PEM.
 pub fn certificate(name: &str) -> (String, String) {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     let key = || KeyPair::generate().expect("a key can be made");
     let mut authority = CertificateParams::new(Vec::new()).expect("no name is no bad name");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "an authority for tests");
     let authority_key = key();
     let root = authority.self_signed(&authority_key).expect("it is complete");
     let issuer = Issuer::new(authority, authority_key);

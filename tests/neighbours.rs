@@ -1,0 +1,256 @@
+//! Real programs from the distribution: they talk to ours, and ours to them.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use testbed::{Client, Site, address, neighbour, wait};
+
+#[test]
+fn swaks_sends_with_tls() {
+    let Some([swaks]) = neighbour::installed(["swaks"]) else { return };
+    let able = Command::new(&swaks).arg("--support").output().expect("it starts");
+    if !String::from_utf8_lossy(&able.stdout).contains("TLS supported") {
+        return neighbour::skip("swaks has no TLS: install libnet-ssleay-perl");
+    }
+    let mx = Site::new("mx.test").with_tls("mx.test").set("smtpd_tls_received_header", "yes").start();
+    let output = Command::new(swaks)
+        .args(["--server", &mx.smtp().ip().to_string(), "--port", &mx.smtp().port().to_string()])
+        .args(["--from", "ann@box.test", "--to", "bob@box.test", "--helo", "swaks.test", "--tls"])
+        .args(["--header", "Subject: from swaks", "--body", "a line\n.\n..two dots\n"])
+        .arg("--tls-ca-path")
+        .arg(mx.site().authority())
+        .args(["--tls-verify"])
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    let message = mx.maildir("bob").one();
+    assert!(message.contains("Subject: from swaks\n") && message.contains("\n.\n..two dots\n"), "{message}");
+    assert!(message.contains("(using TLSv1.3 with cipher "), "{message}");
+    assert!(message.contains("with ESMTPS id "), "{message}");
+}
+
+#[test]
+fn a_thousand_messages_of_smtp_source_come_through_to_smtp_sink() {
+    let Some([source, sink]) = neighbour::installed(["smtp-source", "smtp-sink"]) else { return };
+    let far = address();
+    let count = std::env::temp_dir().join(format!("facteur-sink-{}", std::process::id()));
+    let root = nix::unistd::getuid().is_root();
+    let rights: &[&str] = if root { &["-c", "-u", "nobody"] } else { &["-c"] };
+    let _sink = Kept(
+        Command::new(sink)
+            .args(rights)
+            .args([&format!("inet:{}:{}", far.ip(), far.port()), "100"])
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&count).expect("/tmp is there"))
+            .spawn()
+            .expect("it starts"),
+    );
+    wait::until("smtp-sink", || Client::connect(far).ok());
+    let mx = Site::new("mx.test").set("relayhost", &format!("[{}]:{}", far.ip(), far.port())).start();
+    let output = Command::new(source)
+        .args(["-s", "10", "-m", "1000", "-l", "4000", "-f", "a@x.test", "-t", "b@far.test"])
+        .arg(format!("inet:{}:{}", mx.smtp().ip(), mx.smtp().port()))
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    let sent = || (mx.log().matches("status=sent").count() >= 1000).then_some(());
+    assert!(
+        wait::within(wait::LIMIT * 2, sent).is_some(),
+        "{} sent",
+        mx.log().matches("status=sent").count()
+    );
+    assert_eq!(mx.log().matches("status=sent").count(), 1000);
+    // Its counter stands where it overwrites itself.
+    let shown = wait::until("the count of smtp-sink", || {
+        let text = fs::read_to_string(&count).ok()?;
+        let last = text
+            .split('\r')
+            .rev()
+            .find_map(|part| part.rsplit_once("mesg=")?.1.trim().parse::<u32>().ok())?;
+        (last >= 1000).then_some(last)
+    });
+    assert_eq!(shown, 1000);
+    let _ = fs::remove_file(count);
+}
+
+/// A process that does not outlive its test.
+struct Kept(Child);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A Postfix of our own in a temporary directory.
+struct Postfix {
+    master: Kept,
+    site: Site,
+}
+
+impl Postfix {
+    /// Starts it; mail for `box.test` stays there, the rest goes to `relayhost`.
+    fn start(master: PathBuf, relayhost: &str) -> Postfix {
+        let smtp = address();
+        let site = Site::bare(smtp);
+        let dir = site.path().display().to_string();
+        for folder in ["data", "log"] {
+            fs::create_dir(site.path().join(folder)).expect("it is ours");
+        }
+        let postfix =
+            nix::unistd::User::from_name("postfix").expect("users can be asked for").expect("its package is");
+        chown(site.path().join("data"), Some(postfix.uid.as_raw()), None).expect("root may");
+        site.folder("mail");
+        let queue = site.path().join("queue");
+        let group = nix::unistd::Group::from_name("postdrop")
+            .expect("groups can be asked for")
+            .expect("its package is");
+        // What its start script would make; the program itself does not.
+        for (folder, mode, gid) in [
+            ("pid", 0o755, None),
+            ("active", 0o700, Some(0)),
+            ("bounce", 0o700, Some(0)),
+            ("corrupt", 0o700, Some(0)),
+            ("defer", 0o700, Some(0)),
+            ("deferred", 0o700, Some(0)),
+            ("flush", 0o700, Some(0)),
+            ("hold", 0o700, Some(0)),
+            ("incoming", 0o700, Some(0)),
+            ("private", 0o700, Some(0)),
+            ("saved", 0o700, Some(0)),
+            ("trace", 0o700, Some(0)),
+            ("maildrop", 0o1730, Some(group.gid.as_raw())),
+            ("public", 0o2710, Some(group.gid.as_raw())),
+        ] {
+            let path = queue.join(folder);
+            fs::create_dir_all(&path).expect("it is ours");
+            if gid.is_some() {
+                chown(&path, Some(postfix.uid.as_raw()), gid).expect("root may");
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is ours");
+        }
+        site.put(
+            "main.cf",
+            &format!(
+                "compatibility_level = 3.6\nqueue_directory = {dir}/queue\ndata_directory = {dir}/data\n\
+                 maillog_file = {dir}/mail.log\nmaillog_file_prefixes = {dir}\nmyhostname = real.test\n\
+                 mydestination =\nmynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
+                 smtp_dns_support_level = disabled\nsmtpd_peername_lookup = no\nalias_maps =\nalias_database =\n\
+                 local_recipient_maps =\nrelayhost = {relayhost}\nvirtual_mailbox_domains = box.test\n\
+                 virtual_mailbox_base = {dir}/mail\nvirtual_mailbox_maps = inline:{{bob@box.test=bob/}}\n\
+                 virtual_minimum_uid = 1\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n"
+            ),
+        );
+        let mut master_cf = format!("{}:{} inet n - n - - smtpd\n", smtp.ip(), smtp.port());
+        for line in [
+            "pickup unix n - n 60 1 pickup",
+            "cleanup unix n - n - 0 cleanup",
+            "qmgr unix n - n 300 1 qmgr",
+            "rewrite unix - - n - - trivial-rewrite",
+            "bounce unix - - n - 0 bounce",
+            "defer unix - - n - 0 bounce",
+            "trace unix - - n - 0 bounce",
+            "verify unix - - n - 1 verify",
+            "proxymap unix - - n - - proxymap",
+            "smtp unix - - n - - smtp",
+            "error unix - - n - - error",
+            "retry unix - - n - - error",
+            "local unix - n n - - local",
+            "virtual unix - n n - - virtual",
+            "anvil unix - - n - 1 anvil",
+            "scache unix - - n - 1 scache",
+            "postlog unix-dgram n - n - 1 postlogd",
+        ] {
+            master_cf.push_str(line);
+            master_cf.push('\n');
+        }
+        site.put("master.cf", &master_cf);
+        // Its master must lead a session of its own, and closes every descriptor that it might have.
+        let child = Command::new("setsid")
+            .args(["--wait", "/bin/sh", "-c", "ulimit -n 1024; exec \"$@\"", "sh"])
+            .args([master.as_os_str(), "-c".as_ref(), site.conf().as_os_str(), "-s".as_ref()])
+            .current_dir(site.path())
+            .env("MAIL_CONFIG", site.conf())
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(site.path().join("output")).expect("it is ours"))
+            .stderr(fs::File::create(site.path().join("errors")).expect("it is ours"))
+            .spawn()
+            .expect("it starts");
+        let postfix = Postfix { master: Kept(child), site };
+        let up = wait::within(wait::LIMIT, || Client::connect(smtp).ok());
+        assert!(up.is_some(), "{}", postfix.log());
+        postfix
+    }
+
+    fn log(&self) -> String {
+        let files = ["errors", "mail.log"].map(|name| self.site.path().join(name));
+        files.map(|file| fs::read_to_string(file).unwrap_or_default()).concat()
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        // Its master ends its children when it is told to; killed, it would leave them.
+        if let Ok(text) = fs::read_to_string(self.site.path().join("queue/pid/master.pid"))
+            && let Ok(pid) = text.trim().parse()
+        {
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+        }
+        let _ = self.master.0.wait();
+    }
+}
+
+#[test]
+fn a_real_postfix_relays_to_us_and_we_relay_to_it() {
+    let Some([master, _setsid]) = neighbour::installed(["master", "setsid"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    let last = Site::new("last.test").start();
+    let real = Postfix::start(master, &last.nexthop());
+    let first = Site::new("first.test")
+        .set("virtual_mailbox_domains", "")
+        .set("relayhost", &real.site.nexthop())
+        .start();
+    let content = "Subject: chain\n\n.dot\n..dots\nlong ".to_owned() + &"x".repeat(1200) + "\n";
+    // From us to Postfix's mailbox.
+    first.send("a@x.test", &["bob@box.test"], &content);
+    first.wait_log(&["to=<bob@box.test>", "status=sent (250 2.0.0 Ok: queued as "]);
+    let message = real.site.maildir("bob").one();
+    assert!(message.contains("\n.dot\n..dots\n"), "{message}");
+    assert!(message.contains("by real.test (Postfix)") && message.contains("by first.test ("), "{message}");
+    // From us through Postfix to us; what nobody takes comes back the same way.
+    first.send("a@x.test", &["x@last.test"], "Subject: through\n\nx\n");
+    let line = last.wait_log(&["to=<x@last.test>"]);
+    assert!(line.contains("status=bounced"), "{line}");
+    let log =
+        wait::until("the log of Postfix", || Some(real.log()).filter(|log| log.contains("to=<x@last.test>")));
+    assert!(log.contains("status=sent (250 2.0.0 Ok: queued as"), "{log}");
+}
+
+#[test]
+fn mail_of_bsd_mailx_goes_through_our_sendmail_link() {
+    let Some([mail]) = neighbour::installed(["bsd-mailx"]) else { return };
+    let mx = Site::new("mx.test").start();
+    let links = mx.site().path().join("links");
+    fs::create_dir(&links).expect("it is ours");
+    let said = mx.run("install-links", &[links.to_str().expect("plain text")]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let settings = mx.site().put("mailrc", &format!("set sendmail={}\n", links.join("sendmail").display()));
+    let mut child = Command::new(mail)
+        .args(["-s", "from mailx", "-r", "ann@box.test", "bob@box.test"])
+        .env("MAILRC", settings)
+        .env("MAIL_CONFIG", mx.site().conf())
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    use std::io::Write;
+    child.stdin.take().expect("it was asked for").write_all(b"hello\n.\nworld\n").expect("it reads");
+    assert!(child.wait().expect("our child").success());
+    let message = mx.maildir("bob").one();
+    assert!(message.contains("Subject: from mailx\n") && message.contains("hello\n"), "{message}");
+}
