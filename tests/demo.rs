@@ -5,6 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use testbed::{Client, Maildir, command, wait};
 
@@ -14,11 +15,12 @@ struct Demo {
     env: HashMap<String, String>,
 }
 
-/// A base with both ports free; below the ports that outgoing connections are given.
+/// A base with both ports free, which no other test of this process is given; below the ports of outgoing connections.
 fn base_port() -> u16 {
-    let start = std::process::id() % 100;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 100) as u16;
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut bases = (0..100).map(|n| 10_000 + ((start + n * 7) % 100) as u16 * 200);
+    let mut bases = (0..100).map(|_| 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 100 * 200);
     bases.find(|base| free(base + 25) && free(base + 87)).expect("some ports are free")
 }
 
