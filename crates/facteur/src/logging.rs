@@ -14,6 +14,11 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::trace::Journal;
+
+/// A target that begins with this is printed as it is, without `syslog_name` before it.
+pub const AS_IS: char = '=';
+
 /// Where log lines go.
 pub enum Target {
     /// `name: text` on standard error: how commands speak.
@@ -34,6 +39,8 @@ struct Writer {
     verbose: bool,
     /// Asking for it each time is a system call a line.
     process: u32,
+    /// Keeps what concerns messages.
+    journal: Mutex<Option<Journal>>,
 }
 
 #[derive(Default)]
@@ -93,6 +100,7 @@ pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), Str
             command: RwLock::new(None),
             verbose,
             process: std::process::id(),
+            journal: Mutex::new(None),
         })
     });
     syslog_name.clone_into(&mut writer.prefix.write().unwrap_or_else(|poisoned| poisoned.into_inner()));
@@ -112,6 +120,12 @@ pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), Str
             .map_err(|error| format!("cannot start the log thread: {error}"))?;
     }
     Ok(())
+}
+
+/// Keeps what concerns messages in this journal from now on, or in none. Nothing happens before [`start`].
+pub fn trace_into(journal: Option<Journal>) {
+    let Some(writer) = WRITER.get() else { return };
+    *writer.journal.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = journal;
 }
 
 type Observer = Box<dyn Fn(&str, &str) + Send + Sync>;
@@ -214,7 +228,9 @@ impl Writer {
         let target = record.target();
         let Pending { lines: out, stamp, .. } = pending;
         let _ = write!(out, "{} {} ", stamp.now(), host());
-        if target.contains('/') {
+        if let Some(tag) = target.strip_prefix(AS_IS) {
+            let _ = write!(out, "{tag}");
+        } else if target.contains('/') {
             let _ = write!(out, "{target}");
         } else {
             let prefix = self.prefix.read().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -254,6 +270,10 @@ impl Writer {
             };
             if let Some(sink) = &mut sink {
                 write_out(sink, &lines, &ends);
+            }
+            if let Some(journal) = &mut *self.journal.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+            {
+                journal.take(Timestamp::now(), &lines);
             }
             let mut pending = self.lock();
             pending.writing = false;

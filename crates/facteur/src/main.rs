@@ -8,6 +8,7 @@ mod interfaces;
 mod logging;
 mod params;
 mod serve;
+mod trace;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -66,6 +66,7 @@ pub const GROUPS: &[Group] = &[
     group("mta", "Cleaning up", mta::params::Cleanup::DECLARATIONS),
     group("mta", "Notices", mta::params::Bounce::DECLARATIONS),
     group("mta", "Local submission and queue tools", mta::params::Submission::DECLARATIONS),
+    group("facteur", "The journal of messages", crate::trace::Tracing::DECLARATIONS),
     group("mta", "QMQP", mta::params::Qmqpd::DECLARATIONS),
 ];
 

@@ -9,13 +9,19 @@ mod parameters;
 mod postalias;
 mod postcat;
 mod postconf;
+mod postdrop;
 pub mod postfix;
+mod postkick;
+mod postlog;
 mod postmap;
+mod postmulti;
 mod postqueue;
 mod postsuper;
+mod qshape;
 mod queue;
 mod reach;
 pub mod sendmail;
+mod trace;
 
 use std::ffi::OsString;
 
@@ -40,13 +46,19 @@ pub const COMMANDS: &[&Command] = &[
     &postalias::COMMAND,
     &postcat::COMMAND,
     &postconf::COMMAND,
+    &postdrop::COMMAND,
     &postfix::COMMAND,
+    &postkick::COMMAND,
+    &postlog::COMMAND,
     &postmap::COMMAND,
+    &postmulti::COMMAND,
     &postqueue::COMMAND,
     &postqueue::MAILQ,
     &postsuper::COMMAND,
+    &qshape::COMMAND,
     &queue::COMMAND,
     &sendmail::COMMAND,
+    &trace::COMMAND,
 ];
 
 /// The command of this name.

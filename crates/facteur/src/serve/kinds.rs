@@ -139,11 +139,21 @@ pub fn check(config: &Config, tables: &Tables, mistakes: &mut Vec<Mistake>) {
     }
 }
 
+/// `master_service_disable`: services that are left out, as `name.type` or all of a `type`.
+fn is_disabled(view: &View, service: &Service) -> bool {
+    let disabled = view.get("master_service_disable");
+    let kind = service.kind.as_str();
+    disabled.split([',', ' ', '\t', '\n']).any(|word| match word.rsplit_once('.') {
+        Some((name, of)) => name == service.name && of == kind,
+        None => word == kind,
+    })
+}
+
 /// The services that listen.
 pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<Wanted> {
     let mut wanted = vec![local(config, lent)];
     for service in &config.master.services {
-        let Some(kind) = kind(service) else { continue };
+        let Some(kind) = kind(service).filter(|_| !is_disabled(&config.view, service)) else { continue };
         let view = config.view.with_overrides(&service.overrides);
         wanted.push(Wanted {
             service: service.clone(),
@@ -157,6 +167,22 @@ pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_left_out_by_name_or_by_type() {
+        let line = |text: &str| MasterCf::parse(text, Path::new("master.cf")).0.services.remove(0);
+        let smtp = line("smtp inet n - n - - smtpd");
+        for (value, expected) in
+            [("", false), ("inet", true), ("unix, smtp.inet", true), ("smtp.unix", false), ("smtp", false)]
+        {
+            let (main, _) =
+                conf::MainCf::parse(&format!("master_service_disable = {value}\n"), Path::new("main.cf"));
+            let view = View::new(crate::params::registry(), main, conf::Facts::default());
+            assert_eq!(is_disabled(&view, &smtp), expected, "{value}");
+        }
+    }
+
     #[test]
     fn what_the_local_session_sets_are_parameters() {
         let registry = crate::params::registry();

@@ -30,6 +30,7 @@ use tables::Tables;
 use crate::config::Config;
 use crate::interfaces;
 use crate::logging;
+use crate::trace::{Journal, Tracing};
 use kinds::Lent;
 use listening::{Listening, Wanted};
 use signals::Order;
@@ -185,6 +186,7 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
     if let Err(what) = directories::prepare(&config.view) {
         return give_up(&what);
     }
+    logging::trace_into(journal(&config.view));
     let queue = match open_queue(&config.view) {
         Ok(queue) => queue,
         Err(failure) => return give_up(&failure.to_string()),
@@ -334,11 +336,18 @@ impl Program {
         }
         tolerated::write(&tolerated::file(&config), &mistakes);
         self.tables = tables;
+        logging::trace_into(journal(&config.view));
         self.house.renew(setup);
         for what in self.listen(&config, &mut Vec::new()) {
             log::error!(target: "master", "reload: {what}");
         }
     }
+}
+
+/// The journal that `facteur trace` reads.
+fn journal(view: &View) -> Option<Journal> {
+    let limit = Tracing::read(view, &mut Vec::new()).trace_size_limit;
+    (limit > 0).then(|| Journal::new(Path::new(&view.get("data_directory")), limit))
 }
 
 /// Where `maillog_file` sends the log: a file, standard output, or syslog when it is empty.
