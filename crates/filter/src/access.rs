@@ -158,6 +158,13 @@ pub(crate) fn act<'a>(case: &'a mut Case<'_>, value: &'a str, source: Source<'a>
                 case.defer_if_reject(refusal)
             }
             "OK" | "RELAY" => permit(case, command, source).await,
+            word @ ("DISCARD" | "HOLD" | "FILTER" | "REDIRECT" | "BCC") if case.judge.settings.proxied => {
+                case.warning(&format!(
+                    "access table {}: with smtpd_proxy_filter specified, action {word} is unavailable",
+                    source.table
+                ));
+                Decision::Dunno
+            }
             "DISCARD" => {
                 say(case, "discard", or(text, "triggers DISCARD action"));
                 case.standing.orders.discard = true;

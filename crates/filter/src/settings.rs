@@ -13,6 +13,8 @@ pub struct Settings {
     pub codes: RejectCodes,
     /// Probes.
     pub verify: AddressVerify,
+    /// `smtpd_proxy_filter` is set: what happens to a message later on is not ours to say.
+    pub proxied: bool,
     /// `soft_bounce`.
     pub soft_bounce: bool,
     /// `recipient_delimiter`.
@@ -67,6 +69,7 @@ impl Settings {
         };
         let yes = |name: &str| view.get(name).eq_ignore_ascii_case("yes");
         Settings {
+            proxied: !view.get("smtpd_proxy_filter").trim().is_empty(),
             soft_bounce: yes("soft_bounce"),
             recipient_delimiter: view.get("recipient_delimiter"),
             parents: parents_of("smtpd_access_maps"),

@@ -66,8 +66,8 @@ pub struct BySmtp<'a> {
     pub mail_name: &'a str,
     /// SMTPUTF8 was asked for.
     pub smtputf8: bool,
-    /// Queue id.
-    pub id: &'a QueueId,
+    /// Queue id, where there is a queue.
+    pub id: Option<&'a QueueId>,
     /// The recipient, when there is only one.
     pub only: Option<&'a Address>,
     /// RFC 5322 date.
@@ -92,10 +92,10 @@ impl BySmtp<'_> {
         let extended = client.protocol == "ESMTP";
         let secure = if extended && self.encrypted { "S" } else { "" };
         let login = if extended && logged_in { "A" } else { "" };
-        out.push_str(&format!(
-            "\tby {} ({}) with {protocol}{secure}{login} id {}",
-            self.host, self.mail_name, self.id
-        ));
+        out.push_str(&format!("\tby {} ({}) with {protocol}{secure}{login}", self.host, self.mail_name));
+        if let Some(id) = self.id {
+            out.push_str(&format!(" id {id}"));
+        }
         match self.only {
             Some(recipient) => out.push_str(&format!("\n\tfor <{}>; {}\n", recipient.external(), self.date)),
             None => out.push_str(&format!(";\n\t{}\n", self.date)),
@@ -212,7 +212,7 @@ mod tests {
             host: "mx.test",
             mail_name: "Postfix",
             smtputf8: false,
-            id: &QueueId::parse("ABC123").unwrap(),
+            id: Some(&QueueId::parse("ABC123").unwrap()),
             only,
             date: "Thu,  9 Jan 2014 18:02:58 +0100 (CET)",
         }

@@ -33,7 +33,9 @@ impl Session {
         if let Some(said) = self.judge_content(Stage::Data, "DATA").await {
             return said;
         }
-        self.open_content(false).await;
+        if let Err(reply) = self.open_content(false).await {
+            return Said::error(reply);
+        }
         self.stage = IN_DATA;
         // The command succeeds, or not, at the end of the content.
         let mut said = Said::new(Answer::Data(Reply::plain(354, "End data with <CR><LF>.<CR><LF>")), true);
@@ -79,7 +81,9 @@ impl Session {
                             _ => said,
                         };
                     }
-                    self.open_content(true).await;
+                    if let Err(reply) = self.open_content(true).await {
+                        return skip(reply);
+                    }
                 }
             }
         }
@@ -93,7 +97,11 @@ impl Session {
     /// A piece of content came.
     pub(super) async fn feed(&mut self, bytes: &[u8]) {
         let Some(transaction) = &mut self.transaction else { return };
-        let Content::Coming { receiving, .. } = &mut transaction.content else { return };
+        let receiving = match &mut transaction.content {
+            Content::None => return,
+            Content::Filtered { .. } => return Box::pin(self.feed_filter(bytes)).await,
+            Content::Coming { receiving, .. } => receiving,
+        };
         transaction.size += bytes.len() as u64;
         let Ok(open) = &mut **receiving else { return };
         let Err(refusal) = open.feed(bytes).await else { return };
@@ -123,12 +131,12 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Said::error(Reply::new(503, (5, 1), "Error: need MAIL command"));
         };
-        let Content::Coming { receiving, .. } = std::mem::replace(&mut transaction.content, Content::None)
-        else {
-            return Said::error(Reply::new(503, (5, 1), "Error: need RCPT command"));
+        let size = std::mem::take(&mut transaction.size);
+        let receiving = match std::mem::replace(&mut transaction.content, Content::None) {
+            Content::None => return Said::error(Reply::new(503, (5, 1), "Error: need RCPT command")),
+            Content::Filtered { through, .. } => return Box::pin(self.end_filtered(through, size)).await,
+            Content::Coming { receiving, .. } => receiving,
         };
-        let size = transaction.size;
-        transaction.size = 0;
         let mut receiving = match *receiving {
             Ok(receiving) => receiving,
             Err(refusal) => return self.not_taken(&refusal),
@@ -161,7 +169,7 @@ impl Session {
         Said::ok(Reply::new(250, (0, 0), text))
     }
 
-    fn not_taken(&mut self, refusal: &Refusal) -> Said {
+    pub(super) fn not_taken(&mut self, refusal: &Refusal) -> Said {
         if matches!(refusal.blame, Blame::Ourselves | Blame::Admin) {
             let id = self.message_name();
             log::warn!(target: self.program(), "{id}: {}", mail::logline::printable(refusal.log_text()));
@@ -181,7 +189,7 @@ impl Session {
         }
     }
 
-    async fn judge_end(&mut self, size: u64) -> Option<Said> {
+    pub(super) async fn judge_end(&mut self, size: u64) -> Option<Said> {
         let mut trail = Trail::off();
         let mut facts = facts(&self.peer, self.transaction.as_deref(), AFTER, self.improper_pipelining);
         facts.size = size;

@@ -2,6 +2,7 @@
 
 use mail::{Envelope, QueueId, Trail};
 use net::tls::Trust;
+use proto::smtp::Reply;
 use route::{ClientFacts, Context};
 
 use super::session::{Content, Session, Transaction};
@@ -10,11 +11,15 @@ use crate::cleanup::received::{BySmtp, ClientCertificate, Tls};
 use crate::road::{self, Message};
 
 impl Session {
-    /// Opens the road for the message. Why it is closed is told at the end of the content.
-    pub(super) async fn open_content(&mut self, chunks: bool) {
+    /// Opens the road for the message. Why it is closed is told at the end of the content; the error is the reply of
+    /// a filter that does not want it.
+    pub(super) async fn open_content(&mut self, chunks: bool) -> Result<(), Reply> {
         self.open_message();
-        let Some(transaction) = &self.transaction else { return };
-        let Some(id) = transaction.id.clone() else { return };
+        let Some(transaction) = &self.transaction else { return Ok(()) };
+        if transaction.filtering.is_some() {
+            return Box::pin(self.open_filtered_content(chunks)).await;
+        }
+        let Some(id) = transaction.id.clone() else { return Ok(()) };
         let receiving = match self.message(transaction, id).await {
             Ok(message) => {
                 let service = &self.service;
@@ -26,6 +31,7 @@ impl Session {
             transaction.size = 0;
             transaction.content = Content::Coming { chunks, receiving: Box::new(receiving) };
         }
+        Ok(())
     }
 
     async fn message(&self, transaction: &Transaction, id: QueueId) -> Result<Message, mail::Refusal> {
@@ -52,7 +58,7 @@ impl Session {
             ..Envelope::default()
         };
         Ok(Message {
-            prepend: self.received(transaction, &id),
+            prepend: self.received(transaction, Some(&id)),
             id,
             envelope,
             orders: self.standing.orders.clone(),
@@ -65,7 +71,7 @@ impl Session {
     }
 
     /// `local_header_rewrite_clients`.
-    async fn rewrites_as_local(&self) -> Result<bool, mail::Refusal> {
+    pub(super) async fn rewrites_as_local(&self) -> Result<bool, mail::Refusal> {
         if self.submitter.is_some() {
             return Ok(true);
         }
@@ -92,7 +98,7 @@ impl Session {
         Ok(context == Context::Local)
     }
 
-    fn received(&self, transaction: &Transaction, id: &QueueId) -> String {
+    pub(super) fn received(&self, transaction: &Transaction, id: Option<&QueueId>) -> String {
         let service = &self.service;
         let tls = service.encryption.in_received.then(|| self.received_tls()).flatten();
         let only = match transaction.recipients.as_slice() {
@@ -112,9 +118,9 @@ impl Session {
             date: &mail::date::rfc5322(transaction.arrival, &service.zone),
         }
         .format();
-        match self.submitter {
-            Some(uid) => self.submitted(uid, transaction, id) + &by_smtp,
-            None => by_smtp,
+        match (self.submitter, id) {
+            (Some(uid), Some(id)) => self.submitted(uid, transaction, id) + &by_smtp,
+            _ => by_smtp,
         }
     }
 

@@ -6,6 +6,7 @@ use proto::smtp::params::{Accepts, MailParams};
 use proto::smtp::{Command, Reply, Token, path};
 
 use super::counters::What;
+use super::filtering::Filtering;
 use super::said::Said;
 use super::session::{Content, Session, Transaction, facts, instance};
 
@@ -35,10 +36,16 @@ impl Session {
             Ok(params) => params,
             Err(reply) => return Said::error(reply),
         };
-        match self.begin(sender, params).await {
-            Ok(()) => Said::ok(Reply::new(250, (1, 0), "Ok")),
-            Err(said) => said,
+        if let Err(said) = self.begin(sender, params, command.line).await {
+            return said;
         }
+        if !self.service.params.smtpd_delay_open_until_valid_rcpt
+            && let Err(reply) = self.open_filter().await
+        {
+            self.forget_message();
+            return Said::error(reply);
+        }
+        Said::ok(Reply::new(250, (1, 0), "Ok"))
     }
 
     /// Which ESMTP parameters this session takes.
@@ -105,7 +112,7 @@ impl Session {
         );
     }
 
-    async fn begin(&mut self, sender: Address, params: MailParams) -> Result<(), Said> {
+    async fn begin(&mut self, sender: Address, params: MailParams, command: &str) -> Result<(), Said> {
         let size = params.size.unwrap_or(0);
         if i64::try_from(size).is_err() {
             let text = "Message size exceeds file system imposed limit";
@@ -122,6 +129,7 @@ impl Session {
             overshoot: 0,
             content: Content::None,
             size: 0,
+            filtering: self.service.filter.as_ref().map(|_| Filtering::begin(command)),
         });
         self.fits(&transaction, size)?;
         if transaction.params.verp.is_some() && transaction.sender.is_null() {
@@ -142,7 +150,7 @@ impl Session {
         self.messages = self.messages.wrapping_add(1);
         transaction.instance = instance(self.service.settings.process_id, arrival, self.messages);
         self.transaction = Some(transaction);
-        if !self.service.params.smtpd_delay_open_until_valid_rcpt {
+        if !self.service.params.smtpd_delay_open_until_valid_rcpt && self.service.filter.is_none() {
             self.open_message();
         }
         Ok(())

@@ -68,6 +68,9 @@ impl Session {
                 return Said::refused(&refusal);
             }
         }
+        if let Err(reply) = self.filter_recipient(command.line).await {
+            return Said::error(reply);
+        }
         self.open_message();
         if let Some(transaction) = &mut self.transaction {
             transaction.recipients.push(recipient);
@@ -120,10 +123,16 @@ impl Session {
     /// The message gets its id, and its first line in the log.
     pub(super) fn open_message(&mut self) {
         let Some(transaction) = &mut self.transaction else { return };
-        if transaction.id.is_some() {
+        if transaction.id.is_some()
+            || transaction.filtering.as_ref().is_some_and(|filtering| filtering.announced)
+        {
             return;
         }
-        let id = self.service.house.queue.new_id(transaction.arrival);
+        match &mut transaction.filtering {
+            Some(filtering) => filtering.announced = true,
+            None => transaction.id = Some(self.service.house.queue.new_id(transaction.arrival)),
+        }
+        let id = transaction.id.as_ref().map_or_else(|| "NOQUEUE".to_owned(), ToString::to_string);
         let client = self.forward.as_ref().map_or(&self.peer.client, |forward| &forward.client);
         let mut line = match &self.forward {
             // What the client of our client told: this is where the message came from.
@@ -149,6 +158,5 @@ impl Session {
             line.push_str(&format!(", sasl_sender={sender}"));
         }
         log::info!(target: &self.service.program, "{}", mail::logline::printable(&line));
-        transaction.id = Some(id);
     }
 }

@@ -16,6 +16,7 @@ use super::Counters;
 use super::auth::Authenticator;
 use super::keywords::Keywords;
 use super::pace::Paces;
+use super::proxy::Filter;
 use super::tls::Encryption;
 use crate::cleanup::Skip;
 use crate::house::House;
@@ -68,6 +69,8 @@ pub(super) struct Service {
     pub cleanup: String,
     pub content_filter: Option<String>,
     pub skip: Skip,
+    /// `smtpd_proxy_filter`
+    pub filter: Option<Arc<Filter>>,
     pub zone: TimeZone,
     pub settings: Settings,
 }
@@ -108,10 +111,8 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
     Lists::open(view, tables, mistakes);
     keywords(view, &params, mistakes);
     Encryption::read(view, tables, mistakes);
-    if !params.smtpd_proxy_filter.is_empty() {
-        let text = "smtpd_proxy_filter: a filter in the middle of a session is not supported; use content_filter \
-                    or a milter in its place";
-        mistakes.push(mistake(view, "smtpd_proxy_filter", Severity::Error, text));
+    if let Err(text) = Filter::check(view, &params) {
+        mistakes.push(mistake(view, "smtpd_proxy_filter", Severity::Error, &text));
     }
 }
 
@@ -129,8 +130,10 @@ impl Smtpd {
             true => router,
             false => Arc::new(router.of_service(view, tables, told)),
         };
+        let dns = SystemDns { resolver: resolver.clone(), protocols };
+        let filter = Filter::read(view, &params, dns.clone(), &program).ok().flatten();
         let outside = Outside {
-            dns: Arc::new(SystemDns { resolver: resolver.clone(), protocols }),
+            dns: Arc::new(dns),
             addresses: router,
             verifier: Arc::new(verifier),
             own_addresses: own.into(),
@@ -166,6 +169,7 @@ impl Smtpd {
             authenticator,
             discarded,
             skip,
+            filter: filter.map(Arc::new),
         }))
     }
 

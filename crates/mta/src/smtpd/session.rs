@@ -13,6 +13,7 @@ use proto::smtp::server::{Answer, Event};
 
 use super::counters::What;
 use super::dispatch::SHOWN;
+use super::filtering::{Filtering, Through};
 use super::greeting;
 use super::keywords::Keywords;
 use super::pace::Pace;
@@ -74,6 +75,8 @@ pub(super) struct Transaction {
     pub content: Content,
     /// Bytes of content so far.
     pub size: u64,
+    /// The message goes through a filter and not into the queue.
+    pub filtering: Option<Box<Filtering>>,
 }
 
 /// Where a message's content goes.
@@ -87,12 +90,19 @@ pub(super) enum Content {
         /// The road, or why it is closed to this message.
         receiving: Box<Result<Receiving, mail::Refusal>>,
     },
+    /// It goes through a filter.
+    Filtered {
+        /// BDAT, not DATA.
+        chunks: bool,
+        /// How.
+        through: Through,
+    },
 }
 
 impl Transaction {
     /// Did a BDAT come?
     pub fn in_chunks(&self) -> bool {
-        matches!(self.content, Content::Coming { chunks: true, .. })
+        matches!(self.content, Content::Coming { chunks: true, .. } | Content::Filtered { chunks: true, .. })
     }
 }
 

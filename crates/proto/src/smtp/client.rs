@@ -157,6 +157,12 @@ impl Machine {
         self.send_more();
     }
 
+    /// The server gave a positive reply to a DATA that was sent by [`Machine::ask`]: content may follow.
+    pub fn open_content(&mut self) {
+        self.stuffing = Stuffing::default();
+        self.in_content = Some(Vec::new());
+    }
+
     /// A piece of content after [`Event::WantContent`]: lines end in LF. Cut anywhere.
     pub fn content(&mut self, bytes: &[u8]) {
         self.stuffing.write(bytes, self.settings.content_line_limit, &mut self.output);
