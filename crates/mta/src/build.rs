@@ -93,6 +93,7 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
         limits,
         transports: transports(view.clone(), master.clone()),
         defer_transports: qmgr.defer_transports,
+        filter_nexthop: Checks::read(view, &mut Vec::new()).default_filter_nexthop,
         soft_bounce: site.soft_bounce,
         delay_resolution: u32::try_from(logging.delay_logging_resolution_limit).unwrap_or(2),
         myhostname: site.myhostname,

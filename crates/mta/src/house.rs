@@ -50,6 +50,8 @@ pub struct Setup {
     pub transports: TransportTable,
     /// `defer_transports`.
     pub defer_transports: Vec<String>,
+    /// `default_filter_nexthop`
+    pub filter_nexthop: String,
     /// `soft_bounce`.
     pub soft_bounce: bool,
     /// `delay_logging_resolution_limit`.

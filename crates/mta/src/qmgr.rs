@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mail::{Blame, Detail, QueueId, Refusal, Trail};
+use mail::{Blame, DeliveryReport, Detail, QueueId, Refusal, Trail};
 use queue::scheduler::{Dead, Health, Scheduler, Step, Target, Ticket, too_old};
 use queue::{Change, Fate, Flush, Left, Settlement, State};
 use tokio::sync::mpsc;
@@ -273,12 +273,14 @@ async fn stop(setup: &Setup, active: &Active, index: usize) -> Result<(String, S
     let envelope = &active.stored.envelope;
     let recipient = &envelope.recipients[index].address;
     let mut trail = Trail::off();
-    let (transport, nexthop) = match &envelope.content_filter {
+    // What is only asked about goes to nobody, and to no filter either.
+    let asked_only = envelope.report == DeliveryReport::Probe;
+    let (transport, nexthop) = match envelope.content_filter.as_ref().filter(|_| !asked_only) {
         Some(filter) => {
             let (transport, nexthop) = filter.split_once(':').unwrap_or((filter, ""));
             let host = recipient.domain().unwrap_or(&setup.myhostname);
-            let nexthop = if nexthop.is_empty() { host } else { nexthop };
-            (transport.to_owned(), nexthop.to_owned())
+            let known = [nexthop, setup.filter_nexthop.as_str()].into_iter().find(|hop| !hop.is_empty());
+            (transport.to_owned(), known.unwrap_or(host).to_owned())
         }
         None => {
             let stop = setup.router.resolve(&envelope.sender, recipient, &mut trail).await?;
