@@ -6,4 +6,5 @@ mod durability;
 mod neighbours;
 mod road;
 mod security;
+mod seeds;
 mod tidy;

@@ -214,7 +214,11 @@ impl Session<'_> {
 
     /// Says what the script wants, or `usual`; whether that was a yes.
     fn answer(&mut self, asked: &str, usual: &str) -> io::Result<bool> {
-        match (self.shared.script)(asked) {
+        self.give((self.shared.script)(asked), usual)
+    }
+
+    fn give(&mut self, answer: Option<Answer>, usual: &str) -> io::Result<bool> {
+        match answer {
             None => self.say(usual).map(|()| true),
             Some(Answer::Say(line)) => self.say(line).map(|()| line.starts_with(['2', '3'])),
             Some(Answer::Close) => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -242,7 +246,8 @@ impl Session<'_> {
             vec![(".".to_owned(), message.clone())]
         };
         for (question, kept) in asked {
-            let yes = match (self.shared.script)(&question) {
+            let answer = (self.shared.script)(&question);
+            let yes = match &answer {
                 None => true,
                 Some(Answer::Say(line)) => line.starts_with('2'),
                 Some(_) => false,
@@ -250,7 +255,7 @@ impl Session<'_> {
             if yes {
                 self.shared.taken().push(kept);
             }
-            self.answer(&question, "250 2.0.0 Ok")?;
+            self.give(answer, "250 2.0.0 Ok")?;
         }
         message.recipients.clear();
         Ok(())
