@@ -165,6 +165,10 @@ fn judge(
             Outcome::Never(refusal) => {
                 first_failure.get_or_insert((refusal.clone(), &one.relay));
                 failed.push(bounce::Fate::refused(recipient, refusal));
+                if active.stored.envelope.report == DeliveryReport::Verbose {
+                    // Beside the notice of failure, which may be for another reader.
+                    delivered.push(bounce::Fate::told(recipient, refusal, &one.relay));
+                }
             }
             Outcome::Delivered { detail, text, relayed_dsn } => {
                 let verbose = active.stored.envelope.report == DeliveryReport::Verbose;
@@ -305,9 +309,18 @@ impl bounce::Fate {
             },
             Outcome::Later(refusal) | Outcome::Never(refusal) => bounce::Fate {
                 action: bounce::Action::Undeliverable,
-                ..bounce::Fate::refused(recipient, refusal)
+                ..bounce::Fate::told(recipient, refusal, &one.relay)
             },
         }
+    }
+
+    /// A refusal within the report that `sendmail -v` or `-bv` asked for: it says how delivery was tried.
+    pub fn told(recipient: &Recipient, refusal: &Refusal, relay: &str) -> bounce::Fate {
+        let mut fate = bounce::Fate::refused(recipient, refusal);
+        if relay != "none" {
+            fate.reason = format!("delivery via {relay}: {}", fate.reason);
+        }
+        fate
     }
 
     /// As the queue keeps it until the notice is written.

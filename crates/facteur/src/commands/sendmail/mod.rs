@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use mail::addresses::{mailboxes, parse};
-use mail::{Address, Envelope, Recipient, header};
+use mail::{Address, DeliveryReport, Envelope, Recipient, header};
 use nix::unistd::{User, getuid};
 use queue::Submission;
 
@@ -106,7 +106,11 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
         ));
     }
     let mut input = BufReader::new(std::io::stdin().lock());
-    let content = match message::read(&mut input, how) {
+    let read = match options.report {
+        DeliveryReport::Probe => Ok(Read::Message(probe(&sender, &recipients))),
+        DeliveryReport::No | DeliveryReport::Verbose => message::read(&mut input, how),
+    };
+    let content = match read {
         Ok(Read::Message(content)) => content,
         Ok(Read::TooBig) => {
             eprintln!("sendmail: warning: uid={}: File too large", getuid());
@@ -134,7 +138,18 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
         ..Envelope::default()
     };
     let submission = Submission { envelope, extract_recipients: false, content: Bytes::from(content) };
-    submit::hand_over(&config, &submission).map_err(|what| format!("{who}: {what}"))
+    let sender = submission.envelope.sender.clone();
+    submit::hand_over(&config, &submission).map_err(|what| format!("{who}: {what}"))?;
+    if options.report != DeliveryReport::No {
+        println!("Mail Delivery Status Report will be mailed to <{}>.", sender.external());
+    }
+    Ok(())
+}
+
+/// The message of `-bv`: nobody gets it, and standard input has none.
+fn probe(sender: &Address, recipients: &[Address]) -> Vec<u8> {
+    let to: Vec<String> = recipients.iter().map(Address::external).collect();
+    format!("From: {}\nSubject: probe\nTo: {}\n", sender.external(), to.join(",\n\t")).into_bytes()
 }
 
 /// `-f`, or the login name of the caller.
@@ -207,6 +222,13 @@ mod tests {
         assert_eq!(texts(extract(message)), ["ab@x.test", "g1@x.test", "G2@x.test", "@r.test:c@x.test"]);
         let resent = b"To: no@x.test\nResent-To: yes@x.test\n\n";
         assert_eq!(texts(extract(resent)), ["yes@x.test"]);
+    }
+
+    #[test]
+    fn a_probe_names_who_asks_and_about_whom() {
+        let text = probe(&"me@x.test".into(), &["a@y.test".into(), "b c@y.test".into()]);
+        let expected = "From: me@x.test\nSubject: probe\nTo: a@y.test,\n\t\"b c\"@y.test\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 
     #[test]
