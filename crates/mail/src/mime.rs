@@ -143,7 +143,8 @@ impl Mime {
         // Two boundaries are an error of the sender, who then may use either.
         for piece in pieces {
             let Some(mut boundary) = boundary(piece) else { continue };
-            if self.levels.len() > self.nesting_limit {
+            // One for the message, as Postfix counts.
+            if self.levels.len() > self.nesting_limit + 1 {
                 return Err(TooDeep);
             }
             boundary.truncate(self.boundary_limit);
@@ -368,7 +369,8 @@ mod tests {
         mime.content_type(b"multipart/mixed; boundary=abcdefgh").unwrap();
         assert_eq!(mime.line(b"--abcdX"), Follows::Header);
         mime.content_type(b"multipart/mixed; boundary=b").unwrap();
-        assert_eq!(mime.content_type(b"multipart/mixed; boundary=c"), Err(TooDeep));
+        mime.content_type(b"multipart/mixed; boundary=c").unwrap();
+        assert_eq!(mime.content_type(b"multipart/mixed; boundary=d"), Err(TooDeep));
     }
 
     #[test]

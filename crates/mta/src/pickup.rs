@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use mail::{Blame, Client, Detail, Refusal};
-use queue::{Submission, maildrop};
+use mail::{Blame, Class, Client, Detail, Envelope, QueueId, Recipient, Refusal};
+use queue::{Body, Stored, Submission, maildrop};
+use route::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use crate::bounce::post;
 use crate::cleanup::{Extract, Skip, received};
 use crate::house::{House, Setup};
-use crate::road::{Message, Orders, Queued, accept};
+use crate::road::{Message, Orders, accept};
 
 /// A submitter that falls silent for so long is left alone (as `ipc_timeout` would).
 const SILENCE: Duration = Duration::from_secs(300);
@@ -28,13 +30,16 @@ const SIZE_MAX: u64 = 1 << 30;
 const ENVELOPE_MAX: u64 = 16 << 20;
 
 /// Takes one submission by the user `uid` through the counter.
+///
+/// What is refused for its content goes back to its sender with a notice, as the user may long be gone; the error
+/// tells of what has to wait, or is nobody's mail.
 pub async fn take(
     house: &Arc<House>,
-    setup: &Setup,
+    setup: &Arc<Setup>,
     submission: Submission,
     uid: u32,
     arrival: Timestamp,
-) -> Result<Queued, Refusal> {
+) -> Result<QueueId, Refusal> {
     authorized(setup, uid).await?;
     let Submission { mut envelope, extract_recipients, content } = submission;
     let id = house.queue.new_id(house.now());
@@ -50,6 +55,7 @@ pub async fn take(
     envelope.origin = "pickup".to_owned();
     let date = mail::date::rfc5322(house.now(), &setup.zone);
     let prepend = received::local(&setup.myhostname, &setup.mail_name, Some(uid), &id, &date);
+    let returned = returned(setup, &id, &envelope, &content, arrival);
     let message = Message {
         id,
         envelope,
@@ -61,7 +67,27 @@ pub async fn take(
         prepend,
         size_hint: content.len() as u64,
     };
-    accept(house, setup, message, std::iter::once(Ok(content))).await
+    match accept(house, setup, message, std::iter::once(Ok(content))).await {
+        Ok(queued) => Ok(queued.id().clone()),
+        // Without recipients it is no mail yet.
+        Err(refusal) if refusal.class() == Class::Never && refusal.detail != Detail(1, 0) => {
+            post::refused(house, returned, &refusal).await
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// The message as it goes back when it is refused.
+fn returned(setup: &Setup, id: &QueueId, envelope: &Envelope, content: &Bytes, arrival: Timestamp) -> Stored {
+    let mut envelope = envelope.clone();
+    if envelope.recipients.is_empty() {
+        envelope.recipients.push(Recipient::new("unknown"));
+    }
+    for address in envelope.recipients.iter_mut().map(|recipient| &mut recipient.address) {
+        *address = setup.router.rewrite(Context::Local, address);
+    }
+    envelope.sender = setup.router.rewrite(Context::Local, &envelope.sender);
+    Stored::fresh(id.clone(), envelope, Body::from(content.clone()), arrival)
 }
 
 /// pickup's part of a configuration.
@@ -99,7 +125,7 @@ pub async fn session(house: Arc<House>, mut stream: UnixStream) {
     };
     let answer = match receive(&mut stream, limit(&setup)).await {
         Ok(submission) => match take(&house, &setup, submission, uid, house.now()).await {
-            Ok(queued) => format!("+{}\n", queued.id()),
+            Ok(id) => format!("+{id}\n"),
             Err(refusal) => {
                 log::warn!(target: "pickup", "uid={uid}: {} {}", refusal.status(), refusal.log_text());
                 format!("-{} {}\n", refusal.status(), mail::logline::printable(&refusal.say))
@@ -163,7 +189,7 @@ async fn sweep_once(house: &Arc<House>, directory: &Path) {
                     log::error!(target: "pickup", "cannot remove {}: {error}; it would be taken again", path.display());
                 }
             }
-            Err(refusal) if refusal.class() == mail::Class::Later => {
+            Err(refusal) if refusal.class() == Class::Later => {
                 log::warn!(target: "pickup", "{}: {}; it stays there", path.display(), refusal.log_text());
             }
             Err(refusal) => {

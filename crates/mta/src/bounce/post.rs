@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use mail::{Address, BodyType, Envelope, Recipient, Refusal};
+use mail::{Address, Blame, BodyType, Detail, Envelope, QueueId, Recipient, Refusal, Ret};
 use queue::{Body, Fate as Standing, Settlement, Stored};
 
 use super::{Action, Fate, Kind, Notices, Order, Original, Reader, Returned, Site, compose};
@@ -68,6 +68,29 @@ pub async fn expanded(house: &Arc<House>, stored: Stored, recipients: Vec<Recipi
     if let Err(refusal) = writer.success(&fates).await {
         writer.complain("delivery status", &refusal);
     }
+}
+
+/// A message that was refused after its sender had gone goes back to it. The error: it could not be sent back.
+pub async fn refused(house: &Arc<House>, mut stored: Stored, refusal: &Refusal) -> Result<QueueId, Refusal> {
+    if refusal.blame == Blame::Policy || refusal.detail == Detail(3, 4) {
+        // What was not wanted, or too much, is not sent about once more.
+        Arc::make_mut(&mut stored.envelope).ret = Some(Ret::Headers);
+    }
+    let (setup, now) = (house.setup(), house.now());
+    let active = Active::new(stored, now);
+    let (indices, _) = active.next_pending(usize::MAX);
+    let mut reason = refusal.clone();
+    if let Some(text) = reason.say.strip_prefix("Error: ") {
+        reason.say = text.to_owned();
+    }
+    crate::carry::refuse(house, &setup, &active, &indices, &reason);
+    let settlement = notices(house, &setup, &active, now).await;
+    if settlement.fates.is_empty() {
+        log::warn!(target: "cleanup", "{}: bounce message failure", active.id());
+        let later = Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Error: queue file write error");
+        return Err(later);
+    }
+    Ok(active.id().clone())
 }
 
 /// Notices that a former run owed: what the queue kept and this attempt did not see.
@@ -184,7 +207,7 @@ impl Writer<'_> {
             id: &stored.id,
             sender: &envelope.sender,
             envid: envelope.envid.as_deref(),
-            ret: if most == Returned::Header { Some(mail::Ret::Headers) } else { envelope.ret },
+            ret: if most == Returned::Header { Some(Ret::Headers) } else { envelope.ret },
             arrival: stored.arrival,
             smtputf8: envelope.smtputf8,
             eight_bit: envelope.body_type == BodyType::EightBitMime,

@@ -28,6 +28,8 @@ pub fn hand_over(config: &Config, submission: &Submission) -> Result<(), String>
     match by_socket(&queue.join(SOCKET), submission) {
         Ok(answer) => match answer.split_at_checked(1) {
             Some(("+", _)) => Ok(()),
+            // It takes no such mail now: it will look at the maildrop again.
+            Some(("-", reason)) if reason.starts_with('4') => drop_it(&queue, submission),
             Some(("-", reason)) => Err(reason.trim_end().to_owned()),
             // It went away before it answered: whether it has the message is not known, and twice is better than never.
             _ => drop_it(&queue, submission),
