@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::smtp::{Command, Reply, client, command, params, path, reply, server, xtext};
-use crate::{proxy, xclient};
+use crate::{dovecot, proxy, xclient};
 
 /// Every grammar that takes foreign text.
 pub fn grammars(bytes: &[u8]) {
@@ -22,6 +22,9 @@ pub fn grammars(bytes: &[u8]) {
     let _ = params::MailParams::parse(parsed.args(), params::Accepts::default());
     let _ = params::RcptParams::parse(parsed.args(), params::Accepts::default());
     let _ = reply::status_of(550, &text);
+    let mut login = dovecot::Machine::new();
+    login.feed(bytes);
+    while let Ok(Some(_)) = login.advance() {}
     debug_assert_eq!(xtext::decode(&xtext::encode(text.as_bytes())).as_deref(), Some(&*text));
 }
 

@@ -4,6 +4,7 @@
 //! knows a socket, a parameter or who is allowed: whoever drives a machine feeds it bytes, hands it the time, and
 //! answers its events.
 
+pub mod dovecot;
 pub mod fuzz;
 pub mod proxy;
 pub mod smtp;

@@ -93,7 +93,6 @@ fn smtp_service(view: &View, service: &Service, lent: &Lent) -> Smtpd {
         own: interfaces::own(view, &mut Vec::new()),
         protocols: interfaces::protocols(view),
         counters: lent.counters.clone(),
-        authenticator: None,
     };
     Smtpd::new(parts)
 }

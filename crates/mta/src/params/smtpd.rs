@@ -81,16 +81,18 @@ conf::params! {
     pub struct SmtpdSasl {
         /// Whether clients may log in.
         smtpd_sasl_auth_enable: YesNo = "no";
-        /// Who checks passwords: `dovecot` for a server of Dovecot's protocol, or `cyrus`.
+        /// Who checks passwords: only `dovecot`, a server of Dovecot's protocol, is known.
         smtpd_sasl_type: Text = "cyrus";
-        /// Where that is: the socket of the Dovecot server, or the name of the Cyrus configuration.
+        /// Where that server is: the path of its socket, in the queue directory unless it begins with `/`, or
+        /// `inet:host:port`.
         smtpd_sasl_path: Text = "smtpd";
         /// The name of the service that passwords are checked for.
         smtpd_sasl_service: Text = "smtp";
         /// Where the configuration of Cyrus SASL lies; empty means its usual places.
-        cyrus_sasl_config_path: Text = "";
+        cyrus_sasl_config_path: Text = "", no_effect "the server of `smtpd_sasl_path` has its own configuration";
         /// The realm of logins that name none.
-        smtpd_sasl_local_domain: Text = "";
+        smtpd_sasl_local_domain: Text = "",
+            no_effect "a Dovecot server has its own default realm, and Postfix tells it none";
         /// Which kinds of mechanism are not offered, such as `noanonymous` and `noplaintext`.
         smtpd_sasl_security_options: List = "noanonymous";
         /// The same under TLS.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use filter::{Boxed, Peer};
+use mail::logline::printable;
 use proto::smtp::server::{Answer, Line};
 use proto::smtp::{Command, Reply};
 
@@ -10,14 +11,18 @@ use super::counters::What;
 use super::said::Said;
 use super::session::Session;
 
-/// Checks logins: a server of Dovecot's protocol, or our own accounts.
-pub trait Authenticator: Send + Sync {
-    /// The mechanisms offered to this client, divided by blanks; `None` when it is offered none.
+/// What the client hears of a server that went away.
+const LOST: &str = "Connection lost to authentication server";
+
+/// Checks logins: a server of Dovecot's protocol.
+pub(super) trait Authenticator: Send + Sync {
+    /// The mechanisms offered in a session like this one, divided by blanks. `None` when there can be no login at
+    /// all: the log says why, and the session must not begin.
     fn mechanisms<'a>(&'a self, peer: &'a Peer) -> Boxed<'a, Option<String>>;
 
     /// Begins a login. `initial` is the initial response as it came, in base64.
     fn begin<'a>(
-        &'a self,
+        self: Arc<Self>,
         peer: &'a Peer,
         mechanism: &'a str,
         initial: Option<&'a str>,
@@ -25,58 +30,103 @@ pub trait Authenticator: Send + Sync {
 }
 
 /// A login under way.
-pub trait Exchange: Send + Sync {
+pub(super) trait Exchange: Send + Sync {
     /// The client's next line, in base64.
-    fn answer<'a>(&'a mut self, line: &'a str) -> Boxed<'a, Progress>;
+    fn answer<'a>(self: Box<Self>, line: &'a str) -> Boxed<'a, Progress>;
 }
 
 /// Who logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
+pub(super) struct Login {
     /// The name.
     pub username: String,
 }
 
-/// Where a login stands.
-pub enum Progress {
-    /// The client is asked this, in base64.
-    Ask(Box<dyn Exchange>, String),
-    /// The same conversation goes on with this question, in base64.
-    Again(String),
-    /// It succeeded.
-    Done(Login),
-    /// It failed; why is for the log alone.
-    Failed(String),
-    /// It could not be found out.
-    Trouble(String),
+/// Why somebody did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// In words, for client and log.
+    pub why: String,
+    /// Who was named, when that is known.
+    pub username: Option<String>,
 }
 
-/// The conversation of a session.
-pub(super) struct Dialogue {
+impl Failure {
+    /// Of somebody unknown.
+    pub fn of(why: &str) -> Failure {
+        Failure { why: why.to_owned(), username: None }
+    }
+}
+
+/// Where a login stands.
+pub(super) enum Progress {
+    /// The client is asked this, in base64.
+    Ask(Box<dyn Exchange>, String),
+    /// It succeeded.
+    Done(Login),
+    /// It failed.
+    Failed(Failure),
+    /// It could not be found out, and why.
+    Trouble(String),
+    /// The server went away, or made no sense.
+    Lost,
+}
+
+/// What logins are in one session.
+#[derive(Default)]
+pub(super) struct Logins {
+    /// The mechanisms to announce; `None` while nobody can log in.
+    offered: Option<String>,
+    /// The conversation under way.
+    dialogue: Option<Box<Dialogue>>,
+    /// The server went away over the last login.
+    lost: bool,
+}
+
+struct Dialogue {
     mechanism: String,
     exchange: Box<dyn Exchange>,
 }
 
+impl Logins {
+    /// Is the next line part of a login?
+    pub fn under_way(&self) -> bool {
+        self.dialogue.is_some()
+    }
+}
+
 impl Session {
-    /// The mechanisms to announce.
-    pub(super) async fn mechanisms(&self) -> Option<String> {
-        let in_clear = self.service.sasl.smtpd_tls_auth_only && self.tls.is_none();
-        if in_clear || self.peer_is_excepted().await {
-            return None;
+    /// Asks the server what it can do: when the session begins, and again under TLS. False when logins are asked
+    /// for and cannot be: the session does not go on, as Postfix has it.
+    pub(super) async fn prepare_logins(&mut self) -> bool {
+        self.logins = Logins::default();
+        let service = self.service.clone();
+        let Some(authenticator) = &service.authenticator else { return true };
+        if self.tls.is_none() && (service.sasl.smtpd_tls_auth_only || service.encryption.enforced) {
+            return true;
         }
-        self.authenticator()?.mechanisms(&self.peer).await
+        self.logins.offered = authenticator.mechanisms(&self.peer).await;
+        if self.logins.offered.is_none() {
+            log::error!(target: self.program(), "fatal: no SASL authentication mechanisms");
+        }
+        self.logins.offered.is_some()
     }
 
-    fn authenticator(&self) -> Option<Arc<dyn Authenticator>> {
-        let service = &self.service;
-        service.authenticator.clone().filter(|_| service.sasl.smtpd_sasl_auth_enable)
+    /// The mechanisms to announce.
+    pub(super) async fn mechanisms(&self) -> Option<&str> {
+        let offered = self.logins.offered.as_deref().filter(|offered| !offered.is_empty())?;
+        (!self.peer_is_excepted().await).then_some(offered)
     }
 
+    /// Does the client hear of no logins? One that tries nevertheless may, as Postfix has it.
     async fn peer_is_excepted(&self) -> bool {
         let list = &self.service.lists.no_logins;
         match self.peer.ip {
             Some(ip) if !list.is_empty() => {
-                list.matches_host(&self.peer.client.name, ip).await.unwrap_or(false)
+                list.matches_host(&self.peer.client.name, ip).await.unwrap_or_else(|trouble| {
+                    log::warn!(target: self.program(), "{}: {trouble}", list.parameter());
+                    true
+                })
             }
             _ => false,
         }
@@ -85,14 +135,12 @@ impl Session {
     /// AUTH.
     pub(super) async fn auth(&mut self, command: &Command<'_>) -> Said {
         let error = |code, detail, text: &'static str| Said::error(Reply::new(code, detail, text));
-        let Some(authenticator) = self.authenticator() else {
+        let possible = self.logins.offered.is_some() && !self.discarded.has("auth");
+        let Some(authenticator) = self.service.authenticator.clone().filter(|_| possible) else {
             return error(503, (5, 1), "Error: authentication not enabled");
         };
         if self.transaction.is_some() {
             return error(503, (5, 1), "Error: MAIL transaction in progress");
-        }
-        if self.service.sasl.smtpd_tls_auth_only && self.tls.is_none() {
-            return error(538, (7, 0), "Encryption required for requested authentication mechanism");
         }
         if !self.peer.client.sasl_username.is_empty() {
             return error(503, (5, 1), "Error: already authenticated");
@@ -105,9 +153,15 @@ impl Session {
         if let Some(said) = self.too_many_logins() {
             return said;
         }
-        let mechanism = mechanism.to_ascii_uppercase();
-        let progress = authenticator.begin(&self.peer, &mechanism, initial).await;
-        self.go_on(mechanism, None, progress)
+        let progress = if std::mem::take(&mut self.logins.lost) {
+            // Postfix finds out only now; and a login that takes the server down is not repeated at once.
+            Progress::Trouble(LOST.to_owned())
+        } else if initial.is_some_and(|initial| !is_base64(initial)) {
+            Progress::Failed(Failure::of("Invalid base64 data in initial response"))
+        } else {
+            authenticator.begin(&self.peer, mechanism, initial).await
+        };
+        self.go_on(mechanism.to_owned(), progress)
     }
 
     fn too_many_logins(&self) -> Option<Said> {
@@ -123,53 +177,70 @@ impl Session {
 
     /// A line of the conversation.
     pub(super) async fn login_line(&mut self, line: Line) -> Said {
-        let Some(dialogue) = self.login.take() else {
+        let Some(dialogue) = self.logins.dialogue.take() else {
             return Said::error(Reply::new(500, (5, 2), "Error: bad syntax"));
         };
-        let Dialogue { mechanism, mut exchange } = *dialogue;
-        let text = String::from_utf8_lossy(&line.bytes).into_owned();
-        let progress = match text.trim() {
-            "*" => return Said::error(Reply::new(501, (7, 0), "Authentication aborted")),
-            text => exchange.answer(text).await,
+        let Dialogue { mechanism, exchange } = *dialogue;
+        if line.truncated {
+            return Said::error(Reply::new(500, (5, 6), "SASL response limit exceeded"));
+        }
+        let text = String::from_utf8_lossy(&line.bytes);
+        let progress = match &*text {
+            "*" => {
+                let label = self.peer.label();
+                log::warn!(
+                    target: self.program(),
+                    "{label}: SASL {} authentication aborted", printable(&mechanism)
+                );
+                return Said::error(Reply::new(501, (7, 0), "Authentication aborted"));
+            }
+            text if is_base64(text) => exchange.answer(text).await,
+            _ => Progress::Failed(Failure::of("Invalid base64 data in continued response")),
         };
-        self.go_on(mechanism, Some(exchange), progress)
+        self.go_on(mechanism, progress)
     }
 
-    fn go_on(&mut self, mechanism: String, exchange: Option<Box<dyn Exchange>>, progress: Progress) -> Said {
-        let (exchange, question) = match (progress, exchange) {
-            (Progress::Ask(exchange, question), _) => (exchange, question),
-            (Progress::Again(question), Some(exchange)) => (exchange, question),
-            (Progress::Done(login), _) => {
+    fn go_on(&mut self, mechanism: String, progress: Progress) -> Said {
+        let (exchange, question) = match progress {
+            Progress::Ask(exchange, question) => (exchange, question),
+            Progress::Done(login) => {
                 self.peer.client.sasl_username = login.username;
                 self.peer.client.sasl_method = mechanism;
-                let mut said = Said::ok(Reply::new(235, (7, 0), "Authentication successful"));
-                said.uncounted = false;
-                return said;
+                return Said::ok(Reply::new(235, (7, 0), "Authentication successful"));
             }
-            (Progress::Failed(why), _) => {
-                self.log_failure(&mechanism, &why);
-                let text = format!("Error: authentication failed: {why}");
+            Progress::Failed(failure) => {
+                self.log_failure(&mechanism, &failure);
+                let text = format!("Error: authentication failed: {}", failure.why);
                 return Said::error(Reply::new(535, (7, 8), text));
             }
-            (Progress::Trouble(why), _) => {
-                self.log_failure(&mechanism, &why);
-                return Said::error(Reply::new(454, (7, 0), "Temporary authentication failure"));
-            }
-            (Progress::Again(_), None) => {
-                return Said::error(Reply::new(454, (7, 0), "Temporary authentication failure"));
+            Progress::Trouble(why) => return self.no_answer(&mechanism, &why),
+            Progress::Lost => {
+                self.logins.lost = true;
+                return self.no_answer(&mechanism, LOST);
             }
         };
-        self.login = Some(Box::new(Dialogue { mechanism, exchange }));
+        self.logins.dialogue = Some(Box::new(Dialogue { mechanism, exchange }));
         let mut said = Said::new(Answer::Ask(Reply::plain(334, question)), true);
         said.uncounted = true;
         said
     }
 
-    fn log_failure(&self, mechanism: &str, why: &str) {
+    fn no_answer(&self, mechanism: &str, why: &str) -> Said {
+        self.log_failure(mechanism, &Failure::of(why));
+        Said::error(Reply::new(454, (7, 0), format!("Temporary authentication failure: {why}")))
+    }
+
+    fn log_failure(&self, mechanism: &str, failure: &Failure) {
         log::warn!(
             target: self.program(),
-            "{}: SASL {} authentication failed: {}",
-            self.peer.label(), mail::logline::printable(mechanism), mail::logline::printable(why)
+            "{}: SASL {} authentication failed: {}, sasl_username={}",
+            self.peer.label(), printable(mechanism), printable(&failure.why),
+            printable(failure.username.as_deref().unwrap_or("(unavailable)"))
         );
     }
+}
+
+/// Could it be base64? What it decodes to is for the server to know.
+fn is_base64(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
 }

@@ -14,10 +14,11 @@ impl Session {
     pub(super) async fn command(&mut self, line: Line, ahead: &[u8]) -> Said {
         if line.truncated {
             let start = String::from_utf8_lossy(&line.bytes[..line.bytes.len().min(30)]).into_owned();
+            let start = without_secrets(&start);
             log::warn!(
                 target: self.program(),
                 "{}: request longer than {}: {}...",
-                self.peer.label(), self.service.settings.line_limit, mail::logline::printable(&start)
+                self.peer.label(), self.service.settings.line_limit, mail::logline::printable(start)
             );
         }
         let text = match String::from_utf8(line.bytes) {
@@ -93,7 +94,8 @@ impl Session {
                 log::info!(
                     target: self.program(),
                     "{}: replacing client command \"{}\" with \"{}\"",
-                    self.peer.label(), mail::logline::printable(&text), mail::logline::printable(&found.value)
+                    self.peer.label(), mail::logline::printable(without_secrets(&text)),
+                    mail::logline::printable(without_secrets(&found.value))
                 );
                 Ok(found.value)
             }
@@ -167,7 +169,11 @@ impl Session {
         if ahead.is_empty() || self.improper_pipelining || (extended && !last) {
             return;
         }
-        let shown = ahead.escape_ascii().to_string();
+        // What is sent ahead of a login's questions are its secrets.
+        let shown = match verb {
+            Verb::Auth => "(not shown)".to_owned(),
+            _ => ahead.escape_ascii().to_string(),
+        };
         log::info!(
             target: self.program(),
             "improper command pipelining after {} from {}: {shown}", verb.name(), self.peer.label()
@@ -181,5 +187,25 @@ impl Session {
             self.errors += 1;
         }
         self.junk += 1;
+    }
+}
+
+/// A command as it may be logged: of AUTH the word alone.
+fn without_secrets(command: &str) -> &str {
+    let command = command.trim_start_matches([' ', '\t']);
+    match command.get(..4) {
+        Some(word) if word.eq_ignore_ascii_case("AUTH") => word,
+        _ => command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn no_login_is_logged() {
+        assert_eq!(without_secrets(" auth PLAIN AGpvZQBzZWNyZXQ="), "auth");
+        assert_eq!(without_secrets("RCPT TO:<auth@y>"), "RCPT TO:<auth@y>");
     }
 }

@@ -12,6 +12,7 @@ use proto::proxy::Header;
 use proto::smtp::Reply;
 use proto::smtp::server::{Answer, BareLf, Settings};
 
+use super::auth::Logins;
 use super::keywords::Keywords;
 use super::service::Service;
 use super::session::{Session, facts};
@@ -48,6 +49,7 @@ pub(super) async fn meet(
     let pace = service.paces.of(stress);
     let settings = Settings {
         line_limit: service.settings.line_limit,
+        asked_line_limit: usize::try_from(service.sasl.smtpd_sasl_response_limit).unwrap_or(usize::MAX),
         timeout: pace.timeout,
         per_request: pace.per_request,
         min_data_rate: u32::try_from(service.params.smtpd_min_data_rate).unwrap_or(u32::MAX),
@@ -74,7 +76,7 @@ pub(super) async fn meet(
         improper_pipelining: false,
         stress,
         messages: 0,
-        login: None,
+        logins: Logins::default(),
         submitter: None,
         counted: None,
         chunk: 0,
@@ -189,6 +191,9 @@ impl Session {
         }
         if let Some(reply) = self.unwanted_certificate() {
             return self.turn_away(server, reply).await;
+        }
+        if !self.prepare_logins().await {
+            return false;
         }
         let mut trail = Trail::off();
         let verdict = {

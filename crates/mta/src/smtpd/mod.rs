@@ -9,6 +9,7 @@ mod auth;
 mod content;
 mod counters;
 mod dispatch;
+mod dovecot;
 mod envelope;
 mod filtering;
 mod greeting;
@@ -28,7 +29,6 @@ mod tls;
 mod xclient;
 mod xforward;
 
-pub use auth::{Authenticator, Exchange, Login, Progress};
 pub use counters::Counters;
 pub use local::overrides as local_overrides;
 pub use service::{Parts, Smtpd, check};

@@ -14,6 +14,7 @@ use tables::{Fault, List, Maps, Parents, Tables};
 
 use super::Counters;
 use super::auth::Authenticator;
+use super::dovecot;
 use super::keywords::Keywords;
 use super::pace::Paces;
 use super::proxy::Filter;
@@ -43,8 +44,6 @@ pub struct Parts<'a> {
     pub protocols: Protocols,
     /// Counts of clients.
     pub counters: Arc<Counters>,
-    /// Checks logins, where there are any.
-    pub authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 /// An SMTP service.
@@ -105,7 +104,7 @@ pub(super) struct Settings {
 /// Reports what is wrong with a line's parameters; nothing is asked of anybody.
 pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mistake>) {
     let (params, _) = Paces::read(view, mistakes);
-    SmtpdSasl::read(view, mistakes);
+    dovecot::Settings::read(view, &SmtpdSasl::read(view, mistakes), tables, mistakes);
     Rates::read(view, mistakes);
     Judge::new(view, tables, Outside::nobody(), &build::program(view, line), mistakes);
     Lists::open(view, tables, mistakes);
@@ -119,8 +118,7 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
 impl Smtpd {
     /// Builds a service. What is wrong was told by [`check`]; defaults stand in its place.
     pub fn new(parts: Parts<'_>) -> Smtpd {
-        let Parts { view, line, tables, house, verifier, resolver, own, protocols, counters, authenticator } =
-            parts;
+        let Parts { view, line, tables, house, verifier, resolver, own, protocols, counters } = parts;
         let told = &mut Vec::new();
         let program = build::program(view, line);
         let (params, paces) = Paces::read(view, told);
@@ -140,6 +138,11 @@ impl Smtpd {
             protocols,
         };
         let judge = Judge::new(view, tables, outside, &program, told);
+        let sasl = SmtpdSasl::read(view, told);
+        let authenticator = dovecot::Settings::read(view, &sasl, tables, told).map(|settings| {
+            let server = dovecot::Server::new(settings, resolver.clone(), protocols, &program);
+            Arc::new(server) as Arc<dyn Authenticator>
+        });
         let checks = Checks::read(view, told);
         let discarded = keywords(view, &params, told);
         let asked = |option: &str| checks.receive_override_options.iter().any(|word| word == option);
@@ -151,7 +154,7 @@ impl Smtpd {
         let setup = house.setup();
         Smtpd(Arc::new(Service {
             name: line.name.clone(),
-            sasl: SmtpdSasl::read(view, told),
+            sasl,
             rates: Rates::read(view, told),
             lists: Lists::open(view, tables, told),
             encryption: Encryption::read(view, tables, told),

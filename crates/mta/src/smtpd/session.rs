@@ -11,6 +11,7 @@ use proto::smtp::Reply;
 use proto::smtp::params::MailParams;
 use proto::smtp::server::{Answer, Event};
 
+use super::auth::Logins;
 use super::counters::What;
 use super::dispatch::SHOWN;
 use super::filtering::{Filtering, Through};
@@ -56,8 +57,7 @@ pub(super) struct Session {
     pub chunk: u64,
     /// Messages begun.
     pub messages: u32,
-    /// The login dialogue under way.
-    pub login: Option<Box<super::auth::Dialogue>>,
+    pub logins: Logins,
     /// `sendmail -bs`: the user of this machine who speaks here.
     pub submitter: Option<u32>,
 }
@@ -133,7 +133,7 @@ impl Session {
                         server.answer(Answer::Close(reply));
                         continue;
                     }
-                    let said = if self.login.is_some() {
+                    let said = if self.logins.under_way() {
                         Box::pin(self.login_line(line)).await
                     } else {
                         let waiting = server.waiting();
@@ -164,7 +164,7 @@ impl Session {
                 }
                 Next::Event(Event::Lost) => self.ended = Some("lost connection"),
                 Next::StartTls => {
-                    if !Box::pin(self.shake_hands(server)).await {
+                    if !Box::pin(self.shake_hands(server)).await || !Box::pin(self.prepare_logins()).await {
                         return;
                     }
                 }

@@ -15,9 +15,6 @@ use content::{Content, Ends, Progress, Stop};
 pub use event::{Answer, Event, Line, Want};
 pub use settings::{BareLf, Settings};
 
-/// Longest line taken as an answer to [`Answer::Ask`]. RFC 4954 4.
-const ASKED_LINE_LIMIT: usize = 12288;
-
 /// Buffers bigger than this are given back when they are empty: a session may be silent for minutes.
 const SMALL: usize = 512;
 
@@ -129,7 +126,7 @@ impl Machine {
                 State::WantTls => return Want::Tls,
                 State::Closing => return Want::Close,
                 State::WantCommand => self.read_line(self.settings.line_limit),
-                State::WantAskedLine => self.read_line(ASKED_LINE_LIMIT),
+                State::WantAskedLine => self.read_line(self.settings.asked_line_limit),
                 State::InData => self.read_content(),
                 State::InChunk { left, last } => self.read_chunk(*left, *last),
                 State::Skipping { .. } => self.skip(),

@@ -20,6 +20,8 @@ pub enum BareLf {
 pub struct Settings {
     /// Bytes kept of a command line (`line_length_limit`); the rest of a longer one is dropped.
     pub line_limit: usize,
+    /// The same for a line asked for by [`Answer::Ask`](super::Answer::Ask) (`smtpd_sasl_response_limit`, RFC 4954 4).
+    pub asked_line_limit: usize,
     /// How long a read may take (`smtpd_timeout`).
     pub timeout: Duration,
     /// Does `timeout` hold for a whole command or message instead of a read (`smtpd_per_request_deadline`)?
@@ -34,6 +36,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             line_limit: 2048,
+            asked_line_limit: 12288,
             timeout: Duration::from_secs(300),
             per_request: false,
             min_data_rate: 500,
