@@ -43,8 +43,8 @@ pub const KNOWN: Restriction = Restriction {
     name: KNOWN_NAME,
     argument: Wanted::Nothing,
     since: Stage::Sender,
-    doc: "Refuses a sender address that has an owner, and that is not who is logged in.",
-    run: |case, _| Step::later(logged_in(case, KNOWN_NAME, Unowned::Free)),
+    doc: "Refuses a sender address that has an owner who is not logged in.",
+    run: known,
 };
 
 /// What becomes of an address without an owner.
@@ -57,6 +57,15 @@ enum Unowned {
 fn any<'a>(case: &'a mut Case<'_>, _: &'a Rule) -> Step<'a> {
     Step::later(async move {
         match logged_in(case, LOGGED_IN_NAME, Unowned::Refused).await {
+            Decision::Dunno => not_logged_in(case).await,
+            decision => decision,
+        }
+    })
+}
+
+fn known<'a>(case: &'a mut Case<'_>, _: &'a Rule) -> Step<'a> {
+    Step::later(async move {
+        match logged_in(case, KNOWN_NAME, Unowned::Free).await {
             Decision::Dunno => not_logged_in(case).await,
             decision => decision,
         }

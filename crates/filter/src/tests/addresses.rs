@@ -143,6 +143,8 @@ fn who_may_use_a_sender_address() {
         ("reject_unauthenticated_sender_login_mismatch", "", "sender@far.test", not_in),
         ("reject_known_sender_login_mismatch", "bob", "free@far.test", "OK"),
         ("reject_known_sender_login_mismatch", "bob", "sender@far.test", not_owned),
+        ("reject_known_sender_login_mismatch", "", "sender@far.test", not_in),
+        ("reject_known_sender_login_mismatch", "", "free@far.test", "OK"),
         ("reject_sender_login_mismatch", "bob", "", "OK"),
     ] {
         assert_eq!(said(list, login, sender), wanted, "{list} {login} {sender}");

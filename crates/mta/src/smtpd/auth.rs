@@ -89,6 +89,11 @@ struct Dialogue {
 }
 
 impl Logins {
+    /// Can anybody log in here and now?
+    pub fn are_possible(&self) -> bool {
+        self.offered.is_some()
+    }
+
     /// Is the next line part of a login?
     pub fn under_way(&self) -> bool {
         self.dialogue.is_some()
@@ -109,7 +114,7 @@ impl Session {
         if self.logins.offered.is_none() {
             log::error!(target: self.program(), "fatal: no SASL authentication mechanisms");
         }
-        self.logins.offered.is_some()
+        self.logins.are_possible()
     }
 
     /// The mechanisms to announce.
@@ -135,7 +140,7 @@ impl Session {
     /// AUTH.
     pub(super) async fn auth(&mut self, command: &Command<'_>) -> Said {
         let error = |code, detail, text: &'static str| Said::error(Reply::new(code, detail, text));
-        let possible = self.logins.offered.is_some() && !self.discarded.has("auth");
+        let possible = self.logins.are_possible() && !self.discarded.has("auth");
         let Some(authenticator) = self.service.authenticator.clone().filter(|_| possible) else {
             return error(503, (5, 1), "Error: authentication not enabled");
         };

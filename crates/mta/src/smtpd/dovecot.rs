@@ -5,6 +5,7 @@ mod line;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use conf::{Mistake, Severity, View};
 use filter::{Boxed, Peer};
@@ -16,13 +17,16 @@ use proto::dovecot::{Event, Options, Request};
 use tables::{List, Tables};
 use tokio::time::timeout;
 
-use self::line::{Line, STEP, plain};
+use self::line::{Line, plain};
 use super::auth::{Authenticator, Exchange, Failure, Login, Progress};
 use super::service::mistake;
 use crate::params::SmtpdSasl;
 
 /// Most connections that wait for the next login.
 const IDLE: usize = 8;
+
+/// How long a server may take for a step. Postfix's; no parameter changes it.
+const STEP: Duration = Duration::from_secs(10);
 
 /// What the configuration says about the server.
 pub(super) struct Settings {
@@ -33,6 +37,7 @@ pub(super) struct Settings {
     in_clear: Options,
     under_tls: Options,
     filter: List,
+    step: Duration,
 }
 
 /// A server, and the connections to it that wait for the next login.
@@ -121,6 +126,7 @@ impl Settings {
             in_clear: in_clear?,
             under_tls: under_tls?,
             filter: filter?,
+            step: STEP,
         })
     }
 
@@ -145,12 +151,12 @@ impl Server {
                 return Ok(line);
             }
         }
-        let stream = match timeout(STEP, self.connect()).await {
+        let stream = match timeout(self.settings.step, self.connect()).await {
             Ok(stream) => stream,
             Err(_) => Err("Connection timed out".to_owned()),
         };
         let opened = match stream {
-            Ok(stream) => Line::open(stream).await,
+            Ok(stream) => Line::open(stream, self.settings.step).await,
             Err(why) => Err(why),
         };
         opened.map_err(|why| {
@@ -163,7 +169,7 @@ impl Server {
     async fn connect(&self) -> Result<Stream, String> {
         let plain = |error: std::io::Error| plain(&error);
         let (host, port) = match &self.settings.endpoint {
-            Endpoint::Unix(path) => return net::connect::unix(path, STEP).await.map_err(plain),
+            Endpoint::Unix(path) => return net::connect::unix(path, self.settings.step).await.map_err(plain),
             Endpoint::Inet(host, port) => (host, *port),
         };
         let addresses: Vec<IpAddr> = match host.parse() {
@@ -176,7 +182,7 @@ impl Server {
         };
         let mut wrong = format!("host {host} has no address");
         for address in addresses {
-            match net::connect::tcp(SocketAddr::new(address, port), None, STEP).await {
+            match net::connect::tcp(SocketAddr::new(address, port), None, self.settings.step).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => wrong = plain(error),
             }

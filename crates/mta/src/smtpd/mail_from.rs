@@ -32,10 +32,14 @@ impl Session {
             Err(said) => return said,
         };
         let accepts = Accepts { verp: self.may_verp().await, ..self.accepts() };
-        let params = match MailParams::parse(tokens, accepts) {
+        let mut params = match MailParams::parse(tokens, accepts) {
             Ok(params) => params,
             Err(reply) => return Said::error(reply),
         };
+        if !self.logins.are_possible() {
+            params.auth = None;
+        }
+        self.peer.client.sasl_sender = params.auth.clone().unwrap_or_default();
         if let Err(said) = self.begin(sender, params, command.line).await {
             return said;
         }

@@ -57,6 +57,7 @@ pub(super) struct Session {
     pub chunk: u64,
     /// Messages begun.
     pub messages: u32,
+    /// What can be logged in with, and the login under way.
     pub logins: Logins,
     /// `sendmail -bs`: the user of this machine who speaks here.
     pub submitter: Option<u32>,
@@ -277,6 +278,7 @@ impl Session {
     /// Ends the message that is under way.
     pub fn forget_message(&mut self) {
         self.transaction = None;
+        self.peer.client.sasl_sender.clear();
         self.standing.reset();
     }
 

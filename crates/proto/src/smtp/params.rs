@@ -19,7 +19,7 @@ pub struct MailParams {
     pub ret: Option<Ret>,
     /// `ENVID=`, decoded.
     pub envid: Option<String>,
-    /// `AUTH=`, decoded; `<>` gives an empty string.
+    /// `AUTH=`, as it came; `<>` gives an empty string.
     pub auth: Option<String>,
     /// `XVERP` (delimiters, empty for the default).
     pub verp: Option<String>,
@@ -80,10 +80,12 @@ impl MailParams {
                     }
                     _ => return Err(bad("Bad ENVID parameter syntax")),
                 },
-                ("AUTH", Some(value)) if accepts.auth => match auth(value) {
-                    Some(auth) => params.auth = Some(auth),
-                    None => return Err(bad("Bad AUTH parameter syntax")),
-                },
+                ("AUTH", Some(value)) if accepts.auth => {
+                    if params.auth.as_deref().is_some_and(|auth| !auth.is_empty()) {
+                        return Err(Reply::new(503, (5, 4), "Error: multiple AUTH= options"));
+                    }
+                    params.auth = Some(auth(value));
+                }
                 ("XVERP", value) if accepts.verp => params.verp = Some(value.unwrap_or_default().to_owned()),
                 _ => return Err(unsupported(text)),
             }
@@ -138,9 +140,9 @@ fn ret(value: &str) -> Option<Ret> {
     }
 }
 
-fn auth(value: &str) -> Option<String> {
-    let decoded = xtext::decode(value).filter(|decoded| !decoded.is_empty() && is_printable(decoded))?;
-    Some(if decoded == "<>" { String::new() } else { decoded })
+/// As it came, without a look at its coding: it is for the log and for policy servers, and nothing depends on it.
+fn auth(value: &str) -> String {
+    if value == "<>" { String::new() } else { mail::logline::printable(value) }
 }
 
 fn is_printable(text: &str) -> bool {
@@ -194,9 +196,12 @@ mod tests {
         assert_eq!((params.size, params.body), (Some(10), BodyType::EightBitMime));
         assert_eq!((params.envid.as_deref(), params.auth.as_deref()), (Some("abc+1"), Some("")));
         assert!(params.smtputf8);
+        assert_eq!(mail_params("X AUTH=bad+ZZ").unwrap().auth.as_deref(), Some("bad+ZZ"));
+        assert_eq!(mail_params("X AUTH=").unwrap().auth.as_deref(), Some(""));
         for (line, text) in [
             ("X BODY=BINARYMIME", "Unsupported option: BODY=BINARYMIME"),
             ("X garbage", "Unsupported option: garbage"),
+            ("X AUTH=a@b AUTH=c@d", "Error: multiple AUTH= options"),
             ("X RET=HDRS RET=FULL", "Bad RET parameter syntax"),
             ("X ENVID=bad+xx", "Bad ENVID parameter syntax"),
             ("X SIZE=", "Bad message size syntax"),

@@ -10,9 +10,6 @@ use proto::dovecot::{Event, Machine, Mechanism, Request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout};
 
-/// How long a step may take, from the question to the whole answer. Postfix's; no parameter changes it.
-pub(super) const STEP: Duration = Duration::from_secs(10);
-
 /// How long a connection may wait for the next login; Postfix's are as old as its idle processes (`max_idle`).
 const IDLE: Duration = Duration::from_secs(100);
 
@@ -21,6 +18,8 @@ const IDLE: Duration = Duration::from_secs(100);
 pub(super) struct Line {
     stream: Stream,
     machine: Machine,
+    /// How long a step may take, from the question to the whole answer.
+    step: Duration,
     last_used: Instant,
 }
 
@@ -29,8 +28,8 @@ impl Line {
     ///
     /// # Errors
     /// The server is gone, makes no sense, or takes too long: why, in words for the log.
-    pub async fn open(stream: Stream) -> Result<Line, String> {
-        let mut line = Line { stream, machine: Machine::new(), last_used: Instant::now() };
+    pub async fn open(stream: Stream, step: Duration) -> Result<Line, String> {
+        let mut line = Line { stream, machine: Machine::new(), step, last_used: Instant::now() };
         let hello = line.machine.hello(std::process::id());
         match line.step(&hello).await? {
             Event::Ready => Ok(line),
@@ -87,7 +86,7 @@ impl Line {
                 }
             }
         };
-        let event = timeout(STEP, work).await.unwrap_or_else(|_| Err("Connection timed out".to_owned()));
+        let event = timeout(self.step, work).await.unwrap_or_else(|_| Err("Connection timed out".to_owned()));
         self.last_used = Instant::now();
         event
     }
