@@ -5,7 +5,7 @@
 //! server: VERSION 1 <minor> / MECH <name> <traits> ... / SPID / CUID / COOKIE / DONE
 //! client: AUTH <id> <mechanism> service=smtp nologin lip=… rip=… [secured] [resp=<base64>]
 //! server: CONT <id> <base64> | OK <id> user=… | FAIL <id> [user=…] [reason=…] [temp]
-//! client: CONT <id> <base64>
+//! client: CONT <id> <base64> | CANCEL <id>
 //! ```
 //!
 //! The server is trusted with passwords and with nothing else: what it says has limits, and words we do not know are
@@ -137,6 +137,11 @@ impl Machine {
     pub fn answer(&mut self, answer: &str) -> Vec<u8> {
         self.stray = 0;
         format!("CONT\t{}\t{}\n", self.id, escape(answer)).into_bytes()
+    }
+
+    /// The client gave up: the server answers no more.
+    pub fn cancel(&self) -> Vec<u8> {
+        format!("CANCEL\t{}\n", self.id).into_bytes()
     }
 
     /// Bytes from the server.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use filter::{Boxed, Peer};
 use mail::logline::printable;
 use proto::smtp::server::{Answer, Line};
-use proto::smtp::{Command, Reply};
+use proto::smtp::{Command, Reply, Verb};
 
 use super::counters::What;
 use super::said::Said;
@@ -33,6 +33,9 @@ pub(super) trait Authenticator: Send + Sync {
 pub(super) trait Exchange: Send + Sync {
     /// The client's next line, in base64.
     fn answer<'a>(self: Box<Self>, line: &'a str) -> Boxed<'a, Progress>;
+
+    /// There is no next line.
+    fn give_up<'a>(self: Box<Self>) -> Boxed<'a, ()>;
 }
 
 /// Who logged in.
@@ -187,22 +190,27 @@ impl Session {
         };
         let Dialogue { mechanism, exchange } = *dialogue;
         if line.truncated {
+            exchange.give_up().await;
             return Said::error(Reply::new(500, (5, 6), "SASL response limit exceeded"));
         }
         let text = String::from_utf8_lossy(&line.bytes);
-        let progress = match &*text {
-            "*" => {
-                let label = self.peer.label();
-                log::warn!(
-                    target: self.program(),
-                    "{label}: SASL {} authentication aborted", printable(&mechanism)
-                );
-                return Said::error(Reply::new(501, (7, 0), "Authentication aborted"));
-            }
-            text if is_base64(text) => exchange.answer(text).await,
-            _ => Progress::Failed(Failure::of("Invalid base64 data in continued response")),
+        if text == "*" {
+            exchange.give_up().await;
+            let label = self.peer.label();
+            log::warn!(target: self.program(), "{label}: SASL {} authentication aborted", printable(&mechanism));
+            return Said::error(Reply::new(501, (7, 0), "Authentication aborted"));
+        }
+        let progress = if is_base64(&text) {
+            exchange.answer(&text).await
+        } else {
+            exchange.give_up().await;
+            Progress::Failed(Failure::of("Invalid base64 data in continued response"))
         };
-        self.go_on(mechanism, progress)
+        let said = self.go_on(mechanism, progress);
+        if said.ok && !said.uncounted {
+            self.tally.went_well(Some(Verb::Auth));
+        }
+        said
     }
 
     fn go_on(&mut self, mechanism: String, progress: Progress) -> Said {

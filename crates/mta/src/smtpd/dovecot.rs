@@ -283,8 +283,7 @@ impl Authenticator for Server {
     }
 }
 
-/// A login under way, which has a connection to itself; when the client gives up, the connection ends with it, and
-/// so the server learns of it.
+/// A login under way, which has a connection to itself.
 struct Conversation {
     server: Arc<Server>,
     line: Line,
@@ -296,6 +295,14 @@ impl Exchange for Conversation {
             let said = self.line.answer(answer).await;
             let Conversation { server, line } = *self;
             server.progress(line, said)
+        })
+    }
+
+    fn give_up<'a>(mut self: Box<Self>) -> Boxed<'a, ()> {
+        Box::pin(async move {
+            if self.line.cancel().await.is_ok() {
+                self.server.put_back(self.line);
+            }
         })
     }
 }

@@ -60,6 +60,16 @@ impl Line {
         self.step(&bytes).await
     }
 
+    /// Gives up the login under way.
+    ///
+    /// # Errors
+    /// As [`Line::open`].
+    pub async fn cancel(&mut self) -> Result<(), String> {
+        let bytes = self.machine.cancel();
+        let sent = timeout(self.step, self.stream.write_all(&bytes)).await;
+        sent.map_err(|_| "Connection timed out".to_owned())?.map_err(|error| plain(&error))
+    }
+
     /// Is the server still there, and silent, as it is between logins?
     pub async fn is_alive(&mut self) -> bool {
         if self.last_used.elapsed() > IDLE {

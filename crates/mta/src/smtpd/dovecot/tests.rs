@@ -35,6 +35,9 @@ async fn talk(
     let mut line = String::new();
     while matches!(stream.read_line(&mut line).await, Ok(1..)) {
         let said = std::mem::take(&mut line);
+        if said.starts_with("CANCEL") {
+            tell.send(said.trim_end().to_owned()).ok();
+        }
         if said.starts_with("AUTH") || said.starts_with("CONT") {
             tell.send(said.trim_end().to_owned()).ok();
             match answers.next() {
@@ -122,6 +125,18 @@ async fn a_conversation_on_a_connection_that_is_used_again() {
 }
 
 #[tokio::test]
+async fn a_client_that_gives_up_costs_no_connection() {
+    let (port, mut told) = serve(HELLO, &["CONT\t1\t\n", "OK\t2\tuser=orc\n"]).await;
+    let server = server(port, "", "static:all");
+    let Progress::Ask(exchange, _) = server.clone().begin(&peer(), "PLAIN", None).await else {
+        panic!("no question");
+    };
+    exchange.give_up().await;
+    assert!(matches!(server.clone().begin(&peer(), "PLAIN", Some("AA==")).await, Progress::Done(_)));
+    assert_eq!(heard(&mut told)[2], "CANCEL\t1");
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_up_is_lost_and_asked_anew() {
     let (port, mut told) = serve(HELLO, &["", "OK\t1\tnologin\n", "OK\t2\tuser=orc\n"]).await;
     let server = server(port, "", "static:all");
@@ -151,7 +166,7 @@ async fn a_slow_server_costs_its_time_only() {
     server.mechanisms(&peer).await.unwrap();
     assert_eq!(heard(&mut told), ["connect"]);
     let login = server.clone().begin(&peer, "PLAIN", Some("AA=="));
-    let ended = tokio::time::timeout(Duration::from_secs(5), login).await;
+    let ended = timeout(Duration::from_secs(5), login).await;
     assert_eq!(failure(ended.expect("an end")).0, "lost");
     assert_eq!(heard(&mut told).len(), 1);
 }
