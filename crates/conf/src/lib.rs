@@ -21,6 +21,7 @@ mod mistake;
 mod networks;
 pub mod params;
 mod registry;
+pub mod secrets;
 mod units;
 mod usage;
 mod value;

@@ -69,7 +69,7 @@ pub fn name_value(text: &str) -> Result<(&str, &str), String> {
 
 /// Reads a file as text. Bytes that are no UTF-8 are replaced, and the first such line is a mistake.
 pub(crate) fn read(file: &Path, mistakes: &mut Vec<Mistake>) -> std::io::Result<String> {
-    Ok(match String::from_utf8(std::fs::read(file)?) {
+    Ok(match String::from_utf8(crate::secrets::read(file)?) {
         Ok(text) => text,
         Err(error) => {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -5,15 +5,20 @@
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus};
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Gid, Pid, Uid};
+use tokio::net::unix::pipe;
 
+use crate::hand;
 use crate::privilege::Rights;
 
 /// A program to start: plain data, so that it may be started elsewhere.
@@ -35,23 +40,97 @@ pub struct ChildJob {
 
 /// A program that runs, with one pipe for all it says.
 pub struct Running {
-    /// The process.
-    pub child: tokio::process::Child,
+    /// Its standard input.
+    pub input: Option<pipe::Sender>,
     /// What it writes to standard output and standard error.
-    pub output: tokio::net::unix::pipe::Receiver,
-    group: Pid,
+    pub output: pipe::Receiver,
+    process: Process,
+}
+
+/// Whose child it is.
+enum Process {
+    Ours(tokio::process::Child, Pid),
+    /// A deliverer's: gives the status when the program ends, and ends it when it is closed.
+    Lane(Option<tokio::net::UnixStream>),
 }
 
 impl Running {
+    /// Waits for its end.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        match &mut self.process {
+            Process::Ours(child, _) => child.wait().await,
+            Process::Lane(lane) => {
+                let lane = lane.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+                let mut status = [0; 4];
+                tokio::io::AsyncReadExt::read_exact(lane, &mut status).await?;
+                Ok(ExitStatus::from_raw(i32::from_be_bytes(status)))
+            }
+        }
+    }
+
     /// Ends the program and what it has started.
-    pub fn kill(&self) {
-        // It may have ended by itself meanwhile.
-        let _ = nix::sys::signal::killpg(self.group, nix::sys::signal::Signal::SIGKILL);
+    pub async fn kill(&mut self) {
+        match &mut self.process {
+            Process::Ours(child, group) => {
+                kill(*group);
+                let _ = child.wait().await;
+            }
+            Process::Lane(lane) => *lane = None,
+        }
     }
 }
 
-/// Starts the program in a session of its own, standard input being a pipe.
-pub fn start(job: &ChildJob) -> io::Result<Running> {
+/// Ends a group of processes. It may have ended by itself meanwhile.
+pub fn kill(group: Pid) {
+    let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+}
+
+/// The group that a program leads.
+pub fn group(child: &std::process::Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a process id fits"))
+}
+
+/// Waits until a program has ended, and leaves its status to be taken: until then its number is not used again.
+pub fn until_it_ends(child: &std::process::Child) -> io::Result<()> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    loop {
+        match waitid(Id::Pid(group(child)), flags) {
+            Err(nix::errno::Errno::EINTR) => {}
+            other => return other.map(drop).map_err(io::Error::from),
+        }
+    }
+}
+
+/// Starts the program in a session of its own, or has it started by whoever may act as its user.
+pub async fn start(job: &ChildJob) -> io::Result<Running> {
+    let (input, ours) = io::pipe()?;
+    let (reader, output) = io::pipe()?;
+    let process = match hand::hired() {
+        Some(hand) => {
+            let job = job.clone();
+            let asked = move || hand.run(&job, input.into(), output.into());
+            let lane = tokio::task::spawn_blocking(asked).await.map_err(io::Error::other)??;
+            lane.set_nonblocking(true)?;
+            Process::Lane(Some(tokio::net::UnixStream::from_std(lane)?))
+        }
+        None => {
+            let command = command(job, input.into(), output.into())?;
+            let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+            let id =
+                child.id().and_then(|id| i32::try_from(id).ok()).expect("a child just started has an id");
+            Process::Ours(child, Pid::from_raw(id))
+        }
+    };
+    let input = Some(pipe::Sender::from_owned_fd(ours.into())?);
+    Ok(Running { input, output: pipe::Receiver::from_owned_fd(reader.into())?, process })
+}
+
+/// Starts the program with these descriptors as its input and output.
+pub fn spawn(job: &ChildJob, input: OwnedFd, output: OwnedFd) -> io::Result<std::process::Child> {
+    command(job, input, output)?.spawn()
+}
+
+fn command(job: &ChildJob, input: OwnedFd, output: OwnedFd) -> io::Result<Command> {
     let own = Rights::own();
     if job.rights.uid == 0 {
         return Err(denied("no program is run with the rights of root"));
@@ -60,17 +139,13 @@ pub fn start(job: &ChildJob) -> io::Result<Running> {
         return Err(denied("this program does not run as root"));
     }
     let (program, arguments) = job.argv.split_first().ok_or_else(|| denied("there is no command"))?;
-    let (reader, writer) = io::pipe()?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(job.environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::piped()).stdout(writer.try_clone()?).stderr(writer);
+    command.stdin(input).stdout(output.try_clone()?).stderr(output);
     let before_exec = before_exec(job, own.uid == 0)?;
     // SAFETY: the closure makes system calls only, on values made before the fork; see `before_exec`.
     unsafe { command.pre_exec(before_exec) };
-    let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
-    let id = child.id().and_then(|id| i32::try_from(id).ok()).expect("a child just started has an id");
-    let output = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into())?;
-    Ok(Running { child, output, group: Pid::from_raw(id) })
+    Ok(command)
 }
 
 fn before_exec(

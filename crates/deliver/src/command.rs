@@ -40,21 +40,20 @@ pub struct CommandJob {
 
 /// Runs the program on the message; gives what it said when it was content.
 pub async fn run(job: &CommandJob, content: &Body) -> Result<String, Refusal> {
-    let mut running = match child::start(&job.child) {
+    let mut running = match child::start(&job.child).await {
         Ok(running) => running,
         Err(error) => return Err(not_started(job, &error)),
     };
     let mut said = Vec::new();
     let ended = tokio::time::timeout(job.time_limit, converse(job, content, &mut running, &mut said)).await;
     if ended.is_err() {
-        running.kill();
-        let _ = running.child.wait().await;
+        running.kill().await;
     }
     let output = printable(&said);
     match ended {
         Ok(Ok((status, written))) => conclude(job, status, written, output),
         Ok(Err(error)) => {
-            running.kill();
+            running.kill().await;
             Err(refusal(
                 Class::Later,
                 Detail(3, 0),
@@ -81,7 +80,7 @@ async fn converse(
     running: &mut Running,
     said: &mut Vec<u8>,
 ) -> io::Result<(ExitStatus, io::Result<()>)> {
-    let mut input = running.child.stdin.take().expect("standard input is a pipe");
+    let mut input = running.input.take().expect("standard input is a pipe");
     let write = async {
         let result = write(job, content, &mut input).await;
         drop(input);
@@ -101,10 +100,14 @@ async fn converse(
     };
     let (written, read) = tokio::join!(write, read);
     read?;
-    Ok((running.child.wait().await?, written))
+    Ok((running.wait().await?, written))
 }
 
-async fn write(job: &CommandJob, content: &Body, input: &mut tokio::process::ChildStdin) -> io::Result<()> {
+async fn write(
+    job: &CommandJob,
+    content: &Body,
+    input: &mut tokio::net::unix::pipe::Sender,
+) -> io::Result<()> {
     let mut dresser = Dresser::new(&job.dress);
     let mut buffer = Vec::with_capacity(PIECE.min(usize::try_from(content.len()).unwrap_or(PIECE)) + 1024);
     dresser.head(&job.head, &mut buffer);

@@ -9,6 +9,7 @@ pub mod agents;
 mod child;
 mod command;
 mod environment;
+pub mod hand;
 mod looping;
 pub mod mailbox;
 mod office;

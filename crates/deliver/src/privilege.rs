@@ -27,6 +27,11 @@ impl Rights {
     }
 }
 
+/// Can mail be delivered with the rights of others: as root, or through a process that root has started for it?
+pub fn serves_others() -> bool {
+    nix::unistd::geteuid().is_root() || crate::hand::hired().is_some()
+}
+
 /// While it lives, this thread creates and opens files as somebody else.
 pub struct Acting {
     root: bool,

@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ struct Writer {
     command: RwLock<Option<&'static str>>,
     verbose: bool,
     /// Asking for it each time is a system call a line.
-    process: u32,
+    process: AtomicU32,
     /// Keeps what concerns messages.
     journal: Mutex<Option<Journal>>,
 }
@@ -54,6 +55,10 @@ struct Pending {
     /// Somebody waits until all is written.
     hurry: bool,
     stamp: Stamp,
+    /// A thread writes them.
+    gathered: bool,
+    /// The log file to go on with.
+    next: Option<File>,
     sink: Option<Sink>,
     dropped: u64,
 }
@@ -81,6 +86,16 @@ static WRITER: OnceLock<Arc<Writer>> = OnceLock::new();
 /// # Errors
 /// The log file cannot be opened: the message names it.
 pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), String> {
+    let serves = !matches!(target, Target::Command(_));
+    start_simple(target, syslog_name, verbose)?;
+    if serves { gather() } else { Ok(()) }
+}
+
+/// The same without a thread: each line is written at once. For a process that makes copies of itself.
+///
+/// # Errors
+/// As for [`start`].
+pub fn start_simple(target: Target, syslog_name: &str, verbose: bool) -> Result<(), String> {
     let (command, sink) = match target {
         Target::Command(name) => (Some(name), None),
         Target::File(path) => {
@@ -99,25 +114,17 @@ pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), Str
             wake: Condvar::new(),
             command: RwLock::new(None),
             verbose,
-            process: std::process::id(),
+            process: AtomicU32::new(std::process::id()),
             journal: Mutex::new(None),
         })
     });
     syslog_name.clone_into(&mut writer.prefix.write().unwrap_or_else(|poisoned| poisoned.into_inner()));
     *writer.command.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = command;
-    let serves = sink.is_some();
     writer.lock().sink = sink;
     if fresh {
         // A second logger cannot be set: nobody else sets one in this program.
         let _ = log::set_boxed_logger(Box::new(Handle(writer.clone())));
         log::set_max_level(if verbose { LevelFilter::Debug } else { LevelFilter::Info });
-    }
-    if serves {
-        let writer = writer.clone();
-        std::thread::Builder::new()
-            .name("log".into())
-            .spawn(move || writer.run())
-            .map_err(|error| format!("cannot start the log thread: {error}"))?;
     }
     Ok(())
 }
@@ -126,6 +133,28 @@ pub fn start(target: Target, syslog_name: &str, verbose: bool) -> Result<(), Str
 pub fn trace_into(journal: Option<Journal>) {
     let Some(writer) = WRITER.get() else { return };
     *writer.journal.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = journal;
+}
+
+/// This process is a copy of the one that started logging: its lines carry its own number.
+pub fn renumber() {
+    if let Some(writer) = WRITER.get() {
+        writer.process.store(std::process::id(), Ordering::Relaxed);
+    }
+}
+
+/// From now on lines are gathered and written by a thread of their own.
+///
+/// # Errors
+/// The system refuses a thread.
+pub fn gather() -> Result<(), String> {
+    let Some(writer) = WRITER.get() else { return Ok(()) };
+    writer.lock().gathered = true;
+    let writer = writer.clone();
+    std::thread::Builder::new()
+        .name("log".into())
+        .spawn(move || writer.run())
+        .map(drop)
+        .map_err(|error| format!("cannot start the log thread: {error}"))
 }
 
 type Observer = Box<dyn Fn(&str, &str) + Send + Sync>;
@@ -145,6 +174,25 @@ pub fn reopen() {
         && let Ok(new) = open(path)
     {
         *file = new;
+    }
+}
+
+/// Goes on with a log file that somebody else has opened.
+pub fn replace(new: File) {
+    let Some(writer) = WRITER.get() else { return };
+    let mut pending = writer.lock();
+    match &mut pending.sink {
+        Some(Sink::File(_, file)) => *file = new,
+        // The thread has it just now, and puts it back.
+        _ => pending.next = Some(new),
+    }
+}
+
+/// The log file, for another process of ours; `None` when the log is none.
+pub fn file() -> std::io::Result<Option<File>> {
+    match WRITER.get().map(|writer| writer.lock()).as_ref().and_then(|pending| pending.sink.as_ref()) {
+        Some(Sink::File(_, file)) => file.try_clone().map(Some),
+        _ => Ok(None),
     }
 }
 
@@ -217,6 +265,13 @@ impl Writer {
         self.format(&mut pending, record);
         let end = pending.lines.len();
         pending.ends.push((end, record.level()));
+        if !pending.gathered {
+            let (lines, ends) = (std::mem::take(&mut pending.lines), std::mem::take(&mut pending.ends));
+            if let Some(sink) = &mut pending.sink {
+                write_out(sink, &lines, &ends);
+            }
+            return;
+        }
         let wake = std::mem::take(&mut pending.idle) || (start <= ENOUGH && end > ENOUGH);
         drop(pending);
         if wake {
@@ -237,7 +292,13 @@ impl Writer {
             let program = target.split("::").next().unwrap_or(target);
             let _ = write!(out, "{prefix}/{program}");
         }
-        let _ = writeln!(out, "[{}]: {}{}", self.process, severity(record.level()), record.args());
+        let _ = writeln!(
+            out,
+            "[{}]: {}{}",
+            self.process.load(Ordering::Relaxed),
+            severity(record.level()),
+            record.args()
+        );
     }
 
     fn run(&self) {
@@ -259,7 +320,7 @@ impl Writer {
                         "{} {} postfix/log[{}]: warning: {dropped} lines lost: the log could not be written fast enough\n",
                         pending.stamp.now(),
                         host(),
-                        self.process
+                        self.process.load(Ordering::Relaxed)
                     );
                     pending.lines.extend_from_slice(line.as_bytes());
                     let end = pending.lines.len();
@@ -280,6 +341,10 @@ impl Writer {
             // reopen() or start() may have put a newer one there meanwhile.
             if pending.sink.is_none() {
                 pending.sink = sink;
+            }
+            let next = pending.next.take();
+            if let (Some(Sink::File(_, file)), Some(next)) = (&mut pending.sink, next) {
+                *file = next;
             }
         }
     }

@@ -212,7 +212,11 @@ impl Parent<'_> {
                 self.deliverers.lane(&(*who, root.clone()), self.staff, door).map(Some)
             }
             Request::Open(_) | Request::Listen(_) | Request::Deliverer(..) => Err(refused()),
-            Request::Log => Ok(self.staff.open_log()?.map(OwnedFd::from)),
+            Request::Log => {
+                // New ones get the new file.
+                self.deliverers.renew();
+                Ok(self.staff.open_log()?.map(OwnedFd::from))
+            }
             Request::Ready => {
                 if !std::mem::replace(&mut self.ready, true) {
                     self.staff.ready();

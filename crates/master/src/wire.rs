@@ -103,9 +103,14 @@ pub fn send(socket: impl AsFd, packet: &[u8], descriptors: &[RawFd]) -> io::Resu
     }
 }
 
-/// Receives one packet, of a packet socket whole; `None` when the other side is gone.
+/// Receives one packet whole; `None` when the other side is gone.
 pub fn receive(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-    let mut buffer = vec![0; PACKET];
+    receive_some(socket, PACKET)
+}
+
+/// Receives up to `most` bytes of a stream, with the descriptors that came with them; `None` at its end.
+pub fn receive_some(socket: impl AsFd, most: usize) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
+    let mut buffer = vec![0; most];
     let mut space = cmsg_space!([RawFd; DESCRIPTORS]);
     let mut descriptors = Vec::new();
     let (length, cut) = loop {

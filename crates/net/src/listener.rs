@@ -7,8 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,6 +24,16 @@ pub use endpoint::{Endpoint, Protocols, inet_endpoints, interfaces, port};
 const BACKLOG: i32 = 1024;
 /// Pause when the system has no descriptor or memory left for another connection.
 const BREATHER: Duration = Duration::from_millis(500);
+
+/// Listens on an address that this process may not listen on.
+type Binder = Box<dyn Fn(SocketAddr) -> io::Result<std::net::TcpListener> + Send + Sync>;
+
+static LENT: OnceLock<Binder> = OnceLock::new();
+
+/// From now on `binder` listens on ports that this process may not have. Only the first call counts.
+pub fn lend(binder: impl Fn(SocketAddr) -> io::Result<std::net::TcpListener> + Send + Sync + 'static) {
+    let _ = LENT.set(Box::new(binder));
+}
 
 /// A new connection.
 #[derive(Debug)]
@@ -138,12 +148,20 @@ fn bind(endpoint: &Endpoint) -> io::Result<(Endpoint, Socketed)> {
                 socket.set_only_v6(true)?;
             }
             socket.set_nonblocking(true)?;
-            socket.bind(&(*address).into())?;
+            let bound: std::net::TcpListener = match (socket.bind(&(*address).into()), LENT.get()) {
+                (Err(error), Some(lent)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    lent(*address)?
+                }
+                (result, _) => {
+                    result?;
+                    socket.listen(BACKLOG)?;
+                    socket.into()
+                }
+            };
             // Replies are short and somebody waits for each of them. Connections inherit it from their listener, which
             // saves a system call each; a failure costs speed only.
-            let _ = socket.set_tcp_nodelay(true);
-            socket.listen(BACKLOG)?;
-            let listener = TcpListener::from_std(socket.into())?;
+            let _ = socket2::SockRef::from(&bound).set_tcp_nodelay(true);
+            let listener = TcpListener::from_std(bound)?;
             Ok((Endpoint::Tcp(listener.local_addr()?), Socketed::Tcp(listener)))
         }
         Endpoint::Unix(path) => {

@@ -25,7 +25,7 @@ pub struct Reader {
 impl Reader {
     /// Opens a file.
     pub fn open(path: &Path) -> io::Result<Reader> {
-        let file = File::open(path)?;
+        let file = conf::secrets::open(path)?;
         let size = file.metadata()?.len();
         if size < HEADER {
             return Err(damaged());

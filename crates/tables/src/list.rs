@@ -134,7 +134,7 @@ impl Reader<'_> {
 
     fn file(&mut self, name: &str, negated: bool, depth: usize) -> Result<(), Fault> {
         let broken = |why| Pattern::Broken { text: name.to_owned(), why };
-        let pattern = match std::fs::read(name) {
+        let pattern = match conf::secrets::read(name) {
             _ if depth == DEPTH_MAX => broken("files nested too deeply".to_owned()),
             Err(error) => broken(format!("open file {name}: {}", reason(&error))),
             Ok(text) => {

@@ -30,7 +30,7 @@ impl Config {
             return Ok(Config { values: HashMap::new(), main_cf, watched: Vec::new() });
         }
         let watched = vec![Watched::now(name)];
-        let text = std::fs::read(name).map_err(|error| format!("open {name}: {}", reason(&error)))?;
+        let text = conf::secrets::read(name).map_err(|error| format!("open {name}: {}", reason(&error)))?;
         let mut values = HashMap::new();
         for line in logical_lines(&text, |_| ()) {
             let text = String::from_utf8_lossy(trim(&line.text)).into_owned();

@@ -2,9 +2,9 @@
 
 mod discard;
 mod error;
-mod local;
+pub(crate) mod local;
 pub(crate) mod open;
-mod pipe;
+pub(crate) mod pipe;
 mod smtp;
 mod status_filter;
 mod virtual_mailbox;

@@ -1,6 +1,6 @@
 //! How a message is dressed for a mailbox or a program: lines put before it, quoting, line ends.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use jiff::{Timestamp, tz::TimeZone};
 use mail::Address;
@@ -86,20 +86,59 @@ impl Dress {
     }
 }
 
+/// The content of a message, once.
+pub enum Content<'a> {
+    /// Of our queue.
+    Queued(&'a Body),
+    /// So many bytes of a stream.
+    Stream(u64, &'a mut dyn Read),
+}
+
+impl Content<'_> {
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Content::Queued(body) => body.len(),
+            Content::Stream(length, _) => *length,
+        }
+    }
+
+    /// Hands it over piece by piece.
+    pub fn each(self, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Content::Queued(body) => {
+                body.chunks().try_for_each(|piece| take(&piece.map_err(io::Error::other)?))
+            }
+            Content::Stream(length, from) => {
+                let mut left = usize::try_from(length).map_err(io::Error::other)?;
+                let mut piece = vec![0; left.min(PIECE)];
+                while left > 0 {
+                    let length = left.min(PIECE);
+                    from.read_exact(&mut piece[..length])?;
+                    take(&piece[..length])?;
+                    left -= length;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Writes `head` and `content` to `out`, dressed; returns how many bytes that were.
-pub fn copy(head: &[u8], content: &Body, dress: &Dress, out: &mut dyn Write) -> io::Result<u64> {
+pub fn copy(head: &[u8], content: Content<'_>, dress: &Dress, out: &mut dyn Write) -> io::Result<u64> {
     let mut written = Counted { out, bytes: 0 };
     let mut dresser = Dresser::new(dress);
-    let size = usize::try_from(content.len()).unwrap_or(usize::MAX).min(PIECE);
+    let size = usize::try_from(content.size()).unwrap_or(usize::MAX).min(PIECE);
     let mut buffer = Vec::with_capacity(head.len() + size + size / 8 + 64);
     dresser.head(head, &mut buffer);
-    for piece in content.chunks() {
-        dresser.push(&piece.map_err(io::Error::other)?, &mut buffer);
+    content.each(&mut |piece| {
+        dresser.push(piece, &mut buffer);
         if buffer.len() >= PIECE {
             written.write_all(&buffer)?;
             buffer.clear();
         }
-    }
+        Ok(())
+    })?;
     dresser.finish(&mut buffer);
     written.write_all(&buffer)?;
     Ok(written.bytes)

@@ -6,10 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::MailboxJob;
 use super::failure::{Failure, Unexplained};
-use super::{MailboxJob, frame};
+use super::frame::{self, Content};
 use crate::privilege::Acting;
-use queue::Body;
 
 /// Tells apart the files this process writes in one second.
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -20,7 +20,7 @@ pub fn deliver(
     directory: &Path,
     (seconds, micros): (i64, u32),
     host: &str,
-    content: &Body,
+    content: Content<'_>,
 ) -> Result<(), Failure> {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let tmp = directory.join("tmp").join(format!("{seconds}.P{}Q{count}.{host}", std::process::id()));
@@ -48,8 +48,8 @@ fn exclusive(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn write(job: &MailboxJob, content: &Body, mut file: &File) -> io::Result<()> {
-    if job.limit > 0 && job.head.len() as u64 + content.len() > job.limit {
+fn write(job: &MailboxJob, content: Content<'_>, mut file: &File) -> io::Result<()> {
+    if job.limit > 0 && job.head.len() as u64 + content.size() > job.limit {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
     frame::copy(&job.head, content, &frame::Dress::plain(), &mut file)?;

@@ -5,16 +5,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use super::failure::{Failure, Unexplained};
+use super::frame::{self, Content};
 use super::open::open_append;
-use super::{MailboxJob, MboxPlace, OpenAs, frame};
+use super::{MailboxJob, MboxPlace, OpenAs};
 use crate::privilege::{Acting, Rights};
-use queue::Body;
 
 /// Delivers one message.
 pub fn deliver(
     job: &MailboxJob,
     place: &MboxPlace,
-    content: &Body,
+    content: Content<'_>,
     now: &dyn Fn() -> u64,
 ) -> Result<(), Failure> {
     let kind = place.unexplained;
@@ -51,7 +51,7 @@ pub fn deliver(
     Ok(())
 }
 
-fn append(job: &MailboxJob, content: &Body, mut file: &File) -> io::Result<()> {
+fn append(job: &MailboxJob, content: Content<'_>, mut file: &File) -> io::Result<()> {
     let before = file.metadata()?.len();
     let result = frame::copy(
         &job.head,
@@ -71,7 +71,12 @@ fn append(job: &MailboxJob, content: &Body, mut file: &File) -> io::Result<()> {
     result
 }
 
-fn special(job: &MailboxJob, place: &MboxPlace, content: &Body, mut file: &File) -> Result<(), Failure> {
+fn special(
+    job: &MailboxJob,
+    place: &MboxPlace,
+    content: Content<'_>,
+    mut file: &File,
+) -> Result<(), Failure> {
     if !place.special {
         return Err(Failure::plain(
             format!("destination {} is not a regular file", place.path.display()),

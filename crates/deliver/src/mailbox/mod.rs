@@ -16,8 +16,11 @@ pub use lock::{Lock, Locking};
 
 use std::path::PathBuf;
 
-use crate::privilege::Rights;
 use queue::Body;
+
+use self::frame::Content;
+use crate::hand;
+use crate::privilege::Rights;
 
 /// One message into one mailbox.
 #[derive(Clone, Debug)]
@@ -77,7 +80,17 @@ pub enum OpenAs {
 }
 
 /// Delivers; returns once the message is on disk.
+///
+/// Where another process has the rights for it, that one is asked.
 pub fn carry_out(job: &MailboxJob, content: &Body, now: &dyn Fn() -> u64) -> Result<(), Failure> {
+    match hand::hired() {
+        Some(hand) => hand.deliver(job, content),
+        None => carry_out_here(job, Content::Queued(content), now),
+    }
+}
+
+/// Delivers with the rights of this process.
+pub fn carry_out_here(job: &MailboxJob, content: Content<'_>, now: &dyn Fn() -> u64) -> Result<(), Failure> {
     match &job.place {
         Place::Maildir { directory, stamp, host } => maildir::deliver(job, directory, *stamp, host, content),
         Place::Mbox(place) => mbox::deliver(job, place, content, now),

@@ -30,7 +30,7 @@ fn run(words: Vec<OsString>) -> u8 {
 }
 
 /// Commands of Facteur alone: their names say too little outside `facteur NAME`.
-const WITHOUT_LINK: &[&str] = &["init", "install-links", "demo", "explain", "trace", "queue"];
+const WITHOUT_LINK: &[&str] = &["init", "install-links", "demo", "explain", "promises", "trace", "queue"];
 
 fn install(directory: &Path) -> Result<usize, String> {
     let program =

@@ -17,6 +17,7 @@ mod postmap;
 mod postmulti;
 mod postqueue;
 mod postsuper;
+mod promises;
 mod qshape;
 mod queue;
 mod reach;
@@ -55,6 +56,7 @@ pub const COMMANDS: &[&Command] = &[
     &postqueue::COMMAND,
     &postqueue::MAILQ,
     &postsuper::COMMAND,
+    &promises::COMMAND,
     &qshape::COMMAND,
     &queue::COMMAND,
     &sendmail::COMMAND,

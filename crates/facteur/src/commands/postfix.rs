@@ -146,6 +146,19 @@ pub fn pid_file(config: &Config) -> PathBuf {
     queue.join(config.view.get("process_id_directory")).join("master.pid")
 }
 
+/// Leaves the id of this process.
+pub fn write_pid_file(path: &Path) -> std::io::Result<()> {
+    std::fs::write(path, format!("{:>10}\n", std::process::id()))
+}
+
+/// Removes it when it names this process: left behind it would name one that is gone.
+pub fn remove_pid_file(path: &Path) {
+    let ours = std::fs::read_to_string(path).is_ok_and(|text| text.trim() == std::process::id().to_string());
+    if ours {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// The process id of the running program, if it runs.
 pub fn running(directory: &Path) -> Option<Pid> {
     let config = Config::main_only(directory, "postfix");

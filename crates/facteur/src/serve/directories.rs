@@ -1,7 +1,8 @@
 //! The directories of queue and data: made when they are missing, with the owners Postfix gives them.
 
 use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use conf::View;
@@ -25,9 +26,36 @@ pub fn prepare(view: &View) -> Result<(), String> {
     // Anybody may leave mail here while the program is down; nobody may read or remove another's.
     make(&queue.join("maildrop"), 0o1733, owner, group)?;
     make(&data, 0o700, owner, None)?;
+    if let Some(owner) = owner {
+        // The queue's owner may not make them beside the others, which are root's.
+        make(&queue.join("journal"), 0o700, Some(owner), None)?;
+        make(&queue.join("corrupt"), 0o700, Some(owner), None)?;
+        // A former run may have left files of root's, which the queue's owner could not open.
+        for tree in [queue.join("journal"), queue.join("corrupt"), data] {
+            hand_over(&tree, owner)
+                .map_err(|error| format!("cannot change the owner of {}: {error}", tree.display()))?;
+        }
+    }
     if !root {
         // One user runs everything: the sockets are for whoever can reach the directory.
         set_mode(&queue.join("public"), 0o711)?;
+    }
+    Ok(())
+}
+
+/// Gives what is in `tree` to its owner. Links are passed over: they may lead to anybody's files.
+fn hand_over(tree: &Path, owner: Uid) -> io::Result<()> {
+    let found = match fs::symlink_metadata(tree) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if found.uid() != owner.as_raw() && (found.is_dir() || (found.is_file() && found.nlink() == 1)) {
+        lchown(tree, Some(owner.as_raw()), None)?;
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(tree)? {
+            hand_over(&entry?.path(), owner)?;
+        }
     }
     Ok(())
 }

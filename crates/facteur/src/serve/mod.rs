@@ -4,6 +4,7 @@ mod directories;
 mod kinds;
 mod listening;
 mod local;
+mod parent;
 mod rights;
 mod signals;
 pub mod tolerated;
@@ -17,6 +18,7 @@ use conf::params::Logging;
 use conf::{Block, Mistake, Severity, View};
 use deliver::mailbox::crew::Crew;
 use jiff::tz::TimeZone;
+use master::Door;
 use mta::build::{Parts, build};
 use mta::desk::Desk;
 use mta::house::{House, Setup};
@@ -138,19 +140,61 @@ fn now() -> jiff::Timestamp {
 }
 
 /// Runs in the foreground until SIGTERM or SIGINT; `ready` is called once mail is taken.
+///
+/// Started as root, this process keeps root and leaves the work to others.
 pub fn foreground(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
+    if nix::unistd::geteuid().is_root() {
+        parent::run(directory, verbose, ready)
+    } else {
+        alone(directory, verbose, ready)
+    }
+}
+
+/// Runs in the foreground as one process with the rights it has.
+pub fn alone(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
     let config = Config::read(directory, "master");
     if let Err(what) = logging::start(log_target(&config.view), &config.view.get("syslog_name"), verbose) {
         eprintln!("postfix: fatal: {what}");
         return FAILED;
     }
     raise_file_limit();
+    let pid_file = crate::commands::postfix::pid_file(&config);
+    let written = pid_file.clone();
+    let status = work(directory, config, None, move || {
+        crate::commands::postfix::write_pid_file(&written)
+            .map_err(|error| format!("cannot write {}: {error}", written.display()))?;
+        ready();
+        Ok(())
+    });
+    crate::commands::postfix::remove_pid_file(&pid_file);
+    status
+}
+
+/// The worker of a root parent: the same, without root.
+fn worker(directory: &Path, door: Arc<Door>) -> u8 {
+    if let Err(what) = logging::gather() {
+        return give_up(&what);
+    }
+    let config = Config::read(directory, "master");
+    let ready = door.clone();
+    work(directory, config, Some(door), move || {
+        ready.ready().map_err(|error| format!("cannot tell the root process: {error}"))
+    })
+}
+
+/// Takes and delivers mail. `ready` is called once mail is taken.
+fn work(
+    directory: &Path,
+    config: Config,
+    door: Option<Arc<Door>>,
+    ready: impl FnOnce() -> Result<(), String>,
+) -> u8 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return give_up(&format!("cannot start the runtime: {error}")),
     };
-    let status = runtime.block_on(run(directory, config, ready));
+    let status = runtime.block_on(run(directory, config, door, ready));
     // What still runs is a session or a delivery that was given its time.
     runtime.shutdown_timeout(Duration::from_millis(100));
     logging::flush();
@@ -174,16 +218,25 @@ struct Program {
     tables: Tables,
     counters: Arc<Counters>,
     listening: Listening,
+    /// The root parent, where there is one.
+    door: Option<Arc<Door>>,
 }
 
-async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
+async fn run(
+    directory: &Path,
+    mut config: Config,
+    door: Option<Arc<Door>>,
+    ready: impl FnOnce() -> Result<(), String>,
+) -> u8 {
     let crew = Crew::new(Arc::new(seconds));
     let desk = Desk::new();
     let (tables, setup, mistakes) = prepare(&mut config, &crew, &desk);
     if !report(&mistakes) {
         return give_up("the configuration has errors (see above, or 'postfix check')");
     }
-    if let Err(what) = directories::prepare(&config.view) {
+    if door.is_none()
+        && let Err(what) = directories::prepare(&config.view)
+    {
         return give_up(&what);
     }
     logging::trace_into(journal(&config.view));
@@ -203,6 +256,7 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
         tables,
         counters: Arc::default(),
         listening: Listening::default(),
+        door,
     };
     let manager = tokio::spawn(mta::qmgr::run(house.clone()));
     let queue_directory = PathBuf::from(config.view.get("queue_directory"));
@@ -215,9 +269,8 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
     if !failed.is_empty() {
         return give_up(&failed.join("; "));
     }
-    let pid_file = crate::commands::postfix::pid_file(&config);
-    if let Err(error) = std::fs::write(&pid_file, format!("{:>10}\n", std::process::id())) {
-        return give_up(&format!("cannot write {}: {error}", pid_file.display()));
+    if let Err(what) = ready() {
+        return give_up(&what);
     }
     tolerated::write(&tolerated::file(&config), &mistakes);
     log::info!(
@@ -226,12 +279,9 @@ async fn run(directory: &Path, mut config: Config, ready: impl FnOnce()) -> u8 {
         config.view.get("mail_version"),
         directory.display()
     );
-    ready();
     program.stay().await;
     manager.abort();
     house.queue.close();
-    // Left behind it would name a process that is gone.
-    let _ = std::fs::remove_file(&pid_file);
     0
 }
 
@@ -301,7 +351,7 @@ impl Program {
                 order = orders.next() => match order {
                     Order::Stop => break,
                     Order::Reload => self.reload(),
-                    Order::ReopenLog => logging::reopen(),
+                    Order::ReopenLog => self.reopen_log(),
                 },
                 _ = refresh.tick() => {
                     let tables = self.tables.clone();
@@ -321,6 +371,15 @@ impl Program {
         };
         if tokio::time::timeout(GRACE, farewell).await.is_err() {
             log::info!(target: "master", "deliveries did not end in time; they are tried again at the next start");
+        }
+    }
+
+    /// After rotation. Without root the new file may be none that we could make.
+    fn reopen_log(&self) {
+        match self.door.as_ref().map(|door| door.log()) {
+            None => logging::reopen(),
+            Some(Ok(file)) => logging::replace(file),
+            Some(Err(error)) => log::warn!(target: "master", "cannot open the log file again: {error}"),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Some errors disable a part only: a service of a kind that does not exist, a table that cannot be opened. A program
 //! that was started so is told to reload; then a configuration with the same errors is no worse, and one with other
-//! errors is broken: it does not take the place of one that works. The list lies beside the process id, so that
+//! errors is broken: it does not take the place of one that works. The list lies in `data_directory`, so that
 //! `postfix reload` comes to the same answer as the program.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,8 @@ use crate::config::Config;
 
 /// Where the list is.
 pub fn file(config: &Config) -> PathBuf {
-    crate::commands::postfix::pid_file(config).with_extension("errors")
+    // Not beside the process id: there only root may write.
+    PathBuf::from(config.view.get("data_directory")).join("master.errors")
 }
 
 /// Without the places, which change when lines are added above.

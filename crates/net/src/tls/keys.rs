@@ -51,7 +51,8 @@ impl KeyFiles {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
-    std::fs::read(path).map_err(|error| Trouble::from_error(format!("cannot read {}", path.display()), error))
+    conf::secrets::read(path)
+        .map_err(|error| Trouble::from_error(format!("cannot read {}", path.display()), error))
 }
 
 fn pair(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Trouble> {

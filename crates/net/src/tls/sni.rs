@@ -33,7 +33,7 @@ impl SniLookup for SniMaps {
 fn read_all(files: &str) -> Result<Vec<u8>, Trouble> {
     let mut pem = Vec::new();
     for file in files.split([' ', ',', '\t']).filter(|file| !file.is_empty()) {
-        let content = std::fs::read(file)
+        let content = conf::secrets::read(file)
             .map_err(|error| Trouble::from_error(format!("tls_server_sni_maps: {file}"), error))?;
         pem.extend_from_slice(&content);
         pem.push(b'\n');

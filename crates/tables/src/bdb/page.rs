@@ -31,7 +31,7 @@ pub(super) struct Page {
 impl File {
     /// Opens a file and reads its meta page, whose magic number must be one of `magics`.
     pub fn open(path: &Path, magics: &[u32]) -> io::Result<(File, Page, u32)> {
-        let file = fs::File::open(path)?;
+        let file = conf::secrets::open(path)?;
         let size = file.metadata()?.len();
         let mut head = vec![0; 512];
         file.read_exact_at(&mut head, 0).map_err(|_| damaged("too short"))?;

@@ -61,7 +61,7 @@ fn u64_at(page: &[u8], at: usize) -> io::Result<u64> {
 impl Reader {
     /// Opens a file. `shared`: it may be written in place, so each look-up checks that it was not.
     pub fn open(path: &Path, shared: bool) -> io::Result<Reader> {
-        let file = File::open(path)?;
+        let file = conf::secrets::open(path)?;
         let mut head = [0; meta::END];
         file.read_exact_at(&mut head, 0).map_err(|_| damaged("too short"))?;
         let page_size = u32_at(&head, meta::FREE_DB + tree::PAGE_SIZE)? as usize;

@@ -6,8 +6,6 @@ pub mod posix;
 pub mod prefilter;
 mod replacement;
 
-use std::fs;
-
 use crate::files::Watched;
 use crate::lines::{is_space, logical_lines, trim_end, trim_start};
 use crate::source::{reason, shown};
@@ -48,7 +46,8 @@ impl Text {
         let name = opening.spec.name.as_str();
         if !name.starts_with('{') {
             let watched = vec![Watched::now(name)];
-            let bytes = fs::read(name).map_err(|error| format!("open {name}: {}", reason(&error)))?;
+            let bytes =
+                conf::secrets::read(name).map_err(|error| format!("open {name}: {}", reason(&error)))?;
             return Ok(Text { bytes, watched });
         }
         let kind = &opening.spec.kind;

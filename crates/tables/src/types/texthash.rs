@@ -1,7 +1,6 @@
 //! `texthash:`, a source text that needs no compiling.
 
 use std::collections::HashMap;
-use std::fs;
 use std::sync::Arc;
 
 use super::{Opening, TableType};
@@ -31,7 +30,8 @@ pub(crate) fn load(
 ) -> Result<Arc<dyn Table>, String> {
     let name = &opening.spec.name;
     let settings = opening.tables.settings();
-    let text = fs::read(name).map_err(|error| format!("open database {name}: {}", reason(&error)))?;
+    let text =
+        conf::secrets::read(name).map_err(|error| format!("open database {name}: {}", reason(&error)))?;
     let utf8 = settings.utf8 && opening.keys.utf8;
     let reader = Reader { name, format, utf8, files: false, tail: " -- ignoring this line" };
     let mut rows = Rows::new();

@@ -8,6 +8,27 @@ use crate::child::ChildJob;
 use crate::command::{self, CommandJob};
 use crate::mailbox::frame::Dress;
 
+/// The names of what a program is told.
+pub(crate) const VARIABLES: &[&str] = &[
+    "HOME",
+    "SHELL",
+    "LOGNAME",
+    "USER",
+    "SENDER",
+    "RECIPIENT",
+    "LOCAL",
+    "DOMAIN",
+    "EXTENSION",
+    "ORIGINAL_RECIPIENT",
+    "CLIENT_HOSTNAME",
+    "CLIENT_ADDRESS",
+    "CLIENT_HELO",
+    "CLIENT_PROTOCOL",
+    "SASL_METHOD",
+    "SASL_SENDER",
+    "SASL_USERNAME",
+];
+
 impl Walk<'_> {
     /// Runs a command line on the message.
     pub async fn command(&mut self, at: &At, line: &str) {

@@ -11,18 +11,11 @@ use mail::addresses::{mailboxes, parse};
 use super::expand::{Values, expand};
 use super::user;
 use super::walk::{At, List, Step, Walk};
+use crate::hand::{self, What};
 use crate::privilege::{Acting, Rights};
 
 /// Most bytes that are read of a `.forward` file.
 const LARGEST: u64 = 1 << 20;
-
-/// A file that was found.
-enum Found {
-    /// Its text.
-    Text(Vec<u8>),
-    /// It is there and may not be used; why.
-    Unusable(String),
-}
 
 impl Walk<'_> {
     /// Delivers by the user's `.forward` file. False when there is none, or it lists nobody.
@@ -57,9 +50,9 @@ impl Walk<'_> {
             return self.has_been(&format!("forward-done {shown}"));
         }
         let rights = account.rights;
-        let text = match self.rules.crew.run(move || read(&path, rights)).await {
-            Some(Found::Text(text)) => text,
-            Some(Found::Unusable(why)) => {
+        let text = match self.rules.crew.run(move || read_as(&path, rights)).await {
+            Some(Ok((text, _))) => text,
+            Some(Err(why)) => {
                 log::warn!(target: &self.rules.program, "file {} {why}", mail::logline::printable(&shown));
                 return false;
             }
@@ -86,6 +79,10 @@ impl Walk<'_> {
             .collect();
         let rights = account.rights;
         let look = move || {
+            if let Some(hand) = hand::hired() {
+                let files: Vec<PathBuf> = candidates.iter().map(|(path, _)| path.clone()).collect();
+                return hand.find(rights, &files).ok()?.and_then(|index| candidates.into_iter().nth(index));
+            }
             let _acting = may_read(rights)?;
             candidates.into_iter().find(|(path, _)| std::fs::symlink_metadata(path).is_ok())
         };
@@ -98,27 +95,28 @@ fn may_read(rights: Rights) -> Option<Acting> {
     if rights.uid == 0 { Some(Acting::as_ourselves()) } else { Acting::as_user(rights).ok() }
 }
 
-fn read(path: &Path, rights: Rights) -> Found {
-    let failed = |what: &str, error: std::io::Error| {
-        Found::Unusable(format!("{what}: {}", crate::mailbox::reason(&error)))
+fn read_as(path: &Path, rights: Rights) -> Result<(Vec<u8>, u32), String> {
+    hand::hired().map_or_else(|| read(path, rights), |hand| hand.read(rights, path, What::Forward))
+}
+
+/// The text of a file and its owner, or why it is not to be used.
+pub(crate) fn read(path: &Path, rights: Rights) -> Result<(Vec<u8>, u32), String> {
+    let failed = |what: &'static str| {
+        move |error: std::io::Error| format!("{what}: {}", crate::mailbox::reason(&error))
     };
-    let Some(_acting) = may_read(rights) else { return Found::Unusable("cannot be read".to_owned()) };
-    let meta = match std::fs::symlink_metadata(path) {
-        Ok(meta) => meta,
-        Err(error) => return failed("cannot be looked up", error),
-    };
+    let Some(_acting) = may_read(rights) else { return Err("cannot be read".to_owned()) };
+    let meta = std::fs::symlink_metadata(path).map_err(failed("cannot be looked up"))?;
     if !meta.is_file() {
-        return Found::Unusable("is not a regular file".to_owned());
+        return Err("is not a regular file".to_owned());
     }
     if meta.uid() != 0 && meta.uid() != rights.uid {
-        return Found::Unusable(format!("has bad owner uid {}", meta.uid()));
+        return Err(format!("has bad owner uid {}", meta.uid()));
     }
     if meta.mode() & 0o002 != 0 {
-        return Found::Unusable("is world writable".to_owned());
+        return Err("is world writable".to_owned());
     }
     let mut text = Vec::new();
-    match File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)) {
-        Ok(_) => Found::Text(text),
-        Err(error) => failed("cannot be opened", error),
-    }
+    let file = File::open(path).map_err(failed("cannot be opened"))?;
+    file.take(LARGEST).read_to_end(&mut text).map_err(failed("cannot be opened"))?;
+    Ok((text, meta.uid()))
 }

@@ -10,6 +10,7 @@ use mail::Class;
 
 use super::user;
 use super::walk::{At, List, Step, Walk};
+use crate::hand::{self, What};
 use crate::privilege::{Acting, Rights};
 
 /// Most bytes that are read of a file of addresses.
@@ -29,7 +30,7 @@ impl Walk<'_> {
         }
         let reader = at.account.as_ref().map(|account| account.rights).filter(|rights| rights.uid != 0);
         let file = PathBuf::from(path);
-        let read = self.rules.crew.run(move || read_list(&file, reader)).await;
+        let read = self.rules.crew.run(move || read_as(&file, reader)).await;
         let (text, owner) = match read.unwrap_or_else(|| Err("the reader died".to_owned())) {
             Ok(read) => read,
             Err(why) => {
@@ -40,7 +41,7 @@ impl Walk<'_> {
         let mut inner = at.clone();
         inner.list = List::Include;
         inner.expanded_from = Some(at.local.clone());
-        if reader.is_none() && owner != 0 && nix::unistd::geteuid().is_root() {
+        if reader.is_none() && owner != 0 && crate::privilege::serves_others() {
             // Whoever may write the file must not gain the rights of default_privs.
             match user::by_id(self.rules, owner).await {
                 Ok(Some(account)) => inner.account = Some(account),
@@ -61,8 +62,15 @@ impl Walk<'_> {
     }
 }
 
+/// Reads a file with the rights there are, and has it read where these do not suffice.
+fn read_as(path: &Path, reader: Option<Rights>) -> Result<(Vec<u8>, u32), String> {
+    let Some(hand) = hand::hired() else { return read_list(path, reader) };
+    read_list(path, None)
+        .or_else(|_| hand.read(reader.unwrap_or(Rights { uid: 0, gid: 0 }), path, What::Include))
+}
+
 /// Reads a file as somebody. Links are fine, special files and files that everybody may write are not.
-fn read_list(path: &Path, reader: Option<Rights>) -> Result<(Vec<u8>, u32), String> {
+pub(crate) fn read_list(path: &Path, reader: Option<Rights>) -> Result<(Vec<u8>, u32), String> {
     let reason = |error: io::Error| crate::mailbox::reason(&error);
     let _acting = match reader {
         Some(rights) => Acting::as_user(rights).map_err(reason)?,

@@ -85,7 +85,7 @@ impl Walk<'_> {
         match meta {
             Some(meta) if meta.mode() & 0o002 != 0 => OpenAs::User,
             Some(meta) if meta.mode() & 0o020 != 0 => OpenAs::Group(meta.gid()),
-            Some(_) if nix::unistd::geteuid().is_root() => OpenAs::Ourselves,
+            Some(_) if crate::privilege::serves_others() => OpenAs::Ourselves,
             _ => OpenAs::User,
         }
     }

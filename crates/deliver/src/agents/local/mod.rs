@@ -16,6 +16,11 @@ mod unknown;
 mod user;
 mod walk;
 
+pub(crate) use self::command::VARIABLES;
+pub(crate) use self::forward::read as read_forward;
+pub(crate) use self::include::read_list;
+pub(crate) use self::rules::default_rights;
+
 use std::sync::Arc;
 
 use self::rules::Rules;

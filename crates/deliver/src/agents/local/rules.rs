@@ -140,9 +140,9 @@ impl Rules {
 }
 
 /// `user` or `user:group`; neither is root.
-fn default_rights(text: &str) -> Result<Rights, String> {
+pub(crate) fn default_rights(text: &str) -> Result<Rights, String> {
     let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-    if !nix::unistd::geteuid().is_root() {
+    if !crate::privilege::serves_others() {
         return Ok(Rights::own());
     }
     let found = User::from_name(user).map_err(|error| format!("{user}: {}", error.desc()))?;

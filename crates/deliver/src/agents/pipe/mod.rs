@@ -192,6 +192,18 @@ impl Pipe {
     }
 }
 
+/// The rights and the command of a pipe service, unless something is wrong with its line.
+pub(crate) fn command_of(service: &conf::Service, mail_owner: &str) -> Option<(Rights, Vec<String>)> {
+    let attributes = Attributes::parse(&service.args).ok()?;
+    let rights = find_rights(&attributes.user, attributes.group.as_deref(), mail_owner).ok()?;
+    Some((rights, attributes.argv))
+}
+
+/// `chroot=` of a pipe service.
+pub(crate) fn root_of(service: &conf::Service) -> Option<PathBuf> {
+    Attributes::parse(&service.args).ok()?.chroot.map(PathBuf::from)
+}
+
 fn find_rights(user: &str, group: Option<&str>, mail_owner: &str) -> Result<Rights, String> {
     let find = |name: &str| User::from_name(name).map_err(|error| format!("user {name}: {}", error.desc()));
     let found = find(user)?.ok_or_else(|| format!("unknown user name: {user}"))?;
@@ -208,7 +220,7 @@ fn find_rights(user: &str, group: Option<&str>, mail_owner: &str) -> Result<Righ
     if gid.as_raw() == 0 {
         return Err("user= command-line attribute specifies privileged group id 0".to_owned());
     }
-    if let Some(owner) = find(mail_owner)?.filter(|_| nix::unistd::geteuid().is_root()) {
+    if let Some(owner) = find(mail_owner)?.filter(|_| crate::privilege::serves_others()) {
         if owner.uid == found.uid {
             return Err(format!("user= command-line attribute specifies mail system owner {mail_owner}"));
         }

@@ -4,7 +4,7 @@
 
 mod certificate;
 mod site;
-mod words;
+pub mod words;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ fn demo(options: &Options) -> Result<u8, String> {
             println!("{sentence}");
         }
     });
-    let status = crate::serve::foreground(&site.directory.join("conf"), false, move || {
+    let status = crate::serve::alone(&site.directory.join("conf"), false, move || {
         println!("{welcome}");
         if let Some((file, lines)) = env
             && let Err(what) = write_env(&file, &lines)

@@ -1,0 +1,127 @@
+//! `facteur promises`: what each process may do, and what it has given up.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::Command;
+use super::demo::words::Language;
+use crate::config::{self, Config};
+
+/// The command.
+pub const COMMAND: Command =
+    Command { name: "promises", summary: "print what each process of the program may do", run };
+
+const USAGE: &str = "usage: facteur promises [-c config_dir] [--lang en|fr]";
+
+fn run(words: Vec<OsString>) -> u8 {
+    let mut directory = None;
+    let mut language = Language::of_environment();
+    let mut parser = lexopt::Parser::from_args(words);
+    loop {
+        let taken = match parser.next() {
+            Ok(None) => break,
+            Ok(Some(lexopt::Arg::Short('c'))) => {
+                super::value(&mut parser).map(|value| directory = Some(value))
+            }
+            Ok(Some(lexopt::Arg::Long("lang"))) => super::value(&mut parser).and_then(|value| {
+                let named = value.to_str().and_then(Language::named);
+                named.map(|named| language = named).ok_or_else(|| "--lang is en or fr".to_owned())
+            }),
+            Ok(Some(lexopt::Arg::Long("help"))) => {
+                println!("{USAGE}");
+                return 0;
+            }
+            Ok(Some(other)) => Err(other.unexpected().to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(what) = taken {
+            eprintln!("facteur promises: {what}\n{USAGE}");
+            return 1;
+        }
+    }
+    let directory = config::directory(directory.as_deref().map(Path::new));
+    let view = Config::main_only(&directory, "postfix").view;
+    let [owner, queue, data] = ["mail_owner", "queue_directory", "data_directory"].map(|name| view.get(name));
+    print!("{}", text(language, &owner, &queue, &data));
+    0
+}
+
+fn text(language: Language, owner: &str, queue: &str, data: &str) -> String {
+    match language {
+        Language::English => format!(
+            "\
+Started as root, Facteur is several processes:
+
+parent        user root
+  does        starts the others; opens ports of master.cf, the log, files that main.cf or master.cf name
+              (keys, tables), and files in {queue}/maildrop
+  refuses     everything else; it reads no mail and speaks with no client
+
+worker        user {owner}
+  does        SMTP, queue, routing, filters, outgoing connections
+  writes      only in {queue} and {data} (Landlock, and file permissions)
+  cannot      start programs, change its user, look into other processes (seccomp, no_new_privs);
+              read mailboxes or other files of users and of root
+
+deliverer     the user of a mailbox or a command; one process for each, ended when idle
+  does        writes into mailboxes and files that the configuration, aliases or the user's .forward name;
+              runs commands that these name; reads the user's .forward files
+  refuses     other files, other commands, other variables in their environment. What tables without a
+              text (databases, patterns) name as files and commands is not checked.
+
+spool writer  user root, only where the mail spool is writable for root alone
+  does        appends to the file of the spool that has the user's name; reads :include: files of aliases
+  cannot      start programs (seccomp, no_new_privs)
+
+Where the kernel has no Landlock or seccomp, the log says so at start, and the rest holds.
+Not started as root, Facteur is one process with the rights of its user.
+"
+        ),
+        Language::French => format!(
+            "\
+Lancé par root, Facteur se compose de plusieurs processus :
+
+parent        utilisateur root
+  fait        lance les autres ; ouvre les ports de master.cf, le journal, les fichiers nommés dans main.cf ou
+              master.cf (clés, tables) et ceux de {queue}/maildrop
+  refuse      tout le reste ; il ne lit aucun courrier et ne parle à aucun client
+
+ouvrier       utilisateur {owner}
+  fait        SMTP, file d'attente, routage, filtres, connexions sortantes
+  écrit       seulement dans {queue} et {data} (Landlock et permissions)
+  ne peut pas lancer de programme, changer d'utilisateur, regarder dans d'autres processus (seccomp,
+              no_new_privs) ; lire les boîtes ni les autres fichiers des utilisateurs et de root
+
+livreur       l'utilisateur d'une boîte ou d'une commande ; un processus chacun, arrêté quand il est oisif
+  fait        écrit dans les boîtes et fichiers nommés par la configuration, les alias ou le .forward de
+              l'utilisateur ; lance les commandes qu'ils nomment ; lit les .forward de l'utilisateur
+  refuse      les autres fichiers, commandes et variables d'environnement. Ce que nomment les tables sans
+              texte (bases de données, motifs) comme fichiers et commandes n'est pas vérifié.
+
+écrivain      utilisateur root, seulement si le répertoire des boîtes n'est inscriptible que pour root
+  fait        ajoute au fichier qui porte le nom de l'utilisateur ; lit les fichiers :include: des alias
+  ne peut pas lancer de programme (seccomp, no_new_privs)
+
+Si le noyau n'a pas Landlock ou seccomp, le journal le dit au démarrage, et le reste tient.
+Lancé par un autre que root, Facteur est un seul processus avec les droits de son utilisateur.
+"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_name_the_places() {
+        for language in [Language::English, Language::French] {
+            let text = text(language, "mailman", "/queue", "/data");
+            assert!(
+                text.contains(" mailman\n")
+                    && text.contains("/queue et /data") | text.contains("/queue and /data")
+            );
+            assert!(text.lines().all(|line| line.chars().count() <= 110), "lines fit a terminal");
+        }
+    }
+}
