@@ -27,6 +27,7 @@ mod tests;
 pub mod checks;
 pub mod facts;
 pub mod judge;
+pub mod milter;
 pub mod orders;
 pub mod outside;
 pub mod params;

@@ -14,8 +14,9 @@ use mail::{Envelope, QueueId, Refusal};
 pub use filter::{Orders, Probe};
 
 use crate::bounce;
-use crate::cleanup::{Cleaning, Extract, Intake, Skip};
+use crate::cleanup::{Cleaner, Cleaning, Extract, Intake, Skip};
 use crate::house::{House, Setup};
+use crate::milters::{self, Filtering};
 
 /// Proof that a message is durably in the queue: the reply 250 is built from it and from nothing else.
 #[derive(Clone, Debug)]
@@ -55,6 +56,7 @@ pub struct Message {
 pub struct Receiving {
     house: Arc<House>,
     cleaning: Cleaning<queue::Draft>,
+    cleaner: Arc<Cleaner>,
     arrival: Timestamp,
 }
 
@@ -79,9 +81,10 @@ pub async fn receive(
         prepend: top.into_bytes(),
     };
     let draft = house.queue.draft(size_hint);
-    let mut cleaning = setup.cleaner(service).begin(intake, draft).await?;
+    let cleaner = setup.cleaner(service).clone();
+    let mut cleaning = cleaner.begin(intake, draft).await?;
     cleaning.take_orders(orders);
-    Ok(Receiving { house: house.clone(), cleaning, arrival })
+    Ok(Receiving { house: house.clone(), cleaning, cleaner, arrival })
 }
 
 impl Receiving {
@@ -96,8 +99,17 @@ impl Receiving {
     }
 
     /// The content is complete: put it in the queue. Durable when this returns `Ok`, and only then.
-    pub async fn accept(self) -> Result<Queued, Refusal> {
+    ///
+    /// Milters are shown it before: they may change it, or have it refused.
+    pub async fn accept(self, milters: Option<Filtering<'_>>) -> Result<Queued, Refusal> {
         let mut clean = self.cleaning.finish().await?;
+        if let Some(filtering) = milters
+            && !clean.discard
+        {
+            milters::pass(&self.house, &self.cleaner, &mut clean, filtering).await?;
+            // Milters may take away every recipient.
+            clean.discard |= clean.envelope.recipients.is_empty();
+        }
         if clean.discard {
             return Ok(Queued(clean.id));
         }
@@ -126,5 +138,5 @@ pub async fn accept<'a>(
     for chunk in content {
         receiving.feed(&chunk?).await?;
     }
-    receiving.accept().await
+    receiving.accept(None).await
 }

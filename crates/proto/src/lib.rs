@@ -6,6 +6,7 @@
 
 pub mod dovecot;
 pub mod fuzz;
+pub mod milter;
 pub mod proxy;
 pub mod smtp;
 pub mod xclient;

@@ -17,6 +17,7 @@ mod complete;
 mod fields;
 mod header;
 mod headers;
+mod late;
 mod out;
 mod pieces;
 pub mod received;
@@ -26,6 +27,7 @@ mod visit;
 mod visiting;
 
 pub use cleaning::Cleaning;
+pub(crate) use header::push as push_field;
 pub use settings::Cleaner;
 pub use visit::{Action, Part, Visit, Visitor};
 

@@ -151,7 +151,7 @@ impl Session {
             late.bcc.drain(..before.bcc.len());
             receiving.take_orders(late);
         }
-        match receiving.accept().await {
+        match receiving.accept(self.content_milters()).await {
             Ok(queued) => self.taken(&queued, chunked.then_some(size)),
             Err(refusal) => self.not_taken(&refusal),
         }
@@ -184,7 +184,7 @@ impl Session {
         let facts = facts(&self.peer, self.transaction.as_deref(), command, self.improper_pipelining);
         let verdict = self.service.judge.judge(stage, &facts, &mut self.standing, &mut trail).await;
         match verdict {
-            Verdict::Pass => None,
+            Verdict::Pass => self.tell_data(command).await.map(Said::error),
             Verdict::Refuse(refusal) => Some(Said::refused(&refusal)),
         }
     }

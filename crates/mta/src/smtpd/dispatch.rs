@@ -131,6 +131,9 @@ impl Session {
         if let Some(said) = self.turned_away() {
             return said;
         }
+        if let Some(reply) = self.tell_unknown(word).await {
+            return Said::error(reply);
+        }
         Said::error(Reply::new(500, (5, 2), "Error: command not recognized"))
     }
 

@@ -78,6 +78,8 @@ pub(super) async fn meet(
         messages: 0,
         logins: Logins::default(),
         submitter: None,
+        milters: None,
+        connections: 0,
         counted: None,
         chunk: 0,
     };
@@ -195,6 +197,15 @@ impl Session {
         if !self.prepare_logins().await {
             return false;
         }
+        if let Some(reply) = self.meet_milters().await {
+            if reply.code == 421 {
+                return self.turn_away(server, reply).await;
+            }
+            if reply.code >= 500 {
+                server.answer(Answer::Say(self.not_accepting()));
+                return true;
+            }
+        }
         let mut trail = Trail::off();
         let verdict = {
             let facts = facts(&self.peer, None, "CONNECT", false);
@@ -220,6 +231,11 @@ impl Session {
         Reply::plain(220, self.service.params.smtpd_banner.clone())
     }
 
+    /// The banner for a client that a milter does not want: it may stay, and hears no from every command.
+    pub(super) fn not_accepting(&self) -> Reply {
+        Reply::plain(554, format!("{} ESMTP not accepting connections", self.host()))
+    }
+
     async fn turn_away(&mut self, server: &mut Server, reply: Reply) -> bool {
         server.answer(Answer::Close(reply));
         server.next().await;
@@ -236,6 +252,7 @@ impl Session {
         let (connections, rate) =
             service.counters.connect(&service.name, &address, rates.anvil_rate_time_unit, net::clock::now());
         self.counted = Some(address.as_str().into());
+        self.connections = connections;
         let exceeds = |count: u32, limit: i64| limit > 0 && i64::from(count) > limit;
         let what = if exceeds(connections, rates.smtpd_client_connection_count_limit) {
             format!("Connection concurrency limit exceeded: {connections}")

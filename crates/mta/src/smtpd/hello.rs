@@ -28,6 +28,10 @@ impl Session {
         }
         self.forget_message();
         self.peer.client.helo = harmless(&name);
+        let told = self.tell_hello(&name, if extended { "EHLO" } else { "HELO" }).await;
+        if let Some(reply) = told.clone().filter(|reply| reply.code == 421) {
+            return Said::error(reply);
+        }
         if !extended {
             // A client that ever said EHLO is judged as one: pipelining was announced to it.
             if self.peer.client.protocol != "ESMTP" {
@@ -36,6 +40,9 @@ impl Session {
             return Said::ok(Reply::plain(250, self.host().to_owned()));
         }
         self.peer.client.protocol = "ESMTP".to_owned();
+        if told.is_some_and(|reply| reply.code >= 500) {
+            return Said::ok(Reply::plain(250, format!("{}\nENHANCEDSTATUSCODES", self.host())));
+        }
         Said::ok(Reply::plain(250, self.announce().await))
     }
 

@@ -40,7 +40,7 @@ impl Session {
             params.auth = None;
         }
         self.peer.client.sasl_sender = params.auth.clone().unwrap_or_default();
-        if let Err(said) = self.begin(sender, params, command.line).await {
+        if let Err(said) = self.begin(sender, params, command.line, tokens).await {
             return said;
         }
         if !self.service.params.smtpd_delay_open_until_valid_rcpt
@@ -116,7 +116,13 @@ impl Session {
         );
     }
 
-    async fn begin(&mut self, sender: Address, params: MailParams, command: &str) -> Result<(), Said> {
+    async fn begin(
+        &mut self,
+        sender: Address,
+        params: MailParams,
+        command: &str,
+        tokens: &[Token<'_>],
+    ) -> Result<(), Said> {
         let size = params.size.unwrap_or(0);
         if i64::try_from(size).is_err() {
             let text = "Message size exceeds file system imposed limit";
@@ -149,6 +155,9 @@ impl Session {
             if let Verdict::Refuse(refusal) = verdict {
                 return Err(Said::refused(&refusal));
             }
+        }
+        if let Some(reply) = self.tell_mail(&transaction.sender, tokens).await {
+            return Err(Said::error(reply));
         }
         self.has_room(&transaction)?;
         self.messages = self.messages.wrapping_add(1);

@@ -17,6 +17,7 @@ mod hello;
 mod keywords;
 mod local;
 mod mail_from;
+mod milter;
 mod pace;
 mod proxy;
 mod rcpt_to;

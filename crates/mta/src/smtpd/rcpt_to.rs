@@ -65,8 +65,12 @@ impl Session {
             let verdict =
                 self.service.judge.judge(Stage::Recipient, &facts, &mut self.standing, &mut trail).await;
             if let Verdict::Refuse(refusal) = verdict {
+                self.tell_recipient(&recipient.address, tokens, Some(&refusal)).await;
                 return Said::refused(&refusal);
             }
+        }
+        if let Some(reply) = self.tell_recipient(&recipient.address, tokens, None).await {
+            return Said::error(reply);
         }
         if let Err(reply) = self.filter_recipient(command.line).await {
             return Said::error(reply);

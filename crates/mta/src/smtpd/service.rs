@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use conf::{Block, Mistake, Service as Line, Severity, View};
+use filter::milter::{Milters, Origin};
 use filter::params::{Checks, Rates};
 use filter::{Judge, Outside, SystemDns};
 use jiff::tz::TimeZone;
@@ -64,6 +65,7 @@ pub(super) struct Service {
     pub authenticator: Option<Arc<dyn Authenticator>>,
     pub encryption: Encryption,
     pub lists: Lists,
+    pub milters: Milters,
     pub discarded: Keywords,
     pub cleanup: String,
     pub content_filter: Option<String>,
@@ -108,6 +110,7 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
     Rates::read(view, mistakes);
     Judge::new(view, tables, Outside::nobody(), &build::program(view, line), mistakes);
     Lists::open(view, tables, mistakes);
+    Milters::read(view, tables, Origin::Smtp, Outside::nobody().dns, &build::program(view, line), mistakes);
     keywords(view, &params, mistakes);
     Encryption::read(view, tables, mistakes);
     if let Err(text) = Filter::check(view, &params) {
@@ -137,6 +140,7 @@ impl Smtpd {
             own_addresses: own.into(),
             protocols,
         };
+        let dns = outside.dns.clone();
         let judge = Judge::new(view, tables, outside, &program, told);
         let sasl = SmtpdSasl::read(view, told);
         let authenticator = dovecot::Settings::read(view, &sasl, tables, told).map(|settings| {
@@ -157,6 +161,7 @@ impl Smtpd {
             sasl,
             rates: Rates::read(view, told),
             lists: Lists::open(view, tables, told),
+            milters: Milters::read(view, tables, Origin::Smtp, dns, &program, told),
             encryption: Encryption::read(view, tables, told),
             cleanup: view.get("cleanup_service_name"),
             content_filter: Some(checks.content_filter.clone()).filter(|filter| !filter.is_empty()),

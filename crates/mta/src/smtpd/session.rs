@@ -61,6 +61,10 @@ pub(super) struct Session {
     pub logins: Logins,
     /// `sendmail -bs`: the user of this machine who speaks here.
     pub submitter: Option<u32>,
+    /// The milters that follow the session.
+    pub milters: Option<Box<filter::milter::Chain>>,
+    /// Connections of this client, itself included.
+    pub connections: u32,
 }
 
 /// A message on its way, from MAIL on.
@@ -117,6 +121,7 @@ pub(super) async fn run(service: Arc<Service>, accepted: Accepted, submitter: Op
     };
     session.submitter = submitter;
     session.talk(&mut server).await;
+    Box::pin(session.leave_milters()).await;
     session.farewell();
     drop(place);
 }
@@ -144,11 +149,17 @@ impl Session {
                     if self.transaction.is_none() {
                         server.forget_content();
                     }
+                    if self.milters.is_some() {
+                        Box::pin(self.settle_milters()).await;
+                    }
                     self.say(server, said).await;
                 }
                 Next::Event(Event::Content(bytes)) => self.feed(bytes).await,
                 Next::Event(Event::EndOfContent { last }) => {
                     let said = Box::pin(self.end_of_content(last)).await;
+                    if self.milters.is_some() {
+                        Box::pin(self.settle_milters()).await;
+                    }
                     self.say(server, said).await;
                 }
                 Next::Event(Event::BareLf) => {

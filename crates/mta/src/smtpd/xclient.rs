@@ -81,6 +81,14 @@ impl Session {
         self.standing.reset_client();
         self.improper_pipelining = false;
         self.recheck_lists().await;
+        // Without milters nothing is told, and nobody answers.
+        if let Some(reply) = self.meet_milters().await.filter(|reply| reply.code >= 500 || reply.code == 421)
+        {
+            let reply = if reply.code == 421 { reply } else { self.not_accepting() };
+            let mut said = Said::ok(reply);
+            said.uncounted = true;
+            return said;
+        }
         let verdict = {
             let mut trail = Trail::off();
             let facts = facts(&self.peer, None, "CONNECT", false);

@@ -1,0 +1,258 @@
+//! A message that milters change.
+
+use std::sync::Arc;
+
+use mail::header::{Field, fields, header_len};
+use mail::{Address, Recipient, Refusal, addresses};
+use proto::milter::Change;
+use proto::smtp::Command;
+use proto::smtp::params::{Accepts, MailParams, RcptParams};
+use queue::{Body, Draft, Queue};
+
+use crate::cleanup::{Clean, Cleaner};
+use crate::house::House;
+
+/// How much of a message is read at first for its header.
+const HEAD: usize = 64 * 1024;
+
+/// Header fields at hand, and the body where it is.
+pub struct Letter {
+    fields: Vec<Vec<u8>>,
+    body: Body,
+    start: u64,
+    /// A new body under way.
+    coming: Option<Draft>,
+    /// It ends with a carriage return that may belong to a line end.
+    pending_cr: bool,
+    ends_line: bool,
+    changed: bool,
+    leading_space: bool,
+    /// Recipients that milters added.
+    added: Vec<Recipient>,
+}
+
+impl Letter {
+    /// Finds the header.
+    pub fn open(body: Body) -> Result<Letter, Refusal> {
+        let mut size = HEAD;
+        let (head, len) = loop {
+            let head = body.read_at(0, size)?;
+            let len = header_len(&head);
+            if len < head.len() || head.len() as u64 == body.len() {
+                break (head, len);
+            }
+            size *= 4;
+        };
+        let empty_line = usize::from(head.get(len) == Some(&b'\n'));
+        Ok(Letter {
+            fields: fields(&head[..len]).map(|field| field.raw.to_vec()).collect(),
+            start: (len + empty_line) as u64,
+            body,
+            coming: None,
+            pending_cr: false,
+            ends_line: true,
+            changed: false,
+            leading_space: false,
+            added: Vec::new(),
+        })
+    }
+
+    /// The header, without line ends.
+    pub fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().map(Vec::as_slice)
+    }
+
+    /// Where the body is.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Where it begins there.
+    pub fn body_start(&self) -> u64 {
+        self.start
+    }
+
+    /// Another milter's turn.
+    pub fn begin(&mut self, leading_space: bool) {
+        self.leading_space = leading_space;
+    }
+
+    fn field(&self, name: &[u8], value: &[u8]) -> Vec<u8> {
+        let separator: &[u8] = if self.leading_space { b":" } else { b": " };
+        let mut value = value.to_vec();
+        value.retain(|byte| *byte != b'\r');
+        while value.last() == Some(&b'\n') {
+            value.pop();
+        }
+        [name, separator, &value].concat()
+    }
+
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        self.insert(usize::MAX, name, value);
+    }
+
+    fn insert(&mut self, index: usize, name: &[u8], value: &[u8]) {
+        let field = self.field(name, value);
+        self.fields.insert(index.min(self.fields.len()), field);
+        self.changed = true;
+    }
+
+    /// Changes the field of this name that is `index`th among those behind the first field, which is our own.
+    fn change(&mut self, index: usize, name: &[u8], value: &[u8]) {
+        let is_it =
+            |raw: &Vec<u8>| Field::parse(raw).is_some_and(|field| field.name().eq_ignore_ascii_case(name));
+        let mut found = self.fields.iter().enumerate().skip(1).filter(|(_, raw)| is_it(raw));
+        let at = found.nth(index.max(1) - 1).map(|(at, _)| at);
+        match (at, value.is_empty()) {
+            (Some(at), true) => {
+                self.fields.remove(at);
+                self.changed = true;
+            }
+            (Some(at), false) => {
+                self.fields[at] = self.field(name, value);
+                self.changed = true;
+            }
+            (None, true) => {}
+            (None, false) => self.add(name, value),
+        }
+    }
+
+    /// A piece of a new body: CR LF becomes LF.
+    fn body_piece(&mut self, queue: &Queue, piece: &[u8]) -> Result<(), Refusal> {
+        let mut draft = self.coming.take().unwrap_or_else(|| queue.draft(0));
+        let mut out = Vec::with_capacity(piece.len() + 1);
+        for byte in piece {
+            if std::mem::take(&mut self.pending_cr) && *byte != b'\n' {
+                out.push(b'\r');
+            }
+            match byte {
+                b'\r' => self.pending_cr = true,
+                byte => out.push(*byte),
+            }
+        }
+        if let Some(last) = out.last() {
+            self.ends_line = *last == b'\n';
+        }
+        draft.write(&out)?;
+        self.coming = Some(draft);
+        Ok(())
+    }
+
+    /// The milter has answered: what it sent is the body now.
+    pub fn end_of_body(&mut self) -> Result<(), Refusal> {
+        let Some(mut draft) = self.coming.take() else { return Ok(()) };
+        if std::mem::take(&mut self.pending_cr) || !self.ends_line {
+            draft.write(b"\n")?;
+        }
+        self.ends_line = true;
+        // The draft is written anew with its header: its body stays readable until then.
+        self.body = draft.body()?;
+        self.start = 0;
+        self.changed = true;
+        Ok(())
+    }
+
+    /// The message with its changes; `None` when there are none.
+    pub fn rewritten(&self, queue: &Queue) -> Result<Option<Draft>, Refusal> {
+        if !self.changed {
+            return Ok(None);
+        }
+        let mut draft = queue.draft(self.body.len());
+        let mut head = Vec::new();
+        for field in &self.fields {
+            crate::cleanup::push_field(&mut head, field);
+        }
+        head.push(b'\n');
+        draft.write(&head)?;
+        let mut at = self.start;
+        loop {
+            let piece = self.body.read_at(at, HEAD)?;
+            if piece.is_empty() {
+                return Ok(Some(draft));
+            }
+            at += piece.len() as u64;
+            draft.write(&piece)?;
+        }
+    }
+}
+
+/// Does a change; true when the message is to be held.
+pub async fn apply(
+    change: Change,
+    house: &House,
+    cleaner: &Arc<Cleaner>,
+    clean: &mut Clean<Draft>,
+    letter: &mut Letter,
+) -> Result<bool, Refusal> {
+    let place = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
+    match change {
+        Change::AddHeader { name, value } => letter.add(&name, &value),
+        Change::InsertHeader { index, name, value } => letter.insert(place(index), &name, &value),
+        Change::ChangeHeader { index, name, value } => letter.change(place(index), &name, &value),
+        Change::Body(piece) => letter.body_piece(&house.queue, &piece)?,
+        Change::Quarantine(_) => return Ok(true),
+        Change::Sender { address: text, args } => {
+            clean.envelope.sender = cleaner.late_sender(&clean.id, &address(&text)).await?;
+            let command = Command::parse(&args);
+            for token in &command.tokens {
+                let accepts = Accepts { smtputf8: false, ..Accepts::default() };
+                match MailParams::parse(std::slice::from_ref(token), accepts) {
+                    Ok(params) => {
+                        clean.envelope.ret = params.ret.or(clean.envelope.ret.take());
+                        clean.envelope.envid = params.envid.or(clean.envelope.envid.take());
+                    }
+                    Err(_) => ignored(token.text(), "SMFI_CHGFROM"),
+                }
+            }
+        }
+        Change::AddRecipient { address: text, args } => {
+            let address = address(&text);
+            let mut recipient = Recipient::new(address.clone());
+            recipient.original = cleaner.completed(&address);
+            for token in &Command::parse(&args).tokens {
+                match RcptParams::parse(std::slice::from_ref(token), Accepts::default()) {
+                    Ok(params) => {
+                        if params.notify.is_set() {
+                            recipient.notify = params.notify;
+                        }
+                        recipient.orcpt = params.orcpt.or(recipient.orcpt.take());
+                    }
+                    Err(_) => ignored(token.text(), "SMFIR_ADDRCPT_PAR"),
+                }
+            }
+            for recipient in cleaner.late_recipient(&clean.id, recipient).await? {
+                if !letter.added.contains(&recipient) {
+                    letter.added.push(recipient.clone());
+                    clean.envelope.recipients.push(recipient);
+                }
+            }
+        }
+        Change::DeleteRecipient(text) => {
+            let gone = cleaner.completed(&address(&text));
+            let is_gone = |recipient: &Recipient| {
+                if recipient.original.is_null() {
+                    recipient.address == gone
+                } else {
+                    cleaner.completed(&recipient.original) == gone
+                }
+            };
+            clean.envelope.recipients.retain(|recipient| !is_gone(recipient));
+            letter.added.retain(|recipient| !is_gone(recipient));
+        }
+    }
+    Ok(false)
+}
+
+fn ignored(parameter: &str, request: &str) {
+    let parameter = mail::logline::printable(parameter);
+    log::warn!(target: "cleanup", "Ignoring bad ESMTP parameter \"{parameter}\" in {request} request");
+}
+
+/// An address as a milter writes it: mostly `<user@domain>`.
+fn address(text: &str) -> Address {
+    let tokens = addresses::parse(text.as_bytes(), 1000);
+    let found = addresses::mailboxes(&tokens).next();
+    found.map_or_else(Address::null, |mailbox| {
+        Address::from(String::from_utf8_lossy(mailbox.internal()).into_owned())
+    })
+}
