@@ -42,14 +42,16 @@ crate::params! {
         /// The version of the language of main.cf spoken here, for `$mail_version`.
         mail_version: Text = "3.7.11";
         /// The day of that version, as YYYYMMDD.
-        mail_release_date: Text = "20240304";
+        mail_release_date: Text = "20240304",
+            no_effect "nothing prints it";
         /// The match lists in which `example.com` also stands for every name below it.
         parent_domain_matches_subdomains: List = "debug_peer_list,fast_flush_domains,mynetworks,\
             permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps";
         /// Whether addresses and headers in UTF-8 are accepted, announced and passed on (RFC 6531).
         smtputf8_enable: YesNo = "${{$compatibility_level} <level {1} ? {no} : {yes}}";
         /// Whether domain names are converted by the older IDNA 2003 rules instead of those of 2008.
-        enable_idna2003_compatibility: YesNo = "no";
+        enable_idna2003_compatibility: YesNo = "no",
+            no_effect "domains are converted by UTS 46 without transitional processing";
         /// Whether every permanent refusal and bounce is turned into a temporary one, for tests of a new
         /// setup.
         soft_bounce: YesNo = "no";
@@ -71,25 +73,32 @@ crate::params! {
         /// The directories and names below which `maillog_file` may lie.
         maillog_file_prefixes: List = "/var, /dev/stdout";
         /// The program that compresses a log file after `postfix logrotate`.
-        maillog_file_compressor: Text = "gzip";
+        maillog_file_compressor: Text = "gzip",
+            no_effect "`postfix logrotate` opens the file again; let logrotate(8) move and compress it";
         /// What `postfix logrotate` appends to the name of the old file, in the notation of strftime.
-        maillog_file_rotate_suffix: Text = "%Y%m%d-%H%M%S";
+        maillog_file_rotate_suffix: Text = "%Y%m%d-%H%M%S",
+            no_effect "`postfix logrotate` opens the file again; let logrotate(8) move and compress it";
         /// The syslog facility under which lines are sent.
         syslog_facility: Enum("auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news",
             "security", "syslog", "user", "uucp", "local0", "local1", "local2", "local3", "local4",
-            "local5", "local6", "local7") = "mail";
+            "local5", "local6", "local7") = "mail",
+            no_effect "the facility is mail";
         /// The first part of the program name in every line: `postfix` gives `postfix/smtpd`.
         syslog_name: Text = "${multi_instance_name?{$multi_instance_name}:{postfix}}";
         /// Whether addresses in informative lines are written quoted (`external`) or bare (`internal`).
-        info_log_address_format: Enum("external", "internal") = "external";
+        info_log_address_format: Enum("external", "internal") = "external",
+            no_effect "addresses are logged in their external form";
         /// How many digits after the point the delays of a delivery are logged with.
         delay_logging_resolution_limit: Int(0..=6) = "2";
         /// By how much logging gets more detailed for the peers of `debug_peer_list`.
-        debug_peer_level: Int(1..) = "2";
+        debug_peer_level: Int(1..) = "2",
+            no_effect "`facteur explain` and `facteur trace` tell what was decided and why";
         /// Hosts, networks and domains whose sessions are logged in detail.
-        debug_peer_list: List = "";
+        debug_peer_list: List = "",
+            no_effect "`facteur explain` and `facteur trace` tell what was decided and why";
         /// Whether log lines say allowlist and denylist where old releases said whitelist and blacklist.
-        respectful_logging: YesNo = "${{$compatibility_level} <level {3.6} ? {no} : {yes}}";
+        respectful_logging: YesNo = "${{$compatibility_level} <level {3.6} ? {no} : {yes}}",
+            no_effect "the log always uses the newer words";
         /// The master.cf entry of the log writer.
         postlog_service_name: Text = "postlog", no_effect "the log writer is a part of the program";
         /// How long the log writer may stand still, in seconds, before it is ended.

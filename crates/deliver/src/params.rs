@@ -32,7 +32,8 @@ conf::params! {
         /// Whether delivery is refused to a mailbox file that the recipient does not own.
         strict_mailbox_ownership: YesNo = "yes";
         /// Whether mailbox files are locked as Sun's mailtool expects, which `dotlock` does too.
-        sun_mailtool_compatibility: YesNo = "no";
+        sun_mailtool_compatibility: YesNo = "no",
+            no_effect "the mail reader it helps is gone";
     }
 
     /// Mailboxes of virtual domains.

@@ -127,7 +127,8 @@ conf::params! {
         unverified_sender_reject_reason: Text = "";
         /// What follows when a `reject_` restriction cannot find out: `defer` at once, or only instead of a
         /// permit.
-        reject_tempfail_action: Enum("defer", "defer_if_permit") = "defer_if_permit";
+        reject_tempfail_action: Enum("defer", "defer_if_permit") = "defer_if_permit",
+            no_effect "the defaults of the parameters that refer to it hold";
         /// What follows when the domain of an address cannot be looked up.
         unknown_address_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
         /// What follows when the name given at HELO cannot be looked up.
@@ -167,7 +168,8 @@ conf::params! {
         /// The length of the time span over which rates are counted, in seconds.
         anvil_rate_time_unit: Time(1..) = "60s";
         /// How often the peak counts are logged, in seconds.
-        anvil_status_update_time: Time(1..) = "600s";
+        anvil_status_update_time: Time(1..) = "600s",
+            no_effect "no statistics are logged at intervals";
         /// How many connections one client may have at once; 0 means no limit.
         smtpd_client_connection_count_limit: Int = "50";
         /// How many connections one client may make in a time span; 0 means no limit.
@@ -190,11 +192,13 @@ conf::params! {
     /// Address verification: probes whether an address takes mail, and the memory of their results.
     pub struct AddressVerify {
         /// The table that remembers results; empty keeps them in memory only.
-        address_verify_map: Text = "btree:$data_directory/verify_cache";
+        address_verify_map: Text = "btree:$data_directory/verify_cache",
+            no_effect "answers are kept in memory and asked anew after a start";
         /// The sender of probes; empty or `<>` is the null sender.
         address_verify_sender: Text = "$double_bounce_sender";
         /// How often the changing part of the probe sender changes, in seconds; 0 means there is none.
-        address_verify_sender_ttl: Time = "0s";
+        address_verify_sender_ttl: Time = "0s",
+            no_effect "the sender of probes does not change";
         /// How often a session asks whether a probe has its result.
         address_verify_poll_count: Int(1..) = "${stress?{1}:{3}}";
         /// The pause between two such questions, in seconds.
@@ -212,7 +216,8 @@ conf::params! {
         /// After how long a remembered failure is probed again, in hours.
         address_verify_negative_refresh_time: Time(1..) = "3h";
         /// How often expired results are removed from the table, in hours; 0 means never.
-        address_verify_cache_cleanup_interval: Time = "12h";
+        address_verify_cache_cleanup_interval: Time = "12h",
+            no_effect "the memory of answers bounds itself";
         /// The master.cf entry of the verification service.
         address_verify_service_name: Text = "verify",
             no_effect "address verification is a part of the program";

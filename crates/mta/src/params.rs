@@ -55,9 +55,11 @@ conf::params! {
         /// After how long a sender is told that mail is delayed, in hours; 0 means never.
         delay_warning_time: Time = "0h";
         /// Whether a sender who was told of a delay is also told of its end.
-        confirm_delay_cleared: YesNo = "no";
+        confirm_delay_cleared: YesNo = "no",
+            no_effect "senders are not told that a delay is over";
         /// Whether notices carry References to the message, so that readers show both together.
-        enable_threaded_bounces: YesNo = "no";
+        enable_threaded_bounces: YesNo = "no",
+            no_effect "notices carry no References header";
         /// About which classes of trouble the postmaster gets mail.
         notify_classes: List = "resource, software";
         /// Who gets copies of notices about undelivered mail.
@@ -67,15 +69,18 @@ conf::params! {
         /// Who gets copies of notices about delayed mail.
         delay_notice_recipient: Text = "postmaster";
         /// Who gets reports of resource, software, policy and protocol trouble.
-        error_notice_recipient: Text = "postmaster";
+        error_notice_recipient: Text = "postmaster",
+            no_effect "trouble is logged and not mailed";
         /// The sender of mail to the postmaster; what is sent to it is dropped, which ends loops of notices.
         double_bounce_sender: Text = "double-bounce";
         /// The characters that VERP puts between the parts of a sender address.
         default_verp_delimiters: Text = "+=";
         /// The characters that `sendmail -V` and XVERP may ask for as delimiters.
-        verp_delimiter_filter: Text = "-=+";
+        verp_delimiter_filter: Text = "-=+",
+            no_effect "VERP delimiters are checked against the default set";
         /// Whether VERP mail gets one notice for all recipients instead of one each.
-        disable_verp_bounces: YesNo = "no";
+        disable_verp_bounces: YesNo = "no",
+            no_effect "notices are sent for all recipients of a message together";
         /// The master.cf entry of the service that returns mail.
         bounce_service_name: Text = "bounce", no_effect "notices are made within the program";
         /// The master.cf entry of the service that collects reasons of delay.
@@ -97,18 +102,22 @@ conf::params! {
         /// Who may flush the queue.
         authorized_flush_users: List = "static:anyone";
         /// Tables with the sender addresses a local user may give; `*` allows all.
-        local_login_sender_maps: Maps = "static:*";
+        local_login_sender_maps: Maps = "static:*",
+            refused "any local user may use any sender; authorized_submit_users says who may submit at all";
         /// The key under which the null sender is looked up there.
-        empty_address_local_login_sender_maps_lookup_key: Text = "<>";
+        empty_address_local_login_sender_maps_lookup_key: Text = "<>",
+            refused "any local user may use any sender; authorized_submit_users says who may submit at all";
         /// When sendmail turns line ends of CR LF into LF: `always`, only if the first line has one, or
         /// `never`.
         sendmail_fix_line_endings: Enum("always", "strict", "never") = "always";
         /// Sites for which mail is kept together, to be sent when they ask with ETRN.
         fast_flush_domains: List = "$relay_domains";
         /// How often the list of a site's mail is brought up to date, in hours.
-        fast_flush_refresh_time: Time(1..) = "12h";
+        fast_flush_refresh_time: Time(1..) = "12h",
+            no_effect "the queue itself knows what waits for a site";
         /// After how long the empty list of a site is forgotten, in days.
-        fast_flush_purge_time: Time(1..) = "7d";
+        fast_flush_purge_time: Time(1..) = "7d",
+            no_effect "the queue itself knows what waits for a site";
         /// The master.cf entry of the service that keeps these lists.
         flush_service_name: Text = "flush", no_effect "the scheduler itself knows what waits for a site";
         /// The master.cf entry of the service that takes in local mail.

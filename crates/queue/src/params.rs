@@ -44,7 +44,8 @@ conf::params! {
         /// attempt.
         bounce_queue_lifetime: Time(0..=8640000) = "5d";
         /// How long a transport that failed as a whole is left alone, in seconds.
-        transport_retry_time: Time(1..) = "60s";
+        transport_retry_time: Time(1..) = "60s",
+            no_effect "a transport that fails defers its mail for minimal_backoff_time";
         /// Transports whose mail waits until it is asked for with `postqueue -f` or ETRN.
         defer_transports: List = "";
         /// How many messages are active, that is being delivered or next in line.
@@ -54,7 +55,8 @@ conf::params! {
         /// How many recipients of any one active message are held in memory, however full it is.
         qmgr_message_recipient_minimum: Int(1..) = "10";
         /// How often, in seconds, a destination that clogs the active queue is warned about; 0 means never.
-        qmgr_clog_warn_time: Time = "300s";
+        qmgr_clog_warn_time: Time = "300s",
+            no_effect "the scheduler gives no warnings of clogged destinations";
         /// How long taking in mail pauses, in seconds, when it arrives faster than it is scheduled; 0 means
         /// never.
         in_flow_delay: Time(0..=10) = "1s";
@@ -74,7 +76,8 @@ conf::params! {
         /// dead.
         default_destination_concurrency_failed_cohort_limit: Int = "1";
         /// Whether each change of a destination's concurrency is logged.
-        destination_concurrency_feedback_debug: YesNo = "no";
+        destination_concurrency_feedback_debug: YesNo = "no",
+            no_effect "the scheduler logs no such details";
         /// How many recipients one delivery takes along.
         ///
         /// With 1, destinations are single recipients for all limits on destinations.

@@ -33,7 +33,8 @@ conf::params! {
         /// are.
         remote_header_rewrite_domain: Text = "";
         /// The master.cf entry whose `-o` settings apply to rewriting and routing.
-        rewrite_service_name: Text = "rewrite";
+        rewrite_service_name: Text = "rewrite",
+            no_effect "addresses are rewritten within the program";
     }
 }
 

@@ -9,7 +9,8 @@ conf::params! {
         lmdb_map_size: Bytes = "16777216",
             no_effect "a compiled table takes the space that it needs";
         /// Whether a table that cannot be opened ends the service instead of being a temporary failure.
-        daemon_table_open_error_is_fatal: YesNo = "no";
+        daemon_table_open_error_is_fatal: YesNo = "no",
+            no_effect "a table that does not open is a temporary failure until it does";
         /// Which tables may be read through `proxy:`.
         proxy_read_maps: List = "\
             $local_recipient_maps $mydestination $virtual_alias_maps $virtual_alias_domains \

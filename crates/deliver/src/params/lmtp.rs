@@ -15,7 +15,8 @@ conf::params! {
     /// What only LMTP has.
     pub struct LmtpClient {
         /// Whether a server without DSN is taken to be the last one, so that success notices say "delivered".
-        lmtp_assume_final: YesNo = "no";
+        lmtp_assume_final: YesNo = "no",
+            no_effect "LMTP deliveries are final";
     }
 }
 
@@ -35,7 +36,8 @@ conf::params! {
         /// The IPv6 address to connect from.
         lmtp_bind_address6: Text = "";
         /// Whether mail waits when that address cannot be used, instead of leaving from another.
-        lmtp_bind_address_enforce: YesNo = "no";
+        lmtp_bind_address_enforce: YesNo = "no",
+            no_effect "a bind address that does not work defers the mail";
         /// Which kind of address is tried first where a server has both: `ipv4`, `ipv6` or `any`.
         lmtp_address_preference: Enum("any", "ipv4", "ipv6") = "any";
         /// Whether both kinds of address are among those that are tried.
@@ -55,11 +57,14 @@ conf::params! {
         /// How the addresses of hosts are found: in DNS, or as the system does (`native`).
         lmtp_host_lookup: List = "dns";
         /// Options of the resolver: `res_defnames` and `res_dnsrch` complete short names.
-        lmtp_dns_resolver_options: List = "";
+        lmtp_dns_resolver_options: List = "",
+            no_effect "names are looked up as they are, without search domains";
         /// A filter for DNS answers: records can be dropped or turned into an action.
-        lmtp_dns_reply_filter: Maps = "";
+        lmtp_dns_reply_filter: Maps = "",
+            refused "DNS answers of the client are not filtered";
         /// Whether the name a CNAME leads to takes the place of the server's name.
-        lmtp_cname_overrides_servername: YesNo = "no";
+        lmtp_cname_overrides_servername: YesNo = "no",
+            no_effect "the name of the next hop is kept";
         /// Whether a server that greets with a 5xx code is passed over instead of failing the mail.
         lmtp_skip_5xx_greeting: YesNo = "yes";
         /// Whether the reply to QUIT is not waited for.
@@ -71,7 +76,8 @@ conf::params! {
         /// Whether servers are told with XFORWARD where mail came from.
         lmtp_send_xforward_command: YesNo = "no";
         /// At which stage a probe asks whether an address takes mail.
-        lmtp_address_verify_target: Enum("rcpt", "data") = "rcpt";
+        lmtp_address_verify_target: Enum("rcpt", "data") = "rcpt",
+            no_effect "probes end after RCPT TO";
         /// Tables that replace local addresses in mail that leaves.
         lmtp_generic_maps: Maps = "";
         /// Header checks for mail that leaves.
@@ -127,13 +133,16 @@ conf::params! {
         /// How long the reply to QUIT may take, in seconds.
         lmtp_quit_timeout: Time(1..) = "300s";
         /// Whether these times hold for a whole command and reply instead of each read and write.
-        lmtp_per_request_deadline: YesNo = "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}";
+        lmtp_per_request_deadline: YesNo = "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}",
+            no_effect "the time limits hold for each read and write";
         /// How many bytes of content in a second win a second of time, when whole requests are timed.
-        lmtp_min_data_rate: Int(1..) = "500";
+        lmtp_min_data_rate: Int(1..) = "500",
+            no_effect "the time limits hold for each read and write";
         /// Whether the client logs in where it has a password.
         lmtp_sasl_auth_enable: YesNo = "no";
         /// The implementation of mechanisms; only `cyrus` is known, and ours takes its place.
-        lmtp_sasl_type: Text = "cyrus";
+        lmtp_sasl_type: Text = "cyrus",
+            no_effect "the login mechanisms are built in";
         /// What that implementation is told about its configuration.
         lmtp_sasl_path: Text = "",
             no_effect "the mechanisms are built in and need no configuration of their own";
@@ -150,11 +159,14 @@ conf::params! {
         /// The same under TLS with a verified server.
         lmtp_sasl_tls_verified_security_options: List = "$lmtp_sasl_tls_security_options";
         /// The table that remembers failed logins, so that they are not repeated; empty means none.
-        lmtp_sasl_auth_cache_name: Text = "";
+        lmtp_sasl_auth_cache_name: Text = "",
+            no_effect "a refused login is asked again at the next attempt";
         /// How long they are remembered, in days.
-        lmtp_sasl_auth_cache_time: Time = "90d";
+        lmtp_sasl_auth_cache_time: Time = "90d",
+            no_effect "a refused login is asked again at the next attempt";
         /// Whether mail waits after a failed login instead of being returned.
-        lmtp_sasl_auth_soft_bounce: YesNo = "yes";
+        lmtp_sasl_auth_soft_bounce: YesNo = "yes",
+            no_effect "a refused login is asked again at the next attempt";
         /// Whether `AUTH=<>` is added to MAIL FROM after a login.
         lmtp_send_dummy_mail_auth: YesNo = "no";
     }

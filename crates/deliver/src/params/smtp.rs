@@ -10,7 +10,8 @@ conf::params! {
         /// The name given in EHLO and HELO.
         smtp_helo_name: Text = "$myhostname";
         /// Whether EHLO is sent even when the greeting does not say ESMTP.
-        smtp_always_send_ehlo: YesNo = "yes";
+        smtp_always_send_ehlo: YesNo = "yes",
+            no_effect "EHLO is always tried first";
         /// Whether EHLO is never sent.
         smtp_never_send_ehlo: YesNo = "no";
         /// EHLO keywords of servers that are ignored.
@@ -22,7 +23,8 @@ conf::params! {
         /// The IPv6 address to connect from.
         smtp_bind_address6: Text = "";
         /// Whether mail waits when that address cannot be used, instead of leaving from another.
-        smtp_bind_address_enforce: YesNo = "no";
+        smtp_bind_address_enforce: YesNo = "no",
+            no_effect "a bind address that does not work defers the mail";
         /// Which kind of address is tried first where a server has both: `ipv4`, `ipv6` or `any`.
         smtp_address_preference: Enum("any", "ipv4", "ipv6") = "any";
         /// Whether both kinds of address are among those that are tried.
@@ -48,11 +50,14 @@ conf::params! {
         /// How the addresses of hosts are found: in DNS, or as the system does (`native`).
         smtp_host_lookup: List = "dns";
         /// Options of the resolver: `res_defnames` and `res_dnsrch` complete short names.
-        smtp_dns_resolver_options: List = "";
+        smtp_dns_resolver_options: List = "",
+            no_effect "names are looked up as they are, without search domains";
         /// A filter for DNS answers: records can be dropped or turned into an action.
-        smtp_dns_reply_filter: Maps = "";
+        smtp_dns_reply_filter: Maps = "",
+            refused "DNS answers of the client are not filtered";
         /// Whether the name a CNAME leads to takes the place of the server's name.
-        smtp_cname_overrides_servername: YesNo = "no";
+        smtp_cname_overrides_servername: YesNo = "no",
+            no_effect "the name of the next hop is kept";
         /// Whether a server that greets with a 5xx code is passed over instead of failing the mail.
         smtp_skip_5xx_greeting: YesNo = "yes";
         /// Whether the reply to QUIT is not waited for.
@@ -64,7 +69,8 @@ conf::params! {
         /// Whether servers are told with XFORWARD where mail came from.
         smtp_send_xforward_command: YesNo = "no";
         /// At which stage a probe asks whether an address takes mail.
-        smtp_address_verify_target: Enum("rcpt", "data") = "rcpt";
+        smtp_address_verify_target: Enum("rcpt", "data") = "rcpt",
+            no_effect "probes end after RCPT TO";
         /// Tables that replace local addresses in mail that leaves.
         smtp_generic_maps: Maps = "";
         /// Header checks for mail that leaves.
@@ -100,9 +106,11 @@ conf::params! {
         /// How long a connection may be used altogether, in seconds.
         smtp_connection_reuse_time_limit: Time(1..) = "300s";
         /// How long any connection may be kept unused, whatever a client asks for, in seconds.
-        connection_cache_ttl_limit: Time(1..) = "2s";
+        connection_cache_ttl_limit: Time(1..) = "2s",
+            no_effect "smtp_connection_cache_time_limit bounds kept connections";
         /// How often the use of kept connections is logged, in seconds.
-        connection_cache_status_update_time: Time(1..) = "600s";
+        connection_cache_status_update_time: Time(1..) = "600s",
+            no_effect "no statistics are logged at intervals";
         /// How long handing a connection over may take, in seconds.
         connection_cache_protocol_timeout: Time(1..) = "5s",
             no_effect "kept connections do not leave the program";
@@ -135,9 +143,11 @@ conf::params! {
         /// How long the reply to QUIT may take, in seconds.
         smtp_quit_timeout: Time(1..) = "300s";
         /// Whether these times hold for a whole command and reply instead of each read and write.
-        smtp_per_request_deadline: YesNo = "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}";
+        smtp_per_request_deadline: YesNo = "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}",
+            no_effect "the time limits hold for each read and write";
         /// How many bytes of content in a second win a second of time, when whole requests are timed.
-        smtp_min_data_rate: Int(1..) = "500";
+        smtp_min_data_rate: Int(1..) = "500",
+            no_effect "the time limits hold for each read and write";
     }
 
     /// How the client logs in.
@@ -145,7 +155,8 @@ conf::params! {
         /// Whether the client logs in where it has a password.
         smtp_sasl_auth_enable: YesNo = "no";
         /// The implementation of mechanisms; only `cyrus` is known, and ours takes its place.
-        smtp_sasl_type: Text = "cyrus";
+        smtp_sasl_type: Text = "cyrus",
+            no_effect "the login mechanisms are built in";
         /// What that implementation is told about its configuration.
         smtp_sasl_path: Text = "",
             no_effect "the mechanisms are built in and need no configuration of their own";
@@ -162,14 +173,17 @@ conf::params! {
         /// The same under TLS with a verified server.
         smtp_sasl_tls_verified_security_options: List = "$smtp_sasl_tls_security_options";
         /// The table that remembers failed logins, so that they are not repeated; empty means none.
-        smtp_sasl_auth_cache_name: Text = "";
+        smtp_sasl_auth_cache_name: Text = "",
+            no_effect "a refused login is asked again at the next attempt";
         /// How long they are remembered, in days.
-        smtp_sasl_auth_cache_time: Time = "90d";
+        smtp_sasl_auth_cache_time: Time = "90d",
+            no_effect "a refused login is asked again at the next attempt";
         /// Whether mail waits after a failed login instead of being returned.
         smtp_sasl_auth_soft_bounce: YesNo = "yes";
         /// Whether `AUTH=<>` is added to MAIL FROM after a login.
         smtp_send_dummy_mail_auth: YesNo = "no";
         /// Whether the login name is also sent as the name to act for.
-        send_cyrus_sasl_authzid: YesNo = "no";
+        send_cyrus_sasl_authzid: YesNo = "no",
+            no_effect "there is no Cyrus SASL library";
     }
 }

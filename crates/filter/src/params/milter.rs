@@ -21,7 +21,8 @@ conf::params! {
         /// How long the answer to a content event may take, in seconds.
         milter_content_timeout: Time(1..) = "300s";
         /// Tables for headers that milters add, with the actions of header checks.
-        milter_header_checks: Maps = "";
+        milter_header_checks: Maps = "",
+            refused "milters are not called; have the filter work behind content_filter";
         /// The value of the macro `{daemon_name}`.
         milter_macro_daemon_name: Text = "$myhostname";
         /// The value of the macro `v`.

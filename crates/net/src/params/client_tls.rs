@@ -85,7 +85,8 @@ conf::params! {
         smtp_tls_block_early_mail_reply: YesNo = "no",
             no_effect "whatever a server says before the handshake is dropped";
         /// Whether connections under TLS are kept for the next message.
-        smtp_tls_connection_reuse: YesNo = "no";
+        smtp_tls_connection_reuse: YesNo = "no",
+            no_effect "encrypted connections are kept as smtp_connection_cache_on_demand says";
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         smtp_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
@@ -153,7 +154,8 @@ conf::params! {
         /// The digest of these fingerprints.
         lmtp_tls_fingerprint_digest: Text = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}";
         /// Whether TLSA records are asked for even where the address of a server is not validated.
-        lmtp_tls_force_insecure_host_tlsa_lookup: YesNo = "no";
+        lmtp_tls_force_insecure_host_tlsa_lookup: YesNo = "no",
+            no_effect "DANE is used where MX and address answers are validated";
         /// The name asked for in the handshake: `hostname`, `nexthop` or a name; empty asks for none.
         lmtp_tls_servername: Text = "";
         /// The protocol versions allowed where TLS is used if offered, such as `>=TLSv1.2` or `!TLSv1`.
@@ -177,7 +179,8 @@ conf::params! {
         lmtp_tls_block_early_mail_reply: YesNo = "no",
             no_effect "whatever a server says before the handshake is dropped";
         /// Whether connections under TLS are kept for the next message.
-        lmtp_tls_connection_reuse: YesNo = "no";
+        lmtp_tls_connection_reuse: YesNo = "no",
+            no_effect "encrypted connections are kept as smtp_connection_cache_on_demand says";
         /// How much is logged: 0 nothing, 1 a line for each handshake, 2 and more its details.
         lmtp_tls_loglevel: Int = "0";
         /// How long a session may be resumed, in seconds.
