@@ -72,7 +72,7 @@ fn an_empty_value_is_a_mistake_of_the_table() {
 
 #[test]
 fn what_cannot_be_opened_is_named() {
-    let faults = maps("static:x, hash:/nonexistent/x, nis:y").faults();
+    let faults = maps("static:x, hash:/nonexistent/x, nisplus:y").faults();
     assert_eq!(faults.len(), 2);
     assert_eq!(
         faults[0].to_string(),
