@@ -36,7 +36,7 @@ impl Zone {
     }
 
     /// Does this answer count?
-    fn counts(&self, answer: Ipv4Addr) -> bool {
+    pub fn counts(&self, answer: Ipv4Addr) -> bool {
         self.filter.as_ref().is_none_or(|filter| {
             filter
                 .iter()
@@ -90,7 +90,7 @@ pub(crate) enum Listing {
 }
 
 /// `1.2.0.192` for 192.0.2.1; nibbles for IPv6.
-pub(crate) fn reversed(address: IpAddr) -> String {
+pub fn reversed(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => {
             let [a, b, c, d] = v4.octets();

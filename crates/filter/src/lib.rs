@@ -37,6 +37,7 @@ pub mod stage;
 pub mod standing;
 
 pub use case::Case;
+pub use dnsbl::{Zone, reversed};
 pub use facts::{Certificate, Facts, NameLookup, Peer, Tls};
 pub use footer::Footer;
 pub use judge::{Judge, Verdict};

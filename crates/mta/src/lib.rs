@@ -14,6 +14,7 @@ pub mod limits;
 pub mod milters;
 pub mod params;
 pub mod pickup;
+pub mod postscreen;
 pub mod qmgr;
 pub mod requeue;
 pub mod road;

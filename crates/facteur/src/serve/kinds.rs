@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use conf::{MasterCf, Mistake, Service, Severity, View};
+use conf::{MasterCf, Mistake, Service, ServiceKind, Severity, View};
 use mta::house::House;
+use mta::postscreen::{Memory, Postscreen};
 use mta::smtpd::{Counters, Smtpd};
 use mta::verify::Verifier;
 use net::Accepted;
@@ -31,6 +32,8 @@ pub struct Lent {
     pub resolver: Resolver,
     /// Counts of clients; they outlive configurations.
     pub counters: Arc<Counters>,
+    /// Whom postscreen let pass; this, too.
+    pub screened: Arc<Memory>,
 }
 
 /// A command of master.cf whose services listen.
@@ -39,10 +42,15 @@ struct Kind {
     /// Reports what is wrong with a service's parameters.
     check: fn(&View, &Service, &Tables, &mut Vec<Mistake>),
     /// Makes its sessions.
-    build: fn(&View, &Service, &Lent) -> Arc<dyn Sessions>,
+    build: fn(&Config, &View, &Service, &Lent) -> Arc<dyn Sessions>,
+    /// The seventh column counts sessions; otherwise it counts Postfix's processes, and says nothing here.
+    limited: bool,
 }
 
-const KINDS: &[Kind] = &[Kind { command: "smtpd", check: mta::smtpd::check, build: smtpd }];
+const KINDS: &[Kind] = &[
+    Kind { command: "smtpd", check: mta::smtpd::check, build: smtpd, limited: true },
+    Kind { command: "postscreen", check: mta::postscreen::check, build: postscreen, limited: false },
+];
 
 struct SmtpSessions(Smtpd);
 
@@ -72,13 +80,37 @@ fn local(config: &Config, lent: &Lent) -> Wanted {
     let view = config.view.with_overrides(&service.overrides);
     Wanted {
         endpoints: endpoints(&view, &service, &mut Vec::new()),
-        limit: limit(&view, &service),
+        limit: limit(&view, service.maxproc),
         sessions: Arc::new(LocalSessions(smtp_service(&view, &service, lent))),
         service,
     }
 }
 
-fn smtpd(view: &View, service: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+struct ScreenSessions(Postscreen);
+
+impl Sessions for ScreenSessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move { self.0.session(accepted).await })
+    }
+}
+
+fn postscreen(config: &Config, view: &View, line: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+    let name = view.get("smtpd_service_name");
+    let is_next =
+        |next: &&Service| next.kind == ServiceKind::Pass && next.command == "smtpd" && next.name == name;
+    let next = config.master.services.iter().find(is_next);
+    let parts = mta::postscreen::Parts {
+        view,
+        line,
+        tables: &lent.tables,
+        resolver: lent.resolver.clone(),
+        memory: lent.screened.clone(),
+        next: next.map(|next| smtp_service(&config.view.with_overrides(&next.overrides), next, lent)),
+    };
+    Arc::new(ScreenSessions(Postscreen::new(parts)))
+}
+
+fn smtpd(_: &Config, view: &View, service: &Service, lent: &Lent) -> Arc<dyn Sessions> {
     Arc::new(SmtpSessions(smtp_service(view, service, lent)))
 }
 
@@ -157,8 +189,8 @@ pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<
         wanted.push(Wanted {
             service: service.clone(),
             endpoints: endpoints(&view, service, mistakes),
-            limit: limit(&view, service),
-            sessions: (kind.build)(&view, service, lent),
+            limit: limit(&view, service.maxproc.filter(|_| kind.limited)),
+            sessions: (kind.build)(config, &view, service, lent),
         });
     }
     wanted

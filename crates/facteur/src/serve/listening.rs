@@ -64,8 +64,8 @@ pub fn endpoints(view: &View, service: &Service, mistakes: &mut Vec<Mistake>) ->
 ///
 /// A session is no process here and costs a few kilobytes, so that the limit of a site that says nothing is what
 /// descriptors allow: half of them, for a session may need a second one.
-pub fn limit(view: &View, service: &Service) -> usize {
-    match service.maxproc {
+pub fn limit(view: &View, column: Option<u32>) -> usize {
+    match column {
         Some(limit) => limit as usize,
         None if view.is_set("default_process_limit") => {
             view.get("default_process_limit").trim().parse().unwrap_or(100)

@@ -217,6 +217,7 @@ struct Program {
     crew: Crew,
     tables: Tables,
     counters: Arc<Counters>,
+    screened: Arc<mta::postscreen::Memory>,
     listening: Listening,
     /// The root parent, where there is one.
     door: Option<Arc<Door>>,
@@ -255,6 +256,7 @@ async fn run(
         crew,
         tables,
         counters: Arc::default(),
+        screened: Arc::default(),
         listening: Listening::default(),
         door,
     };
@@ -330,6 +332,7 @@ impl Program {
             tables: self.tables.clone(),
             resolver: resolver(mistakes),
             counters: self.counters.clone(),
+            screened: self.screened.clone(),
         };
         let wanted: Vec<Wanted> = kinds::wanted(config, &lent, mistakes);
         self.listening.arrange(wanted)
