@@ -173,7 +173,7 @@ impl Session {
             values.insert("tls_version", tls.protocol.clone());
             values.insert("cipher", tls.cipher.clone());
             values.insert("cipher_bits", tls.keysize.to_string());
-            if let Some(certificate) = &tls.certificate {
+            if let Some(certificate) = tls.certificate.as_ref().filter(|it| it.trusted) {
                 values.insert("cert_subject", certificate.subject.clone());
                 values.insert("cert_issuer", certificate.issuer.clone());
             }
