@@ -6,8 +6,9 @@ use std::fs;
 /// The rooms of each floor, from the ground up (ARCHITECTURE.md).
 const FLOORS: &[&[&str]] = &[
     &["mail", "conf"],
-    &["proto", "tables", "queue", "master"],
-    &["net", "route", "store"],
+    &["proto", "tables", "queue", "master", "mime"],
+    &["net", "route", "store", "people"],
+    &["gate", "sign", "scan"],
     &["filter", "imap"],
     &["deliver"],
     &["mta"],

@@ -1,0 +1,1 @@
+//! The servers by which people read their mail: IMAP and POP3.
