@@ -26,6 +26,7 @@ mod parents;
 mod rules;
 mod source;
 mod spec;
+pub mod sql;
 mod table;
 mod tables;
 mod template;
