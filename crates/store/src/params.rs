@@ -1,0 +1,26 @@
+//! Parameters of the mailboxes.
+
+conf::params! {
+    /// Where mailboxes are, and what every account gets.
+    pub struct Mailboxes {
+        /// The kind and the place of mailboxes, as in Dovecot: `facteur:`, `maildir:` or `mbox:` and a path.
+        ///
+        /// `~` and `%h` stand for the user's home, `%u` for the name of the account, `%n` and `%d` for what is
+        /// before and after its `@`. Options: `INBOX=`, `CONTROL=`, `INDEX=`, `LAYOUT=fs`.
+        mail_location: Text = "facteur:~/mail", own;
+        /// What clients see between the levels of a mailbox name: `/` or `.`; empty leaves it to the kind of
+        /// store, which is `.` for Maildir and `/` for the others.
+        mailbox_separator: Text = "", own;
+        /// How many bytes an account may hold when nothing else is said of it; 0 means no limit.
+        mailbox_quota: Bytes = "0", own;
+        /// How many messages an account may hold when nothing else is said of it; 0 means no limit.
+        mailbox_message_quota: Bytes = "0", own;
+        /// At how many per cent of its quota a warning about an account is logged.
+        mailbox_quota_warnings: List = "80%, 95%", own;
+        /// The mailboxes with a special use that every account has: `use=name`.
+        mailbox_special_use: List = "Drafts=Drafts, Sent=Sent, Trash=Trash, Junk=Junk, Archive=Archive", own;
+        /// Whether these are created, and subscribed to, with the account; else they only get their use when
+        /// somebody creates them.
+        mailbox_special_use_create: YesNo = "yes", own;
+    }
+}

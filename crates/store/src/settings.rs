@@ -1,0 +1,112 @@
+//! What the configuration says about all accounts.
+
+use crate::params::Mailboxes;
+use crate::{Limits, Name, SpecialUse};
+
+/// Gives the seconds since 1970.
+pub type Clock = fn() -> i64;
+
+/// Settings that all accounts share.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What clients see between the levels of a name; `None` leaves it to the kind of store.
+    pub separator: Option<char>,
+    /// Quota of accounts that have no own.
+    pub limits: Limits,
+    /// At how many per cent of a quota a warning is logged, ascending.
+    pub warn_at: Vec<u8>,
+    /// Mailboxes with a special use that every account gets, and whether it is subscribed to them.
+    pub special: Vec<(Name, SpecialUse)>,
+    /// Whether they are made (and subscribed to) with the account, or only known by their names.
+    pub create_special: bool,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Settings {
+    /// Without limits and special mailboxes.
+    pub fn plain(clock: Clock) -> Settings {
+        Settings {
+            separator: None,
+            limits: Limits::default(),
+            warn_at: Vec::new(),
+            special: Vec::new(),
+            create_special: false,
+            clock,
+        }
+    }
+
+    /// Settings from the configuration.
+    ///
+    /// # Errors
+    /// The parameter and what is wrong with its value.
+    pub fn read(params: &Mailboxes, clock: Clock) -> Result<Settings, (&'static str, String)> {
+        let mut settings = Settings::plain(clock);
+        let mut separator = params.mailbox_separator.chars();
+        settings.separator = match (separator.next(), separator.next()) {
+            (None, _) => None,
+            (Some(one @ ('/' | '.')), None) => Some(one),
+            _ => return Err(("mailbox_separator", "give one character, \"/\" or \".\"".to_owned())),
+        };
+        let limit = |value: u64| (value > 0).then_some(value);
+        settings.limits =
+            Limits { bytes: limit(params.mailbox_quota), messages: limit(params.mailbox_message_quota) };
+        for word in &params.mailbox_quota_warnings {
+            let share =
+                word.trim_end_matches('%').parse::<u8>().ok().filter(|share| (1..=100).contains(share));
+            let wrong = || ("mailbox_quota_warnings", format!("\"{word}\": give per cent, from 1 to 100"));
+            settings.warn_at.push(share.ok_or_else(wrong)?);
+        }
+        settings.warn_at.sort_unstable();
+        for word in &params.mailbox_special_use {
+            let wrong = |why: &str| ("mailbox_special_use", format!("\"{word}\": {why}"));
+            let (special, name) =
+                word.split_once('=').ok_or_else(|| wrong("write a use, =, and a name: Sent=Sent"))?;
+            let special = SpecialUse::from_attribute(&format!("\\{special}")).ok_or_else(|| {
+                wrong("the uses are All, Archive, Drafts, Flagged, Important, Junk, Sent, Trash")
+            })?;
+            let name = Name::new(name).map_err(|error| wrong(&error.to_string()))?;
+            settings.special.push((name, special));
+        }
+        settings.create_special = params.mailbox_special_use_create;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conf::{Block, Facts, MainCf, Registry, View};
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, (&'static str, String)> {
+        let (main, _) = MainCf::parse(text, std::path::Path::new("main.cf"));
+        let view = View::new(Registry::new(&[Mailboxes::DECLARATIONS]), main, Facts::default());
+        let mut mistakes = Vec::new();
+        let params = Mailboxes::read(&view, &mut mistakes);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        Settings::read(&params, || 0)
+    }
+
+    #[test]
+    fn every_account_gets_the_usual_mailboxes() {
+        let settings = read("mailbox_quota = 1000\n").unwrap();
+        assert_eq!(settings.special.len(), 5);
+        assert_eq!(settings.limits, Limits { bytes: Some(1000), messages: None });
+        assert_eq!(settings.warn_at, [80, 95]);
+        assert_eq!(settings.separator, None);
+    }
+
+    #[test]
+    fn mistakes_name_the_parameter() {
+        for (text, wanted) in [
+            ("mailbox_separator = //", "mailbox_separator"),
+            ("mailbox_quota_warnings = 300", "mailbox_quota_warnings"),
+            ("mailbox_special_use = Sent", "mailbox_special_use"),
+            ("mailbox_special_use = Post=Sent", "mailbox_special_use"),
+            ("mailbox_special_use = Sent=../x", "mailbox_special_use"),
+        ] {
+            assert_eq!(read(text).map(|_| ()).map_err(|(name, _)| name), Err(wanted));
+        }
+    }
+}
