@@ -175,7 +175,7 @@ impl Framer {
     }
 
     /// The next piece, if enough was fed.
-    pub fn next(&mut self) -> Option<Piece> {
+    pub fn advance(&mut self) -> Option<Piece> {
         loop {
             match &mut self.awaits {
                 Awaits::Line => {

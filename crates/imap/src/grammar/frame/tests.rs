@@ -8,7 +8,7 @@ fn run(input: &str, step: usize, limits: Limits) -> Vec<String> {
     let mut seen = Vec::new();
     for slice in input.as_bytes().chunks(step) {
         framer.feed(slice);
-        while let Some(piece) = framer.next() {
+        while let Some(piece) = framer.advance() {
             seen.push(match piece {
                 Piece::Command(frame) => {
                     let aside: Vec<_> = frame.aside.iter().map(|message| message.len().to_string()).collect();
@@ -69,7 +69,7 @@ fn memory_stays_bounded_whatever_is_sent() {
         let chunk = flood.repeat(8192 / flood.len());
         for _ in 0..500 {
             framer.feed(&chunk);
-            while let Some(piece) = framer.next() {
+            while let Some(piece) = framer.advance() {
                 if matches!(piece, Piece::Flood) {
                     break;
                 }
@@ -86,10 +86,10 @@ fn lines_between_commands_are_given_as_they_are() {
     assert!(framer.line().is_none());
     framer.feed(b"A==\r\na NOOP\r\n");
     assert_eq!(framer.line().unwrap().unwrap(), b"dGVzdA==");
-    assert!(matches!(framer.next(), Some(Piece::Command(_))));
+    assert!(matches!(framer.advance(), Some(Piece::Command(_))));
     framer.feed(&[b'x'; 300]);
     assert!(framer.line().is_none());
     framer.feed(b"yz\r\nb NOOP\r\n");
     assert!(framer.line().unwrap().is_err());
-    assert!(matches!(framer.next(), Some(Piece::Command(_))));
+    assert!(matches!(framer.advance(), Some(Piece::Command(_))));
 }
