@@ -2,6 +2,7 @@
 //!
 //! `facteur postmap hash:x` and a symbolic link `postmap -> facteur` are the same thing.
 
+mod check;
 mod commands;
 mod config;
 mod interfaces;

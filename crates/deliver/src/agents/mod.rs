@@ -5,7 +5,7 @@ mod error;
 pub(crate) mod local;
 pub(crate) mod open;
 pub(crate) mod pipe;
-mod smtp;
+pub(crate) mod smtp;
 mod status_filter;
 mod virtual_mailbox;
 

@@ -1,5 +1,6 @@
 //! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
 
+pub mod check;
 mod demo;
 mod explain;
 mod init;
@@ -38,6 +39,7 @@ pub struct Command {
 
 /// Every command.
 pub const COMMANDS: &[&Command] = &[
+    &check::COMMAND,
     &demo::COMMAND,
     &explain::COMMAND,
     &init::COMMAND,

@@ -54,7 +54,7 @@ fn run(words: Vec<OsString>) -> u8 {
         Some("stop") => stop(&directory, Signal::SIGTERM),
         Some("abort") => stop(&directory, Signal::SIGKILL),
         Some("reload") => reload(&directory),
-        Some("check") => check(&directory),
+        Some("check") => super::check::tell(&directory),
         Some("status") => status(&directory),
         Some("flush") => (super::postqueue::COMMAND.run)(vec!["-c".into(), directory.into(), "-f".into()]),
         Some("logrotate") => signal(&directory, Signal::SIGUSR1),
@@ -229,15 +229,11 @@ fn reload(directory: &Path) -> u8 {
     signal(directory, Signal::SIGHUP)
 }
 
-fn check(directory: &Path) -> u8 {
-    u8::from(fatal(&told(directory)))
-}
-
 /// Says what is wrong with the configuration.
 fn told(directory: &Path) -> Vec<conf::Mistake> {
     // What is wrong within tables is logged by whoever reads them; a second start would change nothing.
     let _ = logging::start(logging::Target::Command("postfix"), "postfix", false);
-    let mistakes = serve::check(directory);
+    let mistakes = serve::examine(directory).mistakes;
     for mistake in &mistakes {
         say(&mistake.to_string());
     }

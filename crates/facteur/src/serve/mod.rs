@@ -46,10 +46,21 @@ const QUIET: Duration = Duration::from_millis(200);
 /// All others get so long.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Everything that is wrong with a configuration, without starting anything.
-pub fn check(directory: &Path) -> Vec<Mistake> {
+/// A configuration with its tables open, and everything that is wrong with it.
+pub struct Prepared {
+    /// As it was read.
+    pub config: Config,
+    /// Opens its tables.
+    pub tables: Tables,
+    /// All mistakes, each once.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Reads and builds a configuration without starting anything.
+pub fn examine(directory: &Path) -> Prepared {
     let mut config = Config::read(directory, "postfix");
-    prepare(&mut config, &Crew::new(Arc::new(seconds)), &Desk::new()).2
+    let (tables, _, mistakes) = prepare(&mut config, &Crew::new(Arc::new(seconds)), &Desk::new());
+    Prepared { config, tables, mistakes }
 }
 
 /// Opens the tables of a configuration, builds the office's part of it, and finds everything that is wrong with it.

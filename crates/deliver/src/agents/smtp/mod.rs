@@ -4,7 +4,7 @@ mod addresses;
 mod cache;
 mod complaint;
 mod dane;
-mod destination;
+pub mod destination;
 mod md5;
 mod outgoing;
 mod round;
