@@ -42,12 +42,27 @@ pub struct CopyOutcome {
 }
 
 /// What is kept of a message so that lists of messages need not read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Sections of a message (`BODY[1.2]`) are found by `mime::parse` of its [`Mailbox::body`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Its header, the empty line at the end included.
-    pub header: Bytes,
-    /// Its MIME structure as the `mime` room packs it; empty when it has to be read from the message.
-    pub structure: Bytes,
+    /// ENVELOPE, as `mime::imap::envelope` words it.
+    pub envelope: Bytes,
+    /// BODYSTRUCTURE, as `mime::imap::bodystructure` words it.
+    pub bodystructure: Bytes,
+}
+
+impl Summary {
+    /// Of a message with CRLF line ends.
+    pub fn of(message: &[u8]) -> Summary {
+        let structure = mime::parse(message, &mime::Limits::default());
+        let (mut envelope, mut bodystructure) = (Vec::new(), Vec::new());
+        if let Some(values) = &structure.root().envelope {
+            mime::imap::envelope(values, &mut envelope);
+        }
+        mime::imap::bodystructure(&structure, &mut bodystructure);
+        Summary { envelope: envelope.into(), bodystructure: bodystructure.into() }
+    }
 }
 
 /// Which text of a message is searched.
@@ -110,6 +125,10 @@ pub trait Mailbox: Send + Sync {
 
     /// Reads the summaries of messages; those that are gone are passed over. Stops early when `each` says no.
     fn summaries(&self, uids: &[u32], each: &mut dyn FnMut(u32, Summary) -> bool) -> Result<()>;
+
+    /// Reads the headers of messages, the empty line at the end included, with CRLF line ends; those that are gone
+    /// are passed over. Stops early when `each` says no.
+    fn headers(&self, uids: &[u32], each: &mut dyn FnMut(u32, Bytes) -> bool) -> Result<()>;
 
     /// Puts messages in, all or none; gives their UIDs.
     fn append(&self, messages: &[NewMessage]) -> Result<Vec<u32>>;
