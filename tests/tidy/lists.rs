@@ -8,6 +8,9 @@ const FOLDERS: &[&str] = &[
     "crates/tables/src/types",
     "crates/filter/src/restrictions",
     "crates/deliver/src/agents",
+    "crates/people/src/databases",
+    "crates/people/src/sasl",
+    "crates/people/src/schemes",
     "crates/facteur/src/commands",
 ];
 

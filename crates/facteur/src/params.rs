@@ -41,6 +41,7 @@ pub const GROUPS: &[Group] = &[
     group("route", "Domain classes", route::params::Classes::DECLARATIONS),
     group("route", "Transports", route::params::Transport::DECLARATIONS),
     group("route", "Transports of probes", route::params::ProbeTransport::DECLARATIONS),
+    group("people", "Logins and accounts", people::params::Logins::DECLARATIONS),
     group("filter", "Restrictions", filter::params::Restrictions::DECLARATIONS),
     group("filter", "Reply codes of refusals", filter::params::RejectCodes::DECLARATIONS),
     group("filter", "Policy servers", filter::params::Policy::DECLARATIONS),
