@@ -36,7 +36,7 @@ const MISSING_DOMAIN: &[u8] = b"MISSING_DOMAIN";
 const SYNTAX_ERROR: &[u8] = b"SYNTAX_ERROR";
 const INVALID_ROUTE: &[u8] = b"INVALID_ROUTE";
 
-/// Reads an unfolded header value and adds its addresses to `out`, of which there are never more than `most`.
+/// Reads a header value and adds its addresses to `out`, of which there are never more than `most`.
 pub fn parse(value: &[u8], most: usize, out: &mut Vec<Address>) {
     let mut list = List { lexer: Lexer::new(value), out, most };
     if list.lexer.skip() != Ok(true) {
@@ -191,7 +191,7 @@ impl List<'_, '_> {
         let mut local = Vec::new();
         let mut more = self.lexer.local_part(&mut local);
         if more.is_ok() && (quoted || !local.is_empty()) {
-            address.mailbox = Some(local);
+            address.mailbox = Some(local.clone());
         }
         if self.lexer.at(b'@') {
             let mut domain = Vec::new();
@@ -202,16 +202,19 @@ impl List<'_, '_> {
             self.name_from_comment(address);
             return more;
         }
-        if self.name_from_comment(address) || more.is_err() {
+        if self.name_from_comment(address) || (more.is_err() && (quoted || local.is_empty())) {
             return more;
         }
         let mut words = Vec::new();
-        if more == Ok(true) {
-            // What cannot be read is left to the end of the list.
-            let _ = self.lexer.phrase(&mut words).map(|follows| more = Ok(follows));
+        if more != Ok(false) {
+            match self.lexer.phrase(&mut words) {
+                Ok(follows) => more = Ok(follows),
+                Err(Broken) => words.clear(),
+            }
         }
         if quoted || !words.is_empty() {
-            let mut name = address.mailbox.take().unwrap_or_default();
+            let mut name = std::mem::take(&mut local);
+            address.mailbox = None;
             if !words.is_empty() {
                 name.push(b' ');
                 name.extend(words);

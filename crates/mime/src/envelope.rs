@@ -44,7 +44,7 @@ impl Envelope {
             b"bcc" => &mut self.bcc,
             _ => return,
         };
-        address::parse(&field.unfolded(), limits.addresses, list);
+        address::parse(field.value, limits.addresses, list);
     }
 
     /// The header is over.

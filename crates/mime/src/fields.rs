@@ -5,7 +5,7 @@ use memchr::memchr;
 /// One field with its folding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field<'a> {
-    /// The name as written; for a line without a colon, all of it.
+    /// The name as written; empty for a line without a colon.
     pub(crate) name: &'a [u8],
     /// What follows the colon and its blanks, without the last line end.
     pub(crate) value: &'a [u8],
@@ -61,10 +61,11 @@ fn field(raw: &[u8]) -> Field<'_> {
         Some(colon) => {
             let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
             let value = &text[colon + 1..];
-            let start = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
+            // Of nothing but blanks, all but the first are the value.
+            let start = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len().min(1));
             let name = first[..colon].trim_ascii_end();
             Field { name, value: &value[start..], raw }
         }
-        None => Field { name: text, value: b"", raw },
+        None => Field { name: b"", value: text, raw },
     }
 }

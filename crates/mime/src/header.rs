@@ -69,7 +69,9 @@ fn content(mime: &mut Mime, field: &Field, limits: &Limits) {
         b"description" => text(&mut mime.description),
         b"md5" => text(&mut mime.md5),
         b"location" => text(&mut mime.location),
-        b"disposition" => mime.disposition = Some(params::disposition(&field.unfolded(), most)),
+        b"disposition" if mime.disposition.as_ref().is_none_or(|(_, list)| list.is_empty()) => {
+            mime.disposition = Some(params::disposition(&field.unfolded(), most))
+        }
         b"language" if mime.languages.is_empty() => {
             mime.languages = params::languages(&field.unfolded(), most);
         }

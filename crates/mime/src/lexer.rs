@@ -103,6 +103,7 @@ impl<'a> Lexer<'a> {
                 byte => self.comment.push(byte),
             }
         }
+        self.comment.clear();
         Err(Broken)
     }
 
@@ -170,7 +171,7 @@ impl<'a> Lexer<'a> {
                 return Err(Broken);
             }
             if out.last() == Some(&b'.') && matches!(self.peek(), Some(b' ' | b'\t')) {
-                return Ok(true);
+                return Err(Broken);
             }
             if !self.skip()? {
                 return Ok(false);
@@ -211,13 +212,21 @@ impl<'a> Lexer<'a> {
     }
 
     fn literal(&mut self, out: &mut Vec<u8>) -> Result<bool, Broken> {
-        let text = self.run(|byte| byte != b']' && byte != b'\\');
-        if !self.at(b']') {
-            return Err(Broken);
+        let mut escaped = false;
+        while let Some(byte) = self.peek() {
+            self.bump();
+            out.push(byte);
+            if byte == b']' && !escaped {
+                return self.skip();
+            }
+            escaped = byte == b'\\' && !escaped;
         }
-        self.bump();
-        out.extend(text);
-        out.push(b']');
+        Err(Broken)
+    }
+
+    /// What stands behind a second equals sign, up to a blank or semicolon: some programs write encoded words so.
+    pub(crate) fn behind_equals(&mut self, out: &mut Vec<u8>) -> Result<bool, Broken> {
+        out.extend(self.run(|byte| !b"; \t\r\n".contains(&byte)));
         self.skip()
     }
 

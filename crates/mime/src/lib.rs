@@ -6,11 +6,17 @@
 //! stored lines into those of the wire.
 
 pub mod address;
+pub mod charset;
 mod codec;
 pub mod crlf;
+pub mod date;
 mod envelope;
 mod fields;
+pub mod fold;
+pub mod fuzz;
 mod header;
+pub mod html;
+pub mod ids;
 pub mod imap;
 mod lexer;
 mod limits;
@@ -18,9 +24,13 @@ mod params;
 mod parse;
 mod section;
 mod structure;
+pub mod subject;
+pub mod text;
 pub mod transfer;
+pub mod words;
 
 pub use address::Address;
+pub use date::SentDate;
 pub use envelope::Envelope;
 pub use limits::Limits;
 pub use params::{Parameters, get as parameter};
@@ -29,4 +39,8 @@ pub use section::{Section, UnknownEncoding, What};
 pub use structure::{Kind, Mime, Part, Size, Structure};
 
 #[cfg(test)]
+mod dovecot_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text_tests;

@@ -104,11 +104,11 @@ fn parameter(lexer: &mut Lexer) -> Result<Option<Parameter>, Broken> {
     }
     lexer.bump();
     if lexer.skip()? {
-        if lexer.at(b'"') {
-            lexer.quoted(&mut value)?;
-        } else {
-            lexer.token(&mut value)?;
-        }
+        match lexer.peek() {
+            Some(b'"') => lexer.quoted(&mut value)?,
+            Some(b'=') => lexer.behind_equals(&mut value)?,
+            _ => lexer.token(&mut value)?,
+        };
     }
     Ok(Some((name, value)))
 }
@@ -126,22 +126,19 @@ impl Piece {
         let star = name.iter().position(|byte| *byte == b'*')?;
         let tail = &name[star + 1..];
         let digits = tail.strip_suffix(b"*").unwrap_or(tail);
-        if digits.is_empty() || digits.len() > 6 || !digits.iter().all(u8::is_ascii_digit) {
+        if tail.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let index = digits.iter().fold(0, |index, digit| index * 10 + u32::from(digit - b'0'));
+        let add = |index: u32, digit: &u8| index.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
+        let index = digits.iter().fold(0, add);
         let extended = digits.len() < tail.len();
         Some(Piece { name: name[..star].to_vec(), index, extended, value: value.to_vec() })
-    }
-
-    fn lower(&self) -> Vec<u8> {
-        self.name.to_ascii_lowercase()
     }
 }
 
 /// Joins what belongs together; what has a hole stays as it came.
 fn join(mut pieces: Vec<Piece>, out: &mut Parameters) {
-    pieces.sort_by_cached_key(|piece| (piece.lower(), piece.index));
+    pieces.sort_by_cached_key(|piece| (piece.name.clone(), piece.index));
     for group in pieces.chunk_by(|one, next| one.name.eq_ignore_ascii_case(&next.name)) {
         let whole = group.iter().zip(0..).all(|(piece, index)| piece.index == index);
         if !whole {
@@ -171,13 +168,12 @@ fn join(mut pieces: Vec<Piece>, out: &mut Parameters) {
     }
 }
 
-/// Percent-encodes what an extended value must not hold.
+/// In an extended value a percent sign is no escape.
 fn escape(text: &[u8], out: &mut Vec<u8>) {
     for byte in text {
-        if (0x21..0x7f).contains(byte) && !b"*'%()<>@,;:\\\"/[]?=".contains(byte) {
-            out.push(*byte);
-        } else {
-            out.extend(format!("%{byte:02x}").bytes());
+        match byte {
+            b'%' => out.extend(b"%25"),
+            byte => out.push(*byte),
         }
     }
 }

@@ -161,6 +161,8 @@ impl<'a> Walk<'a> {
         }
         self.close(level + 1, end);
         self.pass(line);
+        // The line end behind this boundary does not belong to the next.
+        self.before = self.at;
         let open = &mut self.open[level];
         if last {
             open.boundary = None;
@@ -197,9 +199,10 @@ impl<'a> Walk<'a> {
 
     /// Ends all parts from this level on.
     fn close(&mut self, level: usize, end: Mark) {
+        // A boundary right behind an empty line: its line end belongs to the header.
+        let body = self.open.last().map_or(end, |open| open.body);
+        let end = if end.offset < body.offset { body } else { end };
         for open in self.open.drain(level..).rev() {
-            // A boundary right behind the empty line: there is no line end that could belong to it.
-            let end = if end.offset < open.body.offset { open.body } else { end };
             self.parts[open.part].body = end.since(open.body);
             self.boundaries -= usize::from(open.boundary.is_some());
             let last = self.parts.len();

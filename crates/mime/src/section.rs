@@ -86,10 +86,10 @@ impl Structure {
         let stored = message.get(self.range(section)?)?;
         Some(match &section.what {
             What::Fields(names) => {
-                Cow::Owned(choose(stored, |field| names.iter().any(|name| has(field, name))))
+                Cow::Owned(choose(stored, true, |field| names.iter().any(|name| has(field, name))))
             }
             What::FieldsNot(names) => {
-                Cow::Owned(choose(stored, |field| !names.iter().any(|name| has(field, name))))
+                Cow::Owned(choose(stored, ends(stored), |field| !names.iter().any(|name| has(field, name))))
             }
             _ => crlf::wire(stored),
         })
@@ -115,8 +115,13 @@ fn has(field: &Field, name: &[u8]) -> bool {
     field.name.eq_ignore_ascii_case(name)
 }
 
+/// Does the header end with an empty line?
+fn ends(header: &[u8]) -> bool {
+    matches!(header, b"\n" | b"\r\n") || header.ends_with(b"\n\n") || header.ends_with(b"\n\r\n")
+}
+
 /// The chosen fields of a header, and an empty line.
-fn choose(header: &[u8], wanted: impl Fn(&Field) -> bool) -> Vec<u8> {
+fn choose(header: &[u8], empty_line: bool, wanted: impl Fn(&Field) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for field in fields(header).filter(wanted) {
         out.extend(&*crlf::wire(field.raw));
@@ -124,6 +129,8 @@ fn choose(header: &[u8], wanted: impl Fn(&Field) -> bool) -> Vec<u8> {
             out.extend(b"\r\n");
         }
     }
-    out.extend(b"\r\n");
+    if empty_line {
+        out.extend(b"\r\n");
+    }
     out
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-const PLACES: &[&str] = &["/usr/sbin", "/usr/bin", "/usr/lib/postfix/sbin", "/usr/local/bin", "/bin"];
+const PLACES: &[&str] =
+    &["/usr/sbin", "/usr/bin", "/usr/lib/postfix/sbin", "/usr/lib", "/usr/local/bin", "/bin"];
 
 /// Where these programs are, in the order asked for. When one is missing, says which, and the test is to return;
 /// with `CI=true` in the environment that is a failure, so that no test is skipped for ever.

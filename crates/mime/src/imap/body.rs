@@ -54,8 +54,12 @@ impl Writer<'_> {
 
     fn single(&self, index: usize, part: &Part, out: &mut Vec<u8>) {
         let mime = &part.mime;
-        let plain = index == 0 && is_plain(mime);
-        let (kind, subtype) = if plain { (&b"text"[..], &b"plain"[..]) } else { mime.media() };
+        let plain = self.extended && index == 0 && is_plain(mime);
+        let (kind, subtype) = match part.kind {
+            _ if plain => (&b"text"[..], &b"plain"[..]),
+            Kind::Message => (&b"message"[..], &b"rfc822"[..]),
+            _ => mime.media(),
+        };
         string(kind, out);
         out.push(b' ');
         string(subtype, out);
