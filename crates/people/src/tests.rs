@@ -170,3 +170,155 @@ async fn what_cannot_be_opened_is_told_and_is_trouble() {
     assert!(told[0].contains("/nowhere/at/all") && told[1].contains("no such kind: nosuch"), "{told:?}");
     assert_eq!(login(&people, "joe", "secret").await, Err(Why::Temporary));
 }
+
+/// A site's SQLite data base, and the dovecot-sql.conf.ext beside it.
+fn sql_site(directory: &Path, rest: &str) -> String {
+    let database = directory.join("users.db");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE users (username TEXT, password TEXT, uid INTEGER, gid INTEGER, home TEXT, quota TEXT);
+             INSERT INTO users VALUES ('joe@auf.org', '{PLAIN}secret', 5000, 5001, '/var/vmail/joe', '*:storage=1G');
+             INSERT INTO users VALUES ('ann', '{PLAIN}geheim', 5000, 5001, '/var/vmail/ann', NULL);
+             INSERT INTO users VALUES ('twice', '{PLAIN}x1234', 1, 1, '', NULL);
+             INSERT INTO users VALUES ('twice', '{PLAIN}x1234', 1, 1, '', NULL);
+             INSERT INTO users VALUES ('none', NULL, 1, 1, '', NULL);",
+        )
+        .unwrap();
+    let text = format!("driver = sqlite\nconnect = {}\n{rest}", database.display());
+    file(directory, "dovecot-sql.conf.ext", &text)
+}
+
+#[tokio::test]
+async fn sql_queries_of_a_site_are_taken_as_they_stand() {
+    let directory = tempfile::tempdir().unwrap();
+    let conf = sql_site(
+        directory.path(),
+        "default_pass_scheme = PLAIN\n\
+         password_query = SELECT username as user, password FROM users \\\n WHERE username='%u' or (%n=username and %d='auf.org')\n\
+         user_query = SELECT home, uid, gid, quota AS quota_rule FROM users WHERE username = '%u'\n\
+         iterate_query = SELECT DISTINCT username AS user FROM users\n",
+    );
+    let people = people(&format!("passdb = sql:{conf}\nuserdb = sql:{conf}\nauth_username_chars =\n"));
+    let joe = login(&people, "joe@auf.org", "secret").await.unwrap();
+    assert_eq!((joe.uid, joe.home.as_deref()), (Some(5000), Some("/var/vmail/joe")));
+    assert_eq!(joe.quota, ["*:storage=1G"]);
+    // With the domain or without: the name becomes the one that is stored.
+    assert_eq!(login(&people, "ann@auf.org", "geheim").await.unwrap().user, "ann");
+    assert!(login(&people, "ann", "geheim").await.is_ok());
+    assert_eq!(login(&people, "ann@other.org", "geheim").await, Err(Why::Credentials));
+    for name in ["x' OR '1'='1", "x'; DROP TABLE users; --", "joe@auf.org'--", "\\", "%u", "\u{2019}"] {
+        assert_eq!(login(&people, name, "secret").await, Err(Why::Credentials), "{name}");
+    }
+    assert_eq!(login(&people, "twice", "x1234").await, Err(Why::Temporary));
+    assert_eq!(login(&people, "none", "x1234").await, Err(Why::Credentials));
+    assert_eq!(people.users().await.unwrap(), ["joe@auf.org", "ann", "twice", "none"]);
+    assert!(people.lookup("nobody", &facts()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_prefetch_saves_the_second_query() {
+    let directory = tempfile::tempdir().unwrap();
+    let conf = sql_site(
+        directory.path(),
+        "password_query = SELECT password, home AS userdb_home, uid AS userdb_uid FROM users WHERE username = '%u'\n",
+    );
+    let people = people(&format!("passdb = sql:{conf}\nuserdb = prefetch\n"));
+    let joe = login(&people, "joe@auf.org", "secret").await.unwrap();
+    assert_eq!((joe.uid, joe.home.as_deref()), (Some(5000), Some("/var/vmail/joe")));
+}
+
+#[tokio::test]
+async fn scram_and_cram_know_the_secret_and_do_not_tell_who_exists() {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    let directory = tempfile::tempdir().unwrap();
+    let scram = schemes::generate("SCRAM-SHA-256", "pencil", "user").unwrap();
+    let users =
+        file(directory.path(), "users", &format!("user:{scram}\nplain:{{PLAIN}}pencil\nhash:{{SSHA}}x\n"));
+    let people = people(&format!("passdb = passwd-file:{users}\nuserdb = static:uid=1\n"));
+    for (user, password, right) in [
+        ("user", "pencil", true),
+        ("plain", "pencil", true),
+        ("user", "pen", false),
+        ("nobody", "pencil", false),
+    ] {
+        let mut exchange = people.begin("SCRAM-SHA-256", facts()).unwrap();
+        let Progress::Ask(empty) = exchange.step(None).await else { panic!() };
+        assert!(empty.is_empty());
+        let first = format!("n,,n={user},r=abc");
+        let Progress::Ask(server) = exchange.step(Some(first.as_bytes())).await else { panic!("{user}") };
+        let server = String::from_utf8(server).unwrap();
+        let part = |name: &str| {
+            server
+                .split(',')
+                .find_map(|it| it.strip_prefix(name))
+                .unwrap_or_else(|| panic!("{server}"))
+                .to_owned()
+        };
+        let (nonce, salt) = (part("r="), BASE64_STANDARD.decode(part("s=")).unwrap());
+        let rounds: u32 = part("i=").parse().unwrap();
+        let functions = schemes::scram::SHA_256;
+        let salted = ::pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(password.as_bytes(), &salt, rounds);
+        let client = (functions.mac)(&salted, b"Client Key");
+        let without = format!("c=biws,r={nonce}");
+        let message = format!("n={user},r=abc,{server},{without}");
+        let signature = (functions.mac)(&(functions.digest)(&client), message.as_bytes());
+        let proof: Vec<u8> = client.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
+        let last = format!("{without},p={}", BASE64_STANDARD.encode(proof));
+        match exchange.step(Some(last.as_bytes())).await {
+            Progress::Ask(ours) if right => {
+                let key = (functions.mac)(&salted, b"Server Key");
+                let expected = BASE64_STANDARD.encode((functions.mac)(&key, message.as_bytes()));
+                assert_eq!(String::from_utf8(ours).unwrap(), format!("v={expected}"));
+                let end = exchange.step(Some(b"")).await;
+                assert!(matches!(end, Progress::Done(Verdict::Ok(account)) if account.user == user));
+            }
+            Progress::Done(Verdict::Failed(failure)) if !right => assert_eq!(failure.why, Why::Credentials),
+            other => panic!("{user} {password}: {other:?}"),
+        }
+    }
+    // The salt of somebody unknown does not change from login to login.
+    let mut salts = Vec::new();
+    for _ in 0..2 {
+        let mut exchange = people.begin("SCRAM-SHA-256", facts()).unwrap();
+        let Progress::Ask(server) = exchange.step(Some(b"n,,n=nobody,r=abc")).await else { panic!() };
+        salts.push(String::from_utf8(server).unwrap().split(',').nth(1).unwrap().to_owned());
+    }
+    assert_eq!(salts[0], salts[1]);
+    let mut exchange = people.begin("CRAM-MD5", facts()).unwrap();
+    let Progress::Ask(challenge) = exchange.step(None).await else { panic!() };
+    let secret = schemes::generate("CRAM-MD5", "pencil", "").unwrap();
+    let secret = schemes::secret(schemes::find("CRAM-MD5").unwrap(), "", &secret, "").unwrap();
+    let digest = expand::hex(&schemes::cram_md5::response(&secret, &challenge).unwrap());
+    let end = exchange.step(Some(format!("plain {digest}").as_bytes())).await;
+    assert!(matches!(end, Progress::Done(Verdict::Ok(account)) if account.user == "plain"));
+    let mut exchange = people.begin("CRAM-MD5", facts()).unwrap();
+    exchange.step(None).await;
+    let end = exchange.step(Some(b"hash 00112233445566778899aabbccddeeff")).await;
+    assert!(matches!(end, Progress::Done(Verdict::Failed(failure)) if failure.why == Why::NoSecret));
+}
+
+#[tokio::test]
+async fn channel_binding_ties_a_login_to_its_session() {
+    let people = people("passdb = static:password=pencil\nuserdb = static:uid=1\n");
+    let bound = Facts { binding: Binding { exporter: Some(vec![7; 32]), server_end_point: None }, ..facts() };
+    for (mechanism, first, broken) in [
+        ("SCRAM-SHA-256-PLUS", "p=tls-exporter,,n=joe,r=abc", None),
+        ("SCRAM-SHA-256-PLUS", "p=tls-unique,,n=joe,r=abc", Some("not possible")),
+        ("SCRAM-SHA-256-PLUS", "n,,n=joe,r=abc", Some("without a channel binding")),
+        ("SCRAM-SHA-256", "y,,n=joe,r=abc", Some("hidden")),
+        ("SCRAM-SHA-256", "p=tls-exporter,,n=joe,r=abc", Some("without SCRAM-PLUS")),
+        ("SCRAM-SHA-256", "n,,n=joe", Some("no sense")),
+        ("SCRAM-SHA-256", "n,,m=x,n=joe,r=abc", Some("no sense")),
+    ] {
+        let mut exchange = people.begin(mechanism, bound.clone()).unwrap();
+        match (exchange.step(Some(first.as_bytes())).await, broken) {
+            (Progress::Ask(_), None) => {}
+            (Progress::Done(Verdict::Failed(failure)), Some(words)) => {
+                assert!(failure.log.contains(words), "{first}: {failure}");
+            }
+            (other, _) => panic!("{first}: {other:?}"),
+        }
+    }
+}

@@ -8,10 +8,12 @@ use mail::Trouble;
 use crate::expand::Vars;
 use crate::{Boxed, Facts, Fields};
 
+pub mod dovecot_conf;
 mod passwd;
 mod passwd_file;
 mod prefetch;
 mod shadow;
+mod sql;
 mod r#static;
 
 /// A kind of database.
@@ -31,7 +33,7 @@ pub type Open<T> = fn(&Opening<'_>) -> Result<Arc<T>, String>;
 
 /// Every kind.
 pub const KINDS: &[&Kind] =
-    &[&passwd::KIND, &passwd_file::KIND, &prefetch::KIND, &shadow::KIND, &r#static::KIND];
+    &[&passwd::KIND, &passwd_file::KIND, &prefetch::KIND, &shadow::KIND, &sql::KIND, &r#static::KIND];
 
 /// The kind of this name; Dovecot's names of drivers are understood too.
 pub fn find(name: &str) -> Option<&'static Kind> {

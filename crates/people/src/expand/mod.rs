@@ -106,18 +106,28 @@ impl<'a> Vars<'a> {
     }
 }
 
-/// Fills a template; each value passes through `escape` before it is put in.
+/// A piece of a filled template.
+pub enum Piece<'t> {
+    /// As the administrator wrote it.
+    Text(&'t str),
+    /// What a variable stood for.
+    Value(String),
+}
+
+/// Fills a template, and tells text from values.
 ///
 /// # Errors
 /// A variable or function that does not exist, as a sentence.
-pub fn expand(template: &str, vars: &Vars<'_>, escape: &dyn Fn(&str) -> String) -> Result<String, String> {
-    let mut out = String::with_capacity(template.len());
+pub fn pieces<'t>(template: &'t str, vars: &Vars<'_>) -> Result<Vec<Piece<'t>>, String> {
+    let mut out = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('%') {
-        out.push_str(before);
-        if let Some(after) = after.strip_prefix('%') {
-            out.push('%');
-            rest = after;
+        if !before.is_empty() {
+            out.push(Piece::Text(before));
+        }
+        if let Some(behind) = after.strip_prefix('%') {
+            out.push(Piece::Text("%"));
+            rest = behind;
             continue;
         }
         let (format, after) = Format::parse(after);
@@ -125,10 +135,27 @@ pub fn expand(template: &str, vars: &Vars<'_>, escape: &dyn Fn(&str) -> String) 
         if name.is_empty() {
             return Err("a % without a variable behind it".to_owned());
         }
-        out.push_str(&escape(&format.apply(vars.value(name)?)));
+        out.push(Piece::Value(format.apply(vars.value(name)?)));
         rest = after;
     }
-    out.push_str(rest);
+    if !rest.is_empty() {
+        out.push(Piece::Text(rest));
+    }
+    Ok(out)
+}
+
+/// Fills a template; each value passes through `escape` before it is put in.
+///
+/// # Errors
+/// As [`pieces`].
+pub fn expand(template: &str, vars: &Vars<'_>, escape: &dyn Fn(&str) -> String) -> Result<String, String> {
+    let mut out = String::with_capacity(template.len());
+    for piece in pieces(template, vars)? {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Value(value) => out.push_str(&escape(&value)),
+        }
+    }
     Ok(out)
 }
 
