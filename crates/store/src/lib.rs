@@ -8,6 +8,9 @@
 //! Dates are seconds since 1970, UIDs are never 0, sizes count CRLF line ends.
 
 pub mod backends;
+pub mod foreign;
+pub mod lock;
+pub mod maildir;
 pub mod params;
 
 mod account;

@@ -1,0 +1,151 @@
+//! Lock files beside a file: `file.lock`, which every mail program since the seventies respects.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::{Error, Result};
+
+/// How long a lock is waited for, and when one that was left behind is taken away.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long is waited at all.
+    pub wait: Duration,
+    /// How old a lock file must be, with nothing happening to the locked file either, to count as left behind.
+    pub stale: Duration,
+}
+
+/// A lock file that is ours, removed at the end.
+#[derive(Debug)]
+pub struct Dotlock {
+    path: PathBuf,
+    made: (u64, u64),
+}
+
+/// The name of the lock file of `file`.
+pub fn path(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+impl Dotlock {
+    /// Makes the lock file of `file`, waiting while another holds it. `now`: seconds since 1970.
+    pub fn take(file: &Path, patience: Patience, now: u64) -> Result<Dotlock> {
+        let path = path(file);
+        let mut waited = Duration::ZERO;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+            match made {
+                Ok(made) => return Dotlock::ours(path, &made),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create lock file", &path, error)),
+            }
+            let now = now + waited.as_secs();
+            if left_behind(&path, file, patience.stale, now) {
+                log::warn!("removing the lock file {}, which was left behind", path.display());
+                remove(&path);
+                continue;
+            }
+            if waited >= patience.wait {
+                let late = io::Error::new(io::ErrorKind::TimedOut, "another program holds it");
+                return Err(Error::io("wait for lock file", &path, late));
+            }
+            std::thread::sleep(pause);
+            waited += pause;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    fn ours(path: PathBuf, mut made: &File) -> Result<Dotlock> {
+        let text = format!("{}:{}", std::process::id(), host());
+        let meta = made.write_all(text.as_bytes()).and_then(|()| made.metadata());
+        match meta {
+            Ok(meta) => Ok(Dotlock { path, made: (meta.dev(), meta.ino()) }),
+            Err(error) => {
+                remove(&path);
+                Err(Error::io("write lock file", &path, error))
+            }
+        }
+    }
+}
+
+impl Drop for Dotlock {
+    fn drop(&mut self) {
+        // Who was taken for dead must not remove the lock of the one who came after.
+        let still = std::fs::symlink_metadata(&self.path).map(|meta| (meta.dev(), meta.ino()));
+        match still {
+            Ok(made) if made == self.made => remove(&self.path),
+            _ => log::warn!("the lock file {} was taken away while it was held", self.path.display()),
+        }
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        log::warn!("remove {}: {error}", path.display());
+    }
+}
+
+/// Its process is gone, or it is old and nothing happens to the file it locks.
+fn left_behind(lock: &Path, file: &Path, stale: Duration, now: u64) -> bool {
+    let Ok(meta) = std::fs::symlink_metadata(lock) else { return false };
+    if let Ok(text) = std::fs::read_to_string(lock)
+        && let Some((pid, of)) = text.trim().split_once(':')
+        && let Ok(pid) = pid.parse::<i32>()
+        && of == host()
+        && pid > 0
+    {
+        let gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None);
+        if gone == Err(nix::errno::Errno::ESRCH) {
+            return true;
+        }
+    }
+    let changed = std::fs::metadata(file).map_or(0, |meta| meta.mtime().max(meta.ctime()));
+    let last = u64::try_from(changed.max(meta.mtime())).unwrap_or(0);
+    now > last.saturating_add(stale.as_secs())
+}
+
+fn host() -> String {
+    nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience { wait: Duration::from_millis(20), stale: Duration::from_secs(120) };
+
+    fn now() -> u64 {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        u64::try_from(file.as_file().metadata().unwrap().mtime()).unwrap()
+    }
+
+    #[test]
+    fn one_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("inbox");
+        let held = Dotlock::take(&file, PATIENCE, now()).unwrap();
+        assert!(Dotlock::take(&file, PATIENCE, now()).is_err());
+        drop(held);
+        drop(Dotlock::take(&file, PATIENCE, now()).unwrap());
+        assert!(!path(&file).exists());
+    }
+
+    #[test]
+    fn a_lock_of_the_dead_is_taken_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("inbox");
+        // No process has this number: the kernel's largest is below.
+        std::fs::write(path(&file), format!("{}:{}", i32::MAX, host())).unwrap();
+        Dotlock::take(&file, PATIENCE, now()).unwrap();
+        std::fs::write(path(&file), "0").unwrap();
+        assert!(Dotlock::take(&file, PATIENCE, now()).is_err());
+        Dotlock::take(&file, PATIENCE, now() + 121).unwrap();
+    }
+}
