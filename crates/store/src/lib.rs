@@ -8,10 +8,13 @@
 //! Dates are seconds since 1970, UIDs are never 0, sizes count CRLF line ends.
 
 pub mod backends;
+pub mod copy;
+pub mod facteur;
 pub mod foreign;
 pub mod lock;
 pub mod maildir;
 pub mod params;
+pub mod search;
 
 mod account;
 mod error;

@@ -1,0 +1,111 @@
+//! An account: what is open of it in this process.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::bodies::Bodies;
+use super::catalogue::Catalogue;
+use super::disk::{Disk, RealDisk};
+use super::inside::Inside;
+use super::shared::Shared;
+use crate::{Account, Limits, Owner, Place, Result, Settings, Usage, Watch};
+
+/// Catalogues that are open at a time. An account that sleeps costs no file and no cache.
+const OPEN: usize = 64;
+
+/// Those whose catalogue is open, the oldest first.
+static AWAKE: Mutex<Vec<Weak<FacteurAccount>>> = Mutex::new(Vec::new());
+
+/// An account of our own kind.
+pub(crate) struct FacteurAccount {
+    pub(super) me: Weak<FacteurAccount>,
+    pub(super) owner: Owner,
+    pub(super) settings: Arc<Settings>,
+    pub(super) root: PathBuf,
+    pub(super) bodies: Bodies,
+    pub(super) state: Mutex<State>,
+    pub(super) watch: Watch,
+}
+
+/// What changes while it is open.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) catalogue: Option<Catalogue>,
+    /// Mailboxes that somebody has open, or had.
+    pub(super) open: HashMap<i64, Arc<Shared>>,
+    /// The body file up to which everything is entered, and its length.
+    pub(super) entered: Option<(u64, u64)>,
+    /// Deliveries that may not be entered yet.
+    pub(super) waiting: u32,
+}
+
+/// Opens the account at a place. Nothing is read before it is needed.
+pub(crate) fn open(settings: &Arc<Settings>, place: &Place, owner: &Owner) -> Result<Arc<dyn Account>> {
+    Ok(FacteurAccount::new(settings, &place.root, owner, Arc::new(RealDisk)))
+}
+
+impl FacteurAccount {
+    pub(super) fn new(
+        settings: &Arc<Settings>,
+        root: &Path,
+        owner: &Owner,
+        disk: Arc<dyn Disk>,
+    ) -> Arc<FacteurAccount> {
+        Arc::new_cyclic(|me| FacteurAccount {
+            me: me.clone(),
+            owner: owner.clone(),
+            settings: Arc::clone(settings),
+            root: root.to_owned(),
+            bodies: Bodies::new(root, disk),
+            state: Mutex::default(),
+            watch: Watch::new(),
+        })
+    }
+
+    /// Looks into the account: its catalogue is open, and everything delivered is entered.
+    pub(super) fn enter(&self) -> Result<Inside<'_>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let woken = state.catalogue.is_none();
+        if woken {
+            self.stay_awake();
+            state.catalogue = Some(Catalogue::open(&self.root, &self.settings)?);
+        }
+        let mut inside = Inside { account: self, state };
+        inside.catch_up(woken)?;
+        Ok(inside)
+    }
+
+    /// Makes this one the youngest of those awake, and puts the oldest to sleep.
+    fn stay_awake(&self) {
+        let mut awake = AWAKE.lock().unwrap_or_else(PoisonError::into_inner);
+        awake.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&self.me));
+        awake.push(self.me.clone());
+        let mut sleepy = Vec::new();
+        while awake.len() > OPEN {
+            sleepy.extend(awake.remove(0).upgrade());
+        }
+        drop(awake);
+        for account in sleepy {
+            if let Ok(mut state) = account.state.try_lock() {
+                state.catalogue = None;
+                account.bodies.close();
+            } else {
+                AWAKE.lock().unwrap_or_else(PoisonError::into_inner).push(account.me.clone());
+            }
+        }
+    }
+
+    /// What it may hold at most.
+    pub(super) fn quota(&self) -> Limits {
+        self.owner.limits.unwrap_or(self.settings.limits)
+    }
+
+    /// Logs that a share of the quota was reached.
+    pub(super) fn warn_of_quota(&self, before: Usage, after: Usage) {
+        if let Some(share) = self.quota().reached(before, after, &self.settings.warn_at) {
+            let user = mail::logline::printable(&self.owner.user);
+            log::warn!(target: "store", "quota of {user}: {share}% reached");
+        }
+    }
+}

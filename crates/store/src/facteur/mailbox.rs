@@ -1,0 +1,364 @@
+//! The face of a mailbox.
+
+use std::any::Any;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{OptionalExtension, Row};
+
+use super::account::FacteurAccount;
+use super::bodies::{Piece, Spot};
+use super::folders::mailbox_id;
+use super::inside::Inside;
+use super::record::Meta;
+use super::shared::Shared;
+use super::{enter, summary, transfer};
+use crate::{
+    CopyOutcome, Entry, Error, FlagChange, Flags, Mailbox, Mode, Name, NewMessage, Result, StoreOutcome,
+    Summary, UidSet, Usage, View, Watch, Within,
+};
+
+/// Rows read from the catalogue while nobody else may look into it.
+const AT_ONCE: usize = 256;
+
+/// A mailbox of our own kind.
+pub(super) struct FacteurMailbox {
+    pub(super) account: Arc<FacteurAccount>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl FacteurMailbox {
+    fn enter(&self) -> Result<Inside<'_>> {
+        let inside = self.account.enter()?;
+        if self.shared.view().gone {
+            return Err(Error::Gone);
+        }
+        Ok(inside)
+    }
+
+    /// Where the content of a message lies, and how long its header is.
+    fn spot(&self, uid: u32) -> Result<(Spot, u64)> {
+        let entry = *self.shared.view().find(uid).ok_or(Error::NoMessage)?;
+        let inside = self.enter()?;
+        let mut find = inside
+            .catalogue()
+            .db
+            .prepare_cached("SELECT file, at, size, crc, header FROM body WHERE id = ?")?;
+        let found = find.query_row([entry.key as i64], spot).optional()?;
+        found.ok_or_else(|| Error::Damaged(format!("message {uid} has no body")))
+    }
+
+    /// Reads something of the bodies of messages, piece by piece, so that others get their turn.
+    fn each_body<T>(
+        &self,
+        uids: &[u32],
+        columns: &str,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+        mut each: impl FnMut(u32, T) -> Result<bool>,
+    ) -> Result<()> {
+        let view = self.shared.view();
+        let text = format!("SELECT {columns} FROM body WHERE id = ?");
+        for some in uids.chunks(AT_ONCE) {
+            let mut found = Vec::with_capacity(some.len());
+            {
+                let inside = self.enter()?;
+                let mut find = inside.catalogue().db.prepare_cached(&text)?;
+                for uid in some {
+                    let Some(entry) = view.find(*uid) else { continue };
+                    if let Some(value) = find.query_row([entry.key as i64], &read).optional()? {
+                        found.push((*uid, value));
+                    }
+                }
+            }
+            for (uid, value) in found {
+                if !each(uid, value)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append_inside(&self, inside: &mut Inside<'_>, messages: &[NewMessage]) -> Result<Vec<u32>> {
+        let contents: Vec<_> = messages.iter().map(|message| mime::crlf::wire(&message.content)).collect();
+        let bytes = contents.iter().map(|content| content.len() as u64).sum();
+        inside.make_room(Usage { bytes, messages: messages.len() as u64 })?;
+        let now = (self.account.settings.clock)();
+        let name = self.shared.name();
+        let last = messages.len().saturating_sub(1);
+        let pieces: Vec<Piece<'_>> = messages
+            .iter()
+            .zip(&contents)
+            .enumerate()
+            .map(|(at, (message, content))| {
+                let meta = Meta {
+                    more: at < last,
+                    create: true,
+                    flags: message.flags,
+                    received: message.received,
+                    saved: now,
+                    mailbox: name.as_str().to_owned(),
+                    keywords: message.keywords.clone(),
+                    delivery: None,
+                };
+                Piece { meta, content }
+            })
+            .collect();
+        let id = self.shared.id;
+        let mut change = inside.change()?;
+        let mut tail = self.account.bodies.tail()?;
+        enter::catch_up(&mut change, &mut tail, now)?;
+        let modseq = change.modseq(id)?;
+        let first = change.take_uids(id, messages.len() as u32)?;
+        let bits = messages
+            .iter()
+            .map(|message| change.keyword_bits(id, &message.keywords))
+            .collect::<Result<Vec<_>>>()?;
+        let spots = tail.append(&pieces)?;
+        for (at, spot) in spots.iter().enumerate() {
+            let body = summary::add(change.catalogue, spot, &contents[at])?;
+            let message = &messages[at];
+            let entry = Entry {
+                uid: first + at as u32,
+                size: spot.len,
+                flags: message.flags,
+                keywords: bits[at],
+                modseq,
+                received: message.received,
+                saved: now,
+                key: body as u64,
+            };
+            change.insert(id, entry)?;
+        }
+        enter::entered_up_to(&change, tail.file.number, tail.len)?;
+        tail.sync()?;
+        change.commit()?;
+        let look = self.account.bodies.look();
+        drop(tail);
+        inside.state.entered = look;
+        Ok((first..first + messages.len() as u32).collect())
+    }
+
+    /// Copies, and moves, within the account.
+    fn transfer(&self, uids: &UidSet, to: &FacteurMailbox, remove: bool) -> Result<CopyOutcome> {
+        let mut inside = self.enter()?;
+        let selected = |view: &View| transfer::runs(view, |entry| uids.contains(entry.uid));
+        if !remove {
+            let runs = selected(&self.shared.view());
+            let bytes = runs.iter().flatten().map(|entry| u64::from(entry.size)).sum();
+            inside.make_room(Usage { bytes, messages: runs.iter().map(|run| run.len() as u64).sum() })?;
+        }
+        let mut change = inside.change()?;
+        let (view, target) = (self.shared.view(), to.shared.view());
+        if target.gone {
+            return Err(Error::NoMailbox);
+        }
+        let uidvalidity = target.uidvalidity;
+        let runs = selected(&view);
+        let entries: Vec<Entry> = runs.iter().flatten().copied().collect();
+        if entries.is_empty() {
+            return Ok(CopyOutcome { uidvalidity, ..CopyOutcome::default() });
+        }
+        let now = (self.account.settings.clock)();
+        let copies = transfer::put(&mut change, &entries, &view, to.shared.id, now)?;
+        if remove {
+            change.remove(self.shared.id, &runs)?;
+        }
+        change.commit()?;
+        drop(inside);
+        self.account.watch.ring();
+        Ok(CopyOutcome { uidvalidity, from: entries.iter().map(|entry| entry.uid).collect(), to: copies })
+    }
+
+    /// The other mailbox, when it is one of the same account.
+    fn sibling<'a>(&self, to: &'a dyn Mailbox) -> Option<&'a FacteurMailbox> {
+        let to = to.as_any().downcast_ref::<FacteurMailbox>()?;
+        Arc::ptr_eq(&self.account, &to.account).then_some(to)
+    }
+}
+
+impl Mailbox for FacteurMailbox {
+    fn name(&self) -> Name {
+        self.shared.name()
+    }
+
+    fn mailbox_id(&self) -> String {
+        mailbox_id(self.shared.id)
+    }
+
+    fn email_id(&self, entry: &Entry) -> Option<String> {
+        Some(format!("M{}", entry.key))
+    }
+
+    fn thread_id(&self, entry: &Entry) -> Result<Option<String>> {
+        let inside = self.enter()?;
+        let mut find = inside.catalogue().db.prepare_cached("SELECT thread FROM body WHERE id = ?")?;
+        let thread: Option<i64> = find.query_row([entry.key as i64], |row| row.get(0)).optional()?;
+        Ok(thread.map(|thread| format!("T{thread}")))
+    }
+
+    fn view(&self) -> Arc<View> {
+        self.shared.view()
+    }
+
+    fn refresh(&self) -> Result<Arc<View>> {
+        drop(self.enter()?);
+        Ok(self.shared.view())
+    }
+
+    fn watch(&self) -> &Watch {
+        &self.shared.watch
+    }
+
+    fn claim_recent(&self) -> Result<u32> {
+        let mut inside = self.enter()?;
+        let view = self.shared.view();
+        if view.recent_from < view.uidnext {
+            let mut change = inside.change()?;
+            let row = change.row(self.shared.id)?;
+            let first = std::mem::replace(&mut row.recent, row.uidnext);
+            change.commit()?;
+            return Ok(first);
+        }
+        Ok(view.uidnext)
+    }
+
+    fn body(&self, uid: u32) -> Result<Bytes> {
+        let (spot, _) = self.spot(uid)?;
+        Ok(self.account.bodies.read(&spot, 0, spot.len.into())?.into())
+    }
+
+    fn body_range(&self, uid: u32, range: Range<u64>) -> Result<Bytes> {
+        let (spot, _) = self.spot(uid)?;
+        Ok(self.account.bodies.read(&spot, range.start, range.end)?.into())
+    }
+
+    fn summaries(&self, uids: &[u32], each: &mut dyn FnMut(u32, Summary) -> bool) -> Result<()> {
+        let read = |row: &Row<'_>| {
+            let (envelope, bodystructure): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            Ok(Summary { envelope: envelope.into(), bodystructure: bodystructure.into() })
+        };
+        self.each_body(uids, "envelope, bodystructure", read, |uid, summary| Ok(each(uid, summary)))
+    }
+
+    fn headers(&self, uids: &[u32], each: &mut dyn FnMut(u32, Bytes) -> bool) -> Result<()> {
+        self.each_body(uids, "file, at, size, crc, header", spot, |uid, (spot, header)| {
+            Ok(each(uid, self.account.bodies.read(&spot, 0, header)?.into()))
+        })
+    }
+
+    fn append(&self, messages: &[NewMessage]) -> Result<Vec<u32>> {
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut inside = self.enter()?;
+        let uids = self.append_inside(&mut inside, messages)?;
+        drop(inside);
+        self.account.watch.ring();
+        Ok(uids)
+    }
+
+    fn store(&self, uids: &UidSet, change: &FlagChange) -> Result<StoreOutcome> {
+        let mut inside = self.enter()?;
+        let id = self.shared.id;
+        let mut work = inside.change()?;
+        let view = self.shared.view();
+        let mask = work.keyword_bits(id, &change.keywords)?;
+        let mut outcome = StoreOutcome::default();
+        let runs = transfer::runs(&view, |entry| {
+            if !uids.contains(entry.uid) {
+                return false;
+            }
+            if change.unchanged_since.is_some_and(|modseq| entry.modseq > modseq) {
+                outcome.modified.insert(entry.uid, entry.uid);
+                return false;
+            }
+            outcome.stored.push(entry.uid);
+            change.apply(entry.flags, entry.keywords, mask) != (entry.flags, entry.keywords)
+        });
+        let (keep, set) = match change.mode {
+            Mode::Add => ((Flags::ALL.0, u64::MAX), (change.flags.0, mask)),
+            Mode::Remove => (((!change.flags).0, !mask), (0, 0)),
+            Mode::Replace => ((0, 0), (change.flags.0, mask)),
+        };
+        for run in &runs {
+            work.set_flags(id, run, keep, set)?;
+        }
+        work.commit()?;
+        Ok(outcome)
+    }
+
+    fn copy(&self, uids: &UidSet, to: &dyn Mailbox) -> Result<CopyOutcome> {
+        match self.sibling(to) {
+            Some(to) => self.transfer(uids, to, false),
+            None => crate::copy::by_reading(self, uids, to),
+        }
+    }
+
+    fn move_to(&self, uids: &UidSet, to: &dyn Mailbox) -> Result<CopyOutcome> {
+        match self.sibling(to) {
+            Some(to) => self.transfer(uids, to, true),
+            None => crate::copy::move_by_reading(self, uids, to),
+        }
+    }
+
+    fn expunge(&self, uids: Option<&UidSet>) -> Result<UidSet> {
+        let mut inside = self.enter()?;
+        let mut change = inside.change()?;
+        let runs = transfer::runs(&self.shared.view(), |entry| {
+            entry.flags.has(Flags::DELETED) && uids.is_none_or(|uids| uids.contains(entry.uid))
+        });
+        if runs.is_empty() {
+            return Ok(UidSet::new());
+        }
+        let removed = change.remove(self.shared.id, &runs)?;
+        change.commit()?;
+        drop(inside);
+        self.account.watch.ring();
+        Ok(removed)
+    }
+
+    fn vanished_since(&self, modseq: u64) -> Result<UidSet> {
+        let inside = self.enter()?;
+        let row = inside.catalogue().box_by_id(self.shared.id)?.ok_or(Error::Gone)?;
+        let view = self.shared.view();
+        let mut vanished = UidSet::new();
+        if modseq < row.forgotten {
+            let mut next = 1;
+            for entry in view.iter() {
+                if entry.uid > next {
+                    vanished.insert(next, entry.uid - 1);
+                }
+                next = entry.uid + 1;
+            }
+            if next < view.uidnext {
+                vanished.insert(next, view.uidnext - 1);
+            }
+            return Ok(vanished);
+        }
+        let mut find = inside.catalogue().db.prepare_cached(
+            "SELECT first, last FROM vanished WHERE mailbox = ? AND modseq > ? ORDER BY first",
+        )?;
+        let mut rows = find.query([self.shared.id, i64::try_from(modseq).unwrap_or(i64::MAX)])?;
+        while let Some(row) = rows.next()? {
+            vanished.insert(row.get(0)?, row.get(1)?);
+        }
+        Ok(vanished)
+    }
+
+    fn find_text(&self, within: Within<'_>, needle: &str, among: &[u32]) -> Result<Vec<u32>> {
+        crate::search::by_reading(self, within, needle, among)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The columns `file, at, size, crc, header`.
+fn spot(row: &Row<'_>) -> rusqlite::Result<(Spot, u64)> {
+    let at: i64 = row.get(1)?;
+    let header: i64 = row.get(4)?;
+    Ok((Spot { file: row.get(0)?, at: at as u64, len: row.get(2)?, crc: row.get(3)? }, header as u64))
+}
