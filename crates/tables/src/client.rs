@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mail::Trouble;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A stream of either kind.
@@ -20,6 +20,21 @@ pub enum Endpoint {
     Inet(String),
     /// A socket in the file system.
     Unix(String),
+}
+
+impl Endpoint {
+    /// Reads `inet:host:port`, `host:port`, `unix:/path`, `/path`.
+    pub fn parse(text: &str) -> Option<Endpoint> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return path.starts_with('/').then(|| Endpoint::Unix(path.to_owned()));
+        }
+        if text.starts_with('/') {
+            return Some(Endpoint::Unix(text.to_owned()));
+        }
+        let address = text.strip_prefix("inet:").unwrap_or(text);
+        let (host, port) = address.rsplit_once(':')?;
+        (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| Endpoint::Inet(address.to_owned()))
+    }
 }
 
 /// A server and the idle connections to it.
@@ -37,6 +52,11 @@ const IDLE_MAX: usize = 8;
 pub trait Dialogue {
     /// What it answers, in the protocol's terms.
     type Reply;
+
+    /// What a new connection begins with.
+    fn greet(&self, _: &mut Box<dyn Stream>) -> impl Future<Output = io::Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Sends the question and reads the answer.
     fn run(&self, stream: &mut Box<dyn Stream>) -> impl Future<Output = io::Result<Self::Reply>> + Send;
@@ -56,7 +76,11 @@ impl Server {
             let attempt = async {
                 let mut stream = match idle {
                     Some(stream) => stream,
-                    None => self.connect().await?,
+                    None => {
+                        let mut stream = self.connect().await?;
+                        dialogue.greet(&mut stream).await?;
+                        stream
+                    }
                 };
                 let reply = dialogue.run(&mut stream).await?;
                 Ok::<_, io::Error>((reply, stream))
@@ -84,9 +108,9 @@ impl Server {
             Endpoint::Inet(address) => {
                 let stream = TcpStream::connect(address.as_str()).await?;
                 stream.set_nodelay(true)?;
-                Box::new(stream)
+                Box::new(BufReader::new(stream))
             }
-            Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            Endpoint::Unix(path) => Box::new(BufReader::new(UnixStream::connect(path).await?)),
         })
     }
 

@@ -9,6 +9,7 @@ mod address;
 mod aliases;
 mod bdb;
 mod blocking;
+mod cached;
 mod cdb;
 mod chain;
 mod client;
@@ -16,6 +17,7 @@ mod compile;
 mod files;
 mod fold;
 mod indexed;
+pub mod ldap;
 mod lines;
 mod list;
 mod lmdb;
@@ -30,6 +32,7 @@ pub mod sql;
 mod table;
 mod tables;
 mod template;
+mod trust;
 pub mod types;
 
 pub use address::AddressSearch;
@@ -41,7 +44,7 @@ pub use network::Network;
 pub use parents::{Parents, domain_keys};
 pub use spec::{Fault, Spec, divide};
 pub use table::{Answer, Hit, Lookup, Rows, Shape, Table};
-pub use tables::{Keys, MainCf, Settings, Single, Tables};
+pub use tables::{Databases, Keys, MainCf, Settings, Single, Tables};
 
 #[cfg(test)]
 mod tests;

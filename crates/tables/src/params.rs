@@ -5,6 +5,16 @@ conf::params! {
     pub struct Settings {
         /// The type of a table that is named without one, on the command line of `postmap` and its kin.
         default_database_type: Text = "hash";
+        /// How many connections a data base that tables ask may have at one time.
+        database_connection_limit: Int = "10", own;
+        /// How long a data base server may take to accept a connection, in seconds.
+        database_connect_timeout: Time = "10s", own;
+        /// How long a data base may take to answer one question, in seconds.
+        database_query_timeout: Time = "30s", own;
+        /// For how long an answer of a data base is used again without asking, in seconds; 0 is never.
+        database_cache_time: Time = "0s", own;
+        /// For how long "not found" of a data base is used again without asking, in seconds; 0 is never.
+        database_negative_cache_time: Time = "0s", own;
         /// How large a compiled table may become before it is made larger by itself, in bytes.
         lmdb_map_size: Bytes = "16777216",
             no_effect "a compiled table takes the space that it needs";
@@ -52,5 +62,21 @@ conf::params! {
         /// How much memory Berkeley DB may use to read a file, in bytes.
         berkeley_db_read_buffer_size: Bytes = "131072",
             no_effect "Berkeley DB files are read without a cache";
+    }
+}
+
+impl Settings {
+    /// What tables in data bases may use.
+    pub fn databases(&self) -> crate::Databases {
+        crate::Databases {
+            limits: crate::sql::Limits {
+                connections: usize::try_from(self.database_connection_limit).unwrap_or(1).max(1),
+                connect: self.database_connect_timeout,
+                query: self.database_query_timeout,
+                ..crate::sql::Limits::default()
+            },
+            cache: self.database_cache_time,
+            negative_cache: self.database_negative_cache_time,
+        }
     }
 }

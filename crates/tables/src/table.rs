@@ -71,6 +71,11 @@ pub trait Table: Send + Sync {
         None
     }
 
+    /// For tables that others answer: whom it asks, and what, for this key.
+    fn question(&self, _: &[u8]) -> Option<String> {
+        None
+    }
+
     /// The files it was read from; [`crate::Tables::refresh`] opens it anew when one has changed.
     fn watched(&self) -> &[Watched] {
         &[]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use mail::Trouble;
 use mail::logline::printable;
@@ -10,6 +11,7 @@ use crate::files::Watched;
 use crate::fold::fold;
 use crate::source::shown;
 use crate::spec::divide;
+use crate::sql::{Limits, Pool, Target, WeakPool};
 use crate::types::{self, Opening};
 use crate::{Answer, Fault, Hit, Lookup, Maps, Shape, Spec, Table};
 
@@ -26,6 +28,19 @@ pub struct Settings {
     pub program: &'static str,
     /// Values of main.cf, for tables whose settings may stand there (`sqlite:name` reads `name_query`).
     pub main_cf: MainCf,
+    /// What tables in data bases may use where their own settings do not say.
+    pub databases: Databases,
+}
+
+/// What tables in data bases may use: connections, time, and a memory of answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Databases {
+    /// Connections and time.
+    pub limits: Limits,
+    /// For how long an answer is used again; zero: never.
+    pub cache: Duration,
+    /// The same for "not found".
+    pub negative_cache: Duration,
 }
 
 /// Asks main.cf for the value of a parameter that nobody declared.
@@ -60,6 +75,7 @@ impl Default for Settings {
             myhostname: "localhost".to_owned(),
             program: "facteur",
             main_cf: MainCf::new(|_| None),
+            databases: Databases::default(),
         }
     }
 }
@@ -93,12 +109,18 @@ struct Inner {
     settings: Settings,
     open: Mutex<HashMap<(Spec, Keys), Weak<Handle>>>,
     refreshing: Mutex<()>,
+    pools: Mutex<HashMap<(Target, Limits), WeakPool>>,
 }
 
 impl Tables {
     /// A factory with nothing open.
     pub fn new(settings: Settings) -> Tables {
-        Tables(Arc::new(Inner { settings, open: Mutex::default(), refreshing: Mutex::default() }))
+        Tables(Arc::new(Inner {
+            settings,
+            open: Mutex::default(),
+            refreshing: Mutex::default(),
+            pools: Mutex::default(),
+        }))
     }
 
     /// The settings it was made with.
@@ -163,6 +185,19 @@ impl Tables {
         for handle in handles {
             handle.refresh(self);
         }
+    }
+
+    /// The pool of this target: tables that ask the same one share their connections.
+    pub(crate) fn pool(&self, target: Target, limits: Limits) -> Pool {
+        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|_, pool| pool.upgrade().is_some());
+        let known = (target, limits);
+        if let Some(pool) = pools.get(&known).and_then(WeakPool::upgrade) {
+            return pool;
+        }
+        let pool = Pool::new(known.0.clone(), limits, self.settings().program);
+        pools.insert(known, pool.downgrade());
+        pool
     }
 
     /// The shared table of this name.
@@ -327,10 +362,11 @@ impl Handle {
             log::warn!(target: self.program, "{what}");
             return Err(Trouble::new(what));
         }
-        let place = hit.line.map(|line| match table.source() {
-            Some(source) => format!("{source}, line {line}"),
-            None => format!("line {line}"),
-        });
+        let place = match (hit.line, table.source()) {
+            (Some(line), Some(source)) => Some(format!("{source}, line {line}")),
+            (Some(line), None) => Some(format!("line {line}")),
+            (None, _) => table.question(&folded),
+        };
         Ok(Some((hit, place)))
     }
 }

@@ -2,6 +2,7 @@
 //! filter, `expansion_limit` (sqlite_table(5), mysql_table(5), pgsql_table(5), ldap_table(5)).
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use mail::Trouble;
 use mail::logline::printable;
@@ -9,6 +10,7 @@ use mail::logline::printable;
 use crate::files::Watched;
 use crate::lines::{logical_lines, trim};
 use crate::source::reason;
+use crate::sql::Statement;
 use crate::types::Opening;
 use crate::{List, MainCf};
 
@@ -70,6 +72,26 @@ impl Config {
         }
     }
 
+    /// A number of seconds, or its default.
+    pub fn seconds(&self, name: &str, default: Duration) -> Result<Duration, String> {
+        Ok(Duration::from_secs(self.number(name, default.as_secs())?))
+    }
+
+    /// A setting that is yes or no, or its default.
+    pub fn yes(&self, name: &str, default: bool) -> Result<bool, String> {
+        match self.get(name).as_deref().map(str::to_ascii_lowercase).as_deref() {
+            None => Ok(default),
+            Some("yes" | "1" | "true" | "on") => Ok(true),
+            Some("no" | "0" | "false" | "off") => Ok(false),
+            Some(text) => Err(format!("bad boolean configuration: {name} = {text}")),
+        }
+    }
+
+    /// A setting that is there and not empty.
+    pub fn given(&self, name: &str) -> Option<String> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
     /// A setting that must not be empty.
     pub fn required(&self, name: &str, table: &str) -> Result<String, String> {
         match self.get(name).filter(|value| !value.is_empty()) {
@@ -92,6 +114,12 @@ enum Part {
     Domain(Of),
     /// A label of the key's domain, from the right, beginning with 1.
     Label(usize),
+}
+
+/// What a filled template consists of.
+enum Piece<'a> {
+    Text(&'a str),
+    Value(&'a str),
 }
 
 /// Is the part taken from the value (the key itself in a query), or from the key?
@@ -139,37 +167,60 @@ impl Template {
         Ok(Template { parts })
     }
 
+    /// Does what is filled depend on the key?
+    pub fn is_variable(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
+    }
+
     /// Fills the template. `None` when the value or key lacks a part that it wants: an empty user, no domain,
     /// too few labels. `quote` makes a part safe for the place it goes to.
     pub fn fill(&self, value: &str, key: &str, quote: &dyn Fn(&str) -> String) -> Option<String> {
         let mut out = String::new();
+        self.pieces(value, key, |piece| match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Value(value) => out.push_str(&quote(value)),
+        })?;
+        Some(out)
+    }
+
+    /// The template as an SQL statement for this key.
+    pub fn statement(&self, key: &str) -> Option<Statement> {
+        let mut statement = Statement::new();
+        self.pieces(key, key, |piece| {
+            let before = std::mem::take(&mut statement);
+            statement = match piece {
+                Piece::Text(text) => before.text(text),
+                Piece::Value(value) => before.value(value),
+            };
+        })?;
+        Some(statement)
+    }
+
+    fn pieces(&self, value: &str, key: &str, mut add: impl FnMut(Piece<'_>)) -> Option<()> {
         for part in &self.parts {
             let of = |of: &Of| if *of == Of::Value { value } else { key };
-            match part {
-                Part::Text(text) => out.push_str(text),
-                Part::Whole(from) => out.push_str(&quote(of(from))),
+            add(match part {
+                Part::Text(text) => Piece::Text(text),
+                Part::Whole(from) => Piece::Value(of(from)),
                 Part::User(from) => {
                     let (user, domain) = mail::address::split(of(from));
                     if user.is_empty() && domain.is_some() {
                         return None;
                     }
-                    out.push_str(&quote(user));
+                    Piece::Value(user)
                 }
-                Part::Domain(from) => out.push_str(&quote(domain(of(from))?)),
+                Part::Domain(from) => Piece::Value(domain(of(from))?),
                 Part::Label(number) => {
                     let label = domain(key)?.rsplit('.').nth(number - 1)?;
-                    if label.is_empty() {
-                        return None;
-                    }
                     // The labels below it must be there too.
                     if domain(key)?.rsplit('.').take(*number).any(str::is_empty) {
                         return None;
                     }
-                    out.push_str(&quote(label));
+                    Piece::Value(label)
                 }
-            }
+            });
         }
-        Some(out)
+        Some(())
     }
 
     /// Can the template be filled from this key, whatever the values will be?
@@ -201,16 +252,25 @@ pub struct Results {
 impl Results {
     /// Reads `result_format`, `expansion_limit` and `domain`.
     pub fn read(config: &Config, opening: &Opening<'_>) -> Result<Results, String> {
-        let domains = config.text("domain", "");
-        let domains = match domains.trim() {
-            "" => None,
-            text => Some(opening.tables.string_list("domain", text).map_err(|fault| fault.to_string())?),
-        };
         // result_filter is the name it had before Postfix 2.2.
         let format = config.get("result_format").unwrap_or_else(|| config.text("result_filter", "%s"));
         Ok(Results {
             format: Template::parse(&format, "result_format")?,
             limit: config.number("expansion_limit", 0)?,
+            ..Results::read_domain(config, opening)?
+        })
+    }
+
+    /// Reads `domain` alone, for tables that have nothing else of this.
+    pub fn read_domain(config: &Config, opening: &Opening<'_>) -> Result<Results, String> {
+        let domains = config.text("domain", "");
+        let domains = match domains.trim() {
+            "" => None,
+            text => Some(opening.tables.string_list("domain", text).map_err(|fault| fault.to_string())?),
+        };
+        Ok(Results {
+            format: Template::parse("%s", "result_format")?,
+            limit: 0,
             domains,
             table: opening.spec.to_string(),
             program: opening.tables.settings().program,

@@ -131,6 +131,7 @@ pub fn tables(view: &View, mistakes: &mut Vec<Mistake>) -> Tables {
         myhostname: view.get("myhostname"),
         program: "postfix",
         main_cf: main_cf(view),
+        databases: tables::params::Settings::read(view, mistakes).databases(),
     })
 }
 

@@ -21,11 +21,13 @@ mod pool;
 mod sqlite;
 mod statement;
 mod target;
-mod trust;
 
-pub use pool::{Answer, Limits, Pool, Row, Session};
+mod uri;
+
+pub(crate) use mysql::CHARSETS;
+pub use pool::{Answer, Limits, Pool, Row, Session, WeakPool};
 pub use statement::Statement;
-pub use target::{Kind, Place, Target, Tls};
+pub use target::{Kind, Place, Target, Tls, Wanted};
 
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,13 @@
 
 use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable;
-use mysql_async::{ClientIdentity, Conn, Error, OptsBuilder, SslOpts, Value};
+use mysql_async::{ClientIdentity, Conn, Error, OptsBuilder, Row, SslOpts, Value};
 
 use super::pool::{Answer, Collector, Failure};
 use super::statement::Dialect;
 use super::target::Wanted;
-use super::{Kind, Place, Statement, Target, trust};
+use super::{Kind, Place, Statement, Target};
+use crate::trust;
 
 /// Character sets in which no second byte of a character is a quote or `\`, so that quoting is safe.
 pub const CHARSETS: &[&str] = &["utf8mb4", "utf8", "utf8mb3", "latin1", "ascii", "binary"];
@@ -65,7 +66,7 @@ impl Connection {
         let names = columns.iter().map(|column| column.name_str().into_owned()).collect();
         let mut rows = Collector::new(names, bytes);
         while let Some(row) = result.next().await.map_err(|error| failure(&error))? {
-            let values = row.unwrap().into_iter().zip(&binary);
+            let values = Row::unwrap(row).into_iter().zip(&binary);
             rows.add(values.map(|(value, binary)| text_of(value, *binary)).collect())?;
         }
         // A stored procedure ends with a status; a second set of rows has no meaning here.

@@ -18,8 +18,9 @@ use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
 use super::pool::{Answer, Collector, Failure};
 use super::statement::Dialect;
 use super::target::Wanted;
-use super::{Kind, Place, Statement, Target, trust};
+use super::{Kind, Place, Statement, Target};
 use crate::client::Stream;
+use crate::trust;
 
 /// One connection, which a task of its own drives.
 pub struct Connection {

@@ -1,7 +1,7 @@
 //! Connections that are shared, bounded in number and in time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use mail::Trouble;
@@ -116,6 +116,17 @@ struct Leased {
 #[derive(Clone)]
 pub struct Pool(Arc<Inner>);
 
+/// A pool that may be gone.
+#[derive(Clone)]
+pub struct WeakPool(Weak<Inner>);
+
+impl WeakPool {
+    /// The pool, while somebody uses it.
+    pub fn upgrade(&self) -> Option<Pool> {
+        self.0.upgrade().map(Pool)
+    }
+}
+
 struct Inner {
     target: Target,
     limits: Limits,
@@ -144,6 +155,11 @@ impl Pool {
             idle: Mutex::default(),
             reaping: AtomicBool::new(false),
         }))
+    }
+
+    /// A handle that does not keep it.
+    pub fn downgrade(&self) -> WeakPool {
+        WeakPool(Arc::downgrade(&self.0))
     }
 
     /// Its servers, or file, for messages.

@@ -8,17 +8,25 @@ use crate::{Keys, Spec, Table, Tables};
 mod btree;
 mod cdb;
 mod cidr;
+#[cfg(test)]
+mod database_tests;
 mod dbm;
 mod environ;
 mod fail;
 mod hash;
 mod inline;
+mod ldap;
 mod lmdb;
+mod memcache;
+mod mysql;
 mod nis;
 mod pcre;
+mod pgsql;
 mod pipemap;
 mod proxy;
+mod queries;
 mod randmap;
+mod redis;
 mod regexp;
 #[cfg(test)]
 mod server_tests;
@@ -62,12 +70,17 @@ pub const TYPES: &[&TableType] = &[
     &fail::TYPE,
     &hash::TYPE,
     &inline::TYPE,
+    &ldap::TYPE,
     &lmdb::TYPE,
+    &memcache::TYPE,
+    &mysql::TYPE,
     &nis::TYPE,
     &pcre::TYPE,
+    &pgsql::TYPE,
     &pipemap::TYPE,
     &proxy::TYPE,
     &randmap::TYPE,
+    &redis::TYPE,
     &regexp::TYPE,
     &socketmap::TYPE,
     &sqlite::TYPE,
@@ -87,6 +100,7 @@ pub fn find(name: &str) -> Option<&'static TableType> {
 pub(crate) fn unsupported(name: &str) -> String {
     let remedy = match name {
         "nisplus" | "netinfo" => "; NIS is not supported: export the map to a text file and use hash:",
+        "mongodb" => "; MongoDB is not spoken: export the collection to a text file and use hash:",
         "sdbm" => "; compile the source again and use hash:",
         "internal" => "; internal: tables exist within a program only",
         _ => "",

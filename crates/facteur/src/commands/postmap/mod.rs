@@ -5,6 +5,7 @@ mod message;
 mod options;
 mod query;
 
+use conf::Block;
 use std::ffi::OsString;
 
 use tables::{Keys, MainCf, SourceFormat, Spec, Tables};
@@ -96,6 +97,7 @@ impl Tool {
             myhostname: view.get("myhostname"),
             program: dialect.name,
             main_cf: MainCf::new(move |name| main_cf.is_set(name).then(|| main_cf.get(name))),
+            databases: tables::params::Settings::read(view, &mut Vec::new()).databases(),
         };
         let spec = |word: &String| match word.split_once(':') {
             Some((kind, name)) => Spec { kind: kind.to_owned(), name: name.to_owned() },

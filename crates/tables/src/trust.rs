@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use super::Tls;
+use crate::sql::Tls;
 
 /// The files with authorities that are named: one file, else all in the directory.
 pub fn authority_files(tls: &Tls) -> Result<Vec<PathBuf>, String> {
