@@ -1,0 +1,111 @@
+//! From who somebody is ([`people::Account`]) to his mail ([`store::Account`]), as the configuration says.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use conf::{Block, Mistake, Severity, View};
+use mail::Trouble;
+use store::params::Mailboxes;
+use store::{Limits, Location, Owner, Settings};
+
+/// Opens the mail of accounts. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    settings: Arc<Settings>,
+    location: Result<Location, String>,
+}
+
+impl Accounts {
+    /// Reads `mail_location` and what else the store is told. What is wrong is told; then no mail can be opened.
+    pub fn read(view: &View, clock: store::Clock, mistakes: &mut Vec<Mistake>) -> Accounts {
+        let params = Mailboxes::read(view, mistakes);
+        let mut told = |parameter: &str, text: &str| {
+            let place = view.place(parameter);
+            let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+            mistakes.push(Mistake::new(Severity::Error, place, format!("{parameter}: {text}")));
+        };
+        let settings = Settings::read(&params, clock).unwrap_or_else(|(parameter, text)| {
+            told(parameter, &text);
+            Settings::plain(clock)
+        });
+        let location = Location::parse(&params.mail_location);
+        if let Err(text) = &location {
+            told("mail_location", text);
+        }
+        Accounts { settings: Arc::new(settings), location }
+    }
+
+    /// Opens the mail of an account. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The place cannot be named or opened; the words are for the log.
+    pub fn open(&self, account: &people::Account) -> store::Result<Arc<dyn store::Account>> {
+        let own = account.mail.as_deref().map(Location::parse);
+        let location = own.as_ref().unwrap_or(&self.location).as_ref();
+        let location = location.map_err(|text| {
+            store::Error::Trouble(Trouble::new(format!("user {}: mail_location: {text}", account.user)))
+        })?;
+        store::open_account(&self.settings, location, &owner(account))
+    }
+}
+
+/// Whose mail it is.
+pub fn owner(account: &people::Account) -> Owner {
+    Owner {
+        user: account.user.clone(),
+        home: account.home.as_ref().map(PathBuf::from),
+        uid: account.uid,
+        gid: account.gid,
+        limits: limits(&account.quota),
+    }
+}
+
+/// What Dovecot's `quota_rule`s of a user say of all mailboxes together: `*:storage=1G`, `*:messages=1000`. Rules of
+/// single mailboxes are not known here.
+fn limits(rules: &[String]) -> Option<Limits> {
+    let mut limits = None;
+    for rule in rules {
+        let Some(words) = rule.strip_prefix("*:") else { continue };
+        for word in words.split(':') {
+            let limits: &mut Limits = limits.get_or_insert_with(Limits::default);
+            match word.split_once('=') {
+                Some(("storage", value)) => limits.bytes = size(value, 1024),
+                Some(("bytes", value)) => limits.bytes = size(value, 1),
+                Some(("messages", value)) => limits.messages = size(value, 1),
+                _ => {}
+            }
+        }
+    }
+    limits
+}
+
+/// A number with Dovecot's units; without one it counts `unit`s. 0 is no limit.
+fn size(text: &str, unit: u64) -> Option<u64> {
+    let digits = text.trim().trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let factor = match text.trim()[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => unit,
+        "B" => 1,
+        "K" | "KB" => 1 << 10,
+        "M" | "MB" => 1 << 20,
+        "G" | "GB" => 1 << 30,
+        "T" | "TB" => 1 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor).filter(|size| *size > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quota_rules_are_read() {
+        let limits =
+            |rules: &[&str]| limits(&rules.iter().map(|rule| (*rule).to_owned()).collect::<Vec<_>>());
+        assert_eq!(limits(&[]), None);
+        let both = Limits { bytes: Some(1 << 30), messages: Some(1000) };
+        assert_eq!(limits(&["*:storage=1G:messages=1000"]), Some(both));
+        assert_eq!(limits(&["*:storage=1048576", "*:messages=1000", "Trash:storage=+10%"]), Some(both));
+        assert_eq!(limits(&["*:storage=0"]), Some(Limits::default()));
+    }
+}
