@@ -1,5 +1,7 @@
 //! Looking for a text in messages, one after the other.
 
+use mime::fold::casemap as fold;
+
 use crate::{Error, Mailbox, Result, Within};
 
 /// Which of the messages contain a text, found by reading them.
@@ -36,21 +38,17 @@ pub fn by_reading(
     Ok(found)
 }
 
-/// Text as it is compared.
-pub(crate) fn fold(text: &str) -> String {
-    text.to_lowercase()
-}
+/// Bytes of header, and of text, that are looked through in one message.
+pub(crate) const LOOKED_AT: usize = 16 << 20;
 
 /// Does a message contain a folded text?
 pub(crate) fn contains(message: &[u8], within: Within<'_>, needle: &str) -> bool {
     let structure = mime::parse(message, &mime::Limits::default());
-    let header = &message[structure.root().header_range()];
-    let has = |bytes: &[u8]| fold(&String::from_utf8_lossy(bytes)).contains(needle);
-    match within {
-        Within::Field(name) => field_contains(header, name, needle),
-        Within::Body => has(&message[header.len()..]),
-        Within::Text => has(message),
+    if let Within::Field(name) = within {
+        return field_contains(&message[structure.root().header_range()], name, needle);
     }
+    let text = mime::text::searchable(message, &structure, LOOKED_AT);
+    fold(&text.body).contains(needle) || within == Within::Text && fold(&text.header).contains(needle)
 }
 
 /// Does a header have a field of this name that contains a folded text? An empty text asks for the field alone.
@@ -65,10 +63,27 @@ pub(crate) fn field_contains(header: &[u8], name: &str, needle: &str) -> bool {
         rest = after;
         let Some(colon) = memchr::memchr(b':', field) else { continue };
         if field[..colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
-            && fold(&String::from_utf8_lossy(&field[colon + 1..])).contains(needle)
+            && fold(&mime::words::decode(field[colon + 1..].trim_ascii())).contains(needle)
         {
             return true;
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_read_is_searched() {
+        let message = "Subject: =?utf-8?q?=C3=84rger?=\r\n =?utf-8?q?_hier?=\r\nMIME-Version: 1.0\r\n\
+            Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+            <p>Sch=C3=B6n=\r\ne Gr=C3=BC=C3=9Fe</p>\r\n";
+        let check = |within, needle: &str| contains(message.as_bytes(), within, &fold(needle));
+        assert!(check(Within::Text, "ÄRGER HIER") && check(Within::Field("subject"), "ärger"));
+        assert!(check(Within::Body, "schöne grüße") && check(Within::Text, "SCHÖNE"));
+        assert!(!check(Within::Body, "ärger") && !check(Within::Field("from"), "ärger"));
+        assert!(check(Within::Field("Subject"), "") && !check(Within::Field("From"), ""));
+    }
 }

@@ -24,6 +24,7 @@ mod record;
 mod scan;
 mod schema;
 mod shared;
+mod signature;
 mod summary;
 mod sync;
 mod transfer;

@@ -6,7 +6,7 @@ pub(crate) const VERSION: i64 = 1;
 /// What a new catalogue is made with.
 ///
 /// `mailbox.uidreserved` is durable before a UID below it is given out. `message.body` names a row of `body`, which
-/// copies share. A `vanished` row is a range of UIDs. `state` holds how far the body files are entered
+/// copies share; `signature` says which texts may be in it. A `vanished` row is a range of UIDs. `state` holds how far the body files are entered
 /// (`file`, `offset`), and `boot`, the start of the machine this catalogue was last written under.
 pub(crate) const TABLES: &str = "
 CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;

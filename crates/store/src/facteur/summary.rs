@@ -4,7 +4,9 @@ use rusqlite::params;
 
 use super::bodies::Spot;
 use super::catalogue::Catalogue;
+use super::signature;
 use crate::Result;
+use crate::search::LOOKED_AT;
 
 /// References looked at in one message: threads are not made longer by more.
 const REFERENCES: usize = 64;
@@ -33,7 +35,11 @@ pub(super) fn add(catalogue: &Catalogue, spot: &Spot, content: &[u8]) -> Result<
         envelope,
         bodystructure
     ])?;
-    Ok(catalogue.db.last_insert_rowid())
+    let body = catalogue.db.last_insert_rowid();
+    let text = mime::text::searchable(content, &structure, LOOKED_AT);
+    let mut note = catalogue.db.prepare_cached("INSERT INTO signature VALUES (?, ?)")?;
+    note.execute(params![body, signature::of(&text)])?;
+    Ok(body)
 }
 
 /// The thread of a message: that of the first message known among itself and those it refers to.

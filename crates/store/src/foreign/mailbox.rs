@@ -346,7 +346,7 @@ impl<F: Files> Mailbox for Shared<F> {
     }
 
     fn find_text(&self, within: Within<'_>, needle: &str, among: &[u32]) -> Result<Vec<u32>> {
-        self.search(within, needle, among)
+        crate::search::by_reading(self, within, needle, among)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -10,7 +10,6 @@ pub mod owned;
 mod account;
 mod delivery;
 mod mailbox;
-mod search;
 mod state;
 mod summaries;
 mod words;

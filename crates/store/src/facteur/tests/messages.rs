@@ -195,4 +195,9 @@ fn texts_are_found_in_any_case() {
     assert_eq!(found(Within::Body, "of bet"), [2]);
     assert_eq!(found(Within::Field("subject"), "PHA"), [1]);
     assert_eq!(found(Within::Field("Subject"), ""), [1, 2]);
+    assert_eq!(found(Within::Text, "a"), [1, 2]);
+    let many: Vec<NewMessage> = (0..2000).map(|n| message(&format!("word{n}x"))).collect();
+    inbox.append(&many).unwrap();
+    let all: Vec<u32> = inbox.view().iter().map(|entry| entry.uid).collect();
+    assert_eq!(inbox.find_text(Within::Text, "Word1234X", &all).unwrap(), [1237]);
 }
