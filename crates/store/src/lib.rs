@@ -13,6 +13,7 @@ pub mod facteur;
 pub mod foreign;
 pub mod lock;
 pub mod maildir;
+pub mod mbox;
 pub mod params;
 pub mod search;
 

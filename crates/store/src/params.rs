@@ -22,5 +22,14 @@ conf::params! {
         /// Whether these are created, and subscribed to, with the account; else they only get their use when
         /// somebody creates them.
         mailbox_special_use_create: YesNo = "yes", own;
+        /// How an mbox file is locked while it is read, in this order: `dotlock` (`file.lock`), `dotlock_try` (left
+        /// out where its directory may not be written), `fcntl`, `flock`.
+        mbox_read_locks: List = "fcntl", own;
+        /// How an mbox file is locked while it is changed; all programs that share it must agree.
+        mbox_write_locks: List = "dotlock, fcntl", own;
+        /// How long a lock on an mbox file is waited for.
+        mbox_lock_timeout: Time = "5m", own;
+        /// How long a lock file stands while nothing happens to the mbox file, before it counts as left behind.
+        mbox_dotlock_change_timeout: Time = "2m", own;
     }
 }

@@ -1,5 +1,7 @@
 //! What the configuration says about all accounts.
 
+use crate::lock::Patience;
+use crate::mbox::{Lock, Locks};
 use crate::params::Mailboxes;
 use crate::{Limits, Name, SpecialUse};
 
@@ -19,6 +21,8 @@ pub struct Settings {
     pub special: Vec<(Name, SpecialUse)>,
     /// Whether they are made (and subscribed to) with the account, or only known by their names.
     pub create_special: bool,
+    /// How mbox files are locked.
+    pub mbox_locks: Locks,
     /// The time.
     pub clock: Clock,
 }
@@ -32,6 +36,7 @@ impl Settings {
             warn_at: Vec::new(),
             special: Vec::new(),
             create_special: false,
+            mbox_locks: Locks::default(),
             clock,
         }
     }
@@ -69,8 +74,22 @@ impl Settings {
             settings.special.push((name, special));
         }
         settings.create_special = params.mailbox_special_use_create;
+        settings.mbox_locks = Locks {
+            read: locks("mbox_read_locks", &params.mbox_read_locks)?,
+            write: locks("mbox_write_locks", &params.mbox_write_locks)?,
+            patience: Patience { wait: params.mbox_lock_timeout, stale: params.mbox_dotlock_change_timeout },
+        };
         Ok(settings)
     }
+}
+
+fn locks(parameter: &'static str, words: &[String]) -> Result<Vec<Lock>, (&'static str, String)> {
+    let lock = |word: &String| {
+        Lock::parse(word).ok_or_else(|| {
+            (parameter, format!("\"{word}\": the locks are dotlock, dotlock_try, fcntl, flock"))
+        })
+    };
+    words.iter().map(lock).collect()
 }
 
 #[cfg(test)]

@@ -16,4 +16,4 @@ pub struct Backend {
 }
 
 /// Every kind there is.
-pub const BACKENDS: &[Backend] = &[crate::facteur::BACKEND, crate::maildir::BACKEND];
+pub const BACKENDS: &[Backend] = &[crate::facteur::BACKEND, crate::maildir::BACKEND, crate::mbox::BACKEND];

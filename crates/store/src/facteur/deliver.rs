@@ -22,7 +22,6 @@ impl FacteurAccount {
         let meta = Meta {
             more: false,
             create: delivery.create,
-            moved: false,
             flags: delivery.flags,
             received: delivery.received,
             saved: (self.settings.clock)(),

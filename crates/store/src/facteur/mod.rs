@@ -28,7 +28,6 @@ mod signature;
 mod summary;
 mod sync;
 mod transfer;
-pub mod upkeep;
 
 use crate::Kind;
 use crate::backends::Backend;

@@ -222,7 +222,7 @@ impl<F: Files> Mailbox for Shared<F> {
     }
 
     fn body(&self, uid: u32) -> Result<Bytes> {
-        self.work(|state, _| state.files.body(uid)?.ok_or(Error::NoMessage))
+        self.work(|state, now| state.files.body(uid, now)?.ok_or(Error::NoMessage))
     }
 
     fn summaries(&self, uids: &[u32], each: &mut dyn FnMut(u32, Summary) -> bool) -> Result<()> {
@@ -295,21 +295,8 @@ impl<F: Files> Mailbox for Shared<F> {
         {
             return Ok(outcome);
         }
-        let view = self.refresh()?;
-        let mut outcome = CopyOutcome::default();
-        let mut messages = Vec::new();
-        for entry in view.iter().filter(|entry| uids.contains(entry.uid)) {
-            messages.push(NewMessage {
-                content: self.body(entry.uid)?,
-                flags: entry.flags,
-                keywords: view.keyword_names(entry.keywords).map(str::to_owned).collect(),
-                received: entry.received,
-            });
-            outcome.from.push(entry.uid);
-        }
-        outcome.to = to.append(&messages)?;
-        outcome.uidvalidity = to.view().uidvalidity;
-        Ok(outcome)
+        self.refresh()?;
+        crate::copy::by_reading(self, uids, to)
     }
 
     fn move_to(&self, uids: &UidSet, to: &dyn Mailbox) -> Result<CopyOutcome> {

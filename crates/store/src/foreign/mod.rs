@@ -6,9 +6,12 @@
 
 pub mod ledger;
 pub mod owned;
+pub mod validity;
 
 mod account;
 mod delivery;
+#[cfg(test)]
+pub(crate) mod dovecot;
 mod mailbox;
 mod state;
 mod summaries;
@@ -83,7 +86,7 @@ pub trait Files: Send + 'static {
     fn facts(&mut self, uid: u32) -> Result<Option<Facts>>;
 
     /// A message, with CRLF line ends; `None` where it is gone by now.
-    fn body(&mut self, uid: u32) -> Result<Option<Bytes>>;
+    fn body(&mut self, uid: u32, now: i64) -> Result<Option<Bytes>>;
 
     /// Puts messages in, durably, all or none. `recent`: they arrive, and are news to the next session.
     fn append(

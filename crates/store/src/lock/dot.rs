@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::{Error, Result};
 
 /// How long a lock is waited for, and when one that was left behind is taken away.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// How long is waited at all.
     pub wait: Duration,
@@ -34,25 +34,31 @@ pub fn path(file: &Path) -> PathBuf {
 impl Dotlock {
     /// Makes the lock file of `file`, waiting while another holds it. `now`: seconds since 1970.
     pub fn take(file: &Path, patience: Patience, now: u64) -> Result<Dotlock> {
+        Dotlock::attempt(file, patience, now)?.ok_or_else(|| {
+            let late = io::Error::new(io::ErrorKind::TimedOut, "another program holds it");
+            Error::io("wait for lock file", &path(file), late)
+        })
+    }
+
+    /// The same; `None` when another holds it for longer than is waited.
+    pub fn attempt(file: &Path, patience: Patience, now: u64) -> Result<Option<Dotlock>> {
         let path = path(file);
         let mut waited = Duration::ZERO;
         let mut pause = Duration::from_millis(1);
         loop {
             let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
             match made {
-                Ok(made) => return Dotlock::ours(path, &made),
+                Ok(made) => return Dotlock::ours(path, &made).map(Some),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io("create lock file", &path, error)),
             }
-            let now = now + waited.as_secs();
-            if left_behind(&path, file, patience.stale, now) {
+            if left_behind(&path, file, patience.stale, now + waited.as_secs()) {
                 log::warn!("removing the lock file {}, which was left behind", path.display());
                 remove(&path);
                 continue;
             }
             if waited >= patience.wait {
-                let late = io::Error::new(io::ErrorKind::TimedOut, "another program holds it");
-                return Err(Error::io("wait for lock file", &path, late));
+                return Ok(None);
             }
             std::thread::sleep(pause);
             waited += pause;

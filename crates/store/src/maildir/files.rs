@@ -13,8 +13,8 @@ use super::keywords::Keywords;
 use super::name::{self, Info};
 use super::uidfile::{Stamp, UidFile};
 use super::uidlist::{Record, Uidlist};
-use super::{unique, validity};
-use crate::foreign::{Facts, Listing, Seen, Words};
+use super::unique;
+use crate::foreign::{Facts, Listing, Seen, Words, validity};
 use crate::{Error, Owner, Result};
 
 /// Messages in tmp/ that nobody has touched for so many seconds were given up by whoever wrote them.

@@ -16,7 +16,6 @@ mod tree;
 mod uidfile;
 pub mod uidlist;
 mod unique;
-mod validity;
 
 use std::sync::Arc;
 
@@ -53,7 +52,7 @@ impl Files for Maildir {
         self.facts_of(uid)
     }
 
-    fn body(&mut self, uid: u32) -> Result<Option<Bytes>> {
+    fn body(&mut self, uid: u32, _now: i64) -> Result<Option<Bytes>> {
         self.body_of(uid)
     }
 

@@ -83,8 +83,6 @@ impl Maildirs {
         let directory = self.directory(name)?;
         let control = match &self.place.control {
             None => directory.clone(),
-            // Dovecot has INBOX's files in the control directory itself.
-            Some(root) if name.is_inbox() => root.clone(),
             Some(root) => self.below(root, name)?,
         };
         Ok(Home { directory, control, top: self.control_root().to_owned() })

@@ -1,22 +1,22 @@
 //! The line that starts a message in an mbox file: `From sender Sat Nov 21 16:00:00 2026`.
 
 use jiff::civil;
+use jiff::tz::TimeZone;
 
 /// What the line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FromLine {
     /// The envelope sender.
     pub sender: String,
-    /// When it was delivered, seconds since 1970. A line without a zone is in local time, taken as `zone` seconds
-    /// east of Greenwich.
+    /// When it was delivered, seconds since 1970.
     pub received: i64,
 }
 
-/// Reads a line, with or without its end. `None` where it is text that happens to start with `From`.
+/// Reads a line, with or without its end; without a zone in it, it is in the time of `zone`. `None` where it is text that happens to start with `From`.
 ///
 /// After the sender: day of the week, month, day, hour and minute, then maybe seconds, a zone before or after the
 /// year, and anything (`remote from uucp`). Or day of the week with a comma, day, month, year, time.
-pub fn parse(line: &[u8], zone: i64) -> Option<FromLine> {
+pub fn parse(line: &[u8], zone: &TimeZone) -> Option<FromLine> {
     let rest = line.strip_prefix(b"From ")?;
     let text = String::from_utf8_lossy(rest);
     let (sender, rest) = sender(text.trim_end_matches(['\r', '\n']))?;
@@ -27,7 +27,12 @@ pub fn parse(line: &[u8], zone: i64) -> Option<FromLine> {
             let day = words.next()?.parse().ok()?;
             let month = month(words.next()?)?;
             let year = year(words.next()?)?;
-            seconds(civil::Date::new(year, month, day).ok()?, time(words.next()?)?, words.next().and_then(offset), zone)
+            seconds(
+                civil::Date::new(year, month, day).ok()?,
+                time(words.next()?)?,
+                words.next().and_then(offset),
+                zone,
+            )
         }
         None if weekday.len() == 3 => {
             let month = month(words.next()?)?;
@@ -52,10 +57,10 @@ pub fn parse(line: &[u8], zone: i64) -> Option<FromLine> {
     Some(FromLine { sender: sender.to_owned(), received })
 }
 
-/// The line for a new message, with its end. `local` is the delivery time, in seconds since 1970, plus the offset of
-/// the local zone.
-pub fn write(sender: &str, local: i64) -> String {
-    let at = jiff::Timestamp::from_second(local).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+/// The line for a new message, with its end, in the time of `zone`. `received`: seconds since 1970.
+pub fn write(sender: &str, received: i64, zone: &TimeZone) -> String {
+    let at =
+        jiff::Timestamp::from_second(received).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(zone.clone());
     let sender: String = sender.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
     let sender = if sender.is_empty() { "MAILER-DAEMON" } else { &sender };
     format!("From {sender}  {}\n", at.strftime("%a %b %e %H:%M:%S %Y"))
@@ -105,9 +110,9 @@ fn offset(word: &str) -> Option<i64> {
     Some(sign * (number / 100 * 3600 + number % 100 * 60))
 }
 
-fn seconds(date: civil::Date, time: civil::Time, east: Option<i64>, zone: i64) -> i64 {
-    let utc = date.to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC);
-    utc.map_or(0, |utc| utc.timestamp().as_second()) - east.unwrap_or(zone)
+fn seconds(date: civil::Date, time: civil::Time, east: Option<i64>, zone: &TimeZone) -> i64 {
+    let at = date.to_datetime(time).to_zoned(if east.is_some() { TimeZone::UTC } else { zone.clone() });
+    at.map_or(0, |at| at.timestamp().as_second()) - east.unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -131,29 +136,47 @@ mod tests {
             "From \"a b\\\"c\"@y Sat Nov 21 16:00:00 2026",
             "From a@d Sat, 21 Nov 2026 16:00:00",
         ] {
-            assert_eq!(parse(line.as_bytes(), 0).map(|line| line.received), Some(TIME), "{line}");
+            assert_eq!(
+                parse(line.as_bytes(), &TimeZone::UTC).map(|line| line.received),
+                Some(TIME),
+                "{line}"
+            );
         }
-        assert_eq!(parse(b"From x@y Sat Nov 21 17:00:00 2026", 3600).unwrap().received, TIME);
+        assert_eq!(
+            parse(b"From x@y Sat Nov 21 17:00:00 2026", &TimeZone::fixed(jiff::tz::offset(1)))
+                .unwrap()
+                .received,
+            TIME
+        );
     }
 
     #[test]
     fn text_that_starts_with_from() {
-        for line in ["From me to you", "From nothing", "From ", "From foo bar Sat Nov 21 16:00 2026", "From x@y Sat Nov 41 16:00:00 2026"] {
-            assert_eq!(parse(line.as_bytes(), 0), None, "{line}");
+        for line in [
+            "From me to you",
+            "From nothing",
+            "From ",
+            "From foo bar Sat Nov 21 16:00 2026",
+            "From x@y Sat Nov 41 16:00:00 2026",
+        ] {
+            assert_eq!(parse(line.as_bytes(), &TimeZone::UTC), None, "{line}");
         }
     }
 
     #[test]
     fn written() {
-        assert_eq!(write("a@b", TIME), "From a@b  Sat Nov 21 16:00:00 2026\n");
-        assert_eq!(write("", TIME), "From MAILER-DAEMON  Sat Nov 21 16:00:00 2026\n");
-        assert_eq!(parse(write("a b\n@c", TIME).as_bytes(), 0), Some(FromLine { sender: "ab@c".into(), received: TIME }));
+        assert_eq!(write("a@b", TIME, &TimeZone::UTC), "From a@b  Sat Nov 21 16:00:00 2026\n");
+        assert_eq!(write("", TIME, &TimeZone::UTC), "From MAILER-DAEMON  Sat Nov 21 16:00:00 2026\n");
+        assert_eq!(
+            parse(write("a b\n@c", TIME, &TimeZone::UTC).as_bytes(), &TimeZone::UTC),
+            Some(FromLine { sender: "ab@c".into(), received: TIME })
+        );
     }
 
     proptest! {
         #[test]
         fn no_line_panics(text in "From .{0,60}") {
-            let _ = parse(text.as_bytes(), 0);
+            let _ = parse(text.as_bytes(), &TimeZone::UTC);
         }
     }
 }

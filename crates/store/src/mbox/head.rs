@@ -172,7 +172,8 @@ pub fn write(header: &[u8], marks: &Marks) -> Vec<u8> {
         out.extend_from_slice(format!("X-UID: {uid}\n").as_bytes());
     }
     let letters = |of_status: bool| -> String {
-        let set = LETTERS.iter().filter(|(letter, flag)| (*letter == b'R') == of_status && marks.flags.has(*flag));
+        let set =
+            LETTERS.iter().filter(|(letter, flag)| (*letter == b'R') == of_status && marks.flags.has(*flag));
         set.map(|(letter, _)| char::from(*letter)).collect()
     };
     let old = if marks.old { "O" } else { "" };

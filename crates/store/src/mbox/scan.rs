@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use jiff::tz::TimeZone;
+
 use super::from_line::{self, FromLine};
 use super::head::{self, Marks};
 
@@ -43,7 +45,7 @@ const PIECE: usize = 256 << 10;
 const LONGEST_HEADER: usize = 4 << 20;
 
 /// Reads all messages. `None` where the file is not an mbox: its first octets are no `From ` line.
-pub fn scan(file: &File, zone: i64) -> io::Result<Option<Vec<Found>>> {
+pub fn scan(file: &File, zone: &TimeZone) -> io::Result<Option<Vec<Found>>> {
     let mut window = Window { file, at: 0, bytes: Vec::new(), ended: false };
     let mut found = Vec::new();
     let mut start = 0;
@@ -58,7 +60,10 @@ pub fn scan(file: &File, zone: i64) -> io::Result<Option<Vec<Found>>> {
             if found.is_empty() {
                 return Ok(None);
             }
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("no From line at offset {start}")));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("no From line at offset {start}"),
+            ));
         };
         let body = header_end(&mut window, line_end)?;
         let header = &window.from(line_end)[..(body - line_end) as usize];
@@ -94,7 +99,7 @@ fn header_end(window: &mut Window<'_>, header: u64) -> io::Result<u64> {
         if text == b"\n" || text == b"\r\n" {
             return Ok(end);
         }
-        if from_line::parse(text, 0).is_some() {
+        if from_line::parse(text, &TimeZone::UTC).is_some() {
             return Ok(line);
         }
         line = end;
@@ -122,15 +127,11 @@ fn body_ends(window: &mut Window<'_>, body: u64, from: u64, bare: &mut u64) -> i
             }
         }
     };
-    let mut body_end = end;
-    // The separating empty line.
-    if end >= body + 2 && window.have(end - 2, 2)? && window.from(end - 2).starts_with(b"\n\n") {
-        body_end -= 1;
-        *bare = bare.saturating_sub(1);
-    } else if end == body + 1 && window.from(body).starts_with(b"\n") {
-        body_end -= 1;
-        *bare = bare.saturating_sub(1);
-    }
+    let from = end.saturating_sub(2).max(body);
+    let tail = if window.have(from, end - from)? { window.from(from) } else { b"" };
+    let separated = tail.starts_with(b"\n\n") || (end == body + 1 && tail.starts_with(b"\n"));
+    let body_end = end - u64::from(separated);
+    *bare = bare.saturating_sub(u64::from(separated));
     Ok((body_end, end))
 }
 
@@ -219,7 +220,7 @@ impl Window<'_> {
         let is = |line: &[u8]| {
             let end = memchr::memchr(b'\n', line);
             let line = &line[..end.unwrap_or(line.len())];
-            (end.is_some() || self.ended) && from_line::parse(line, 0).is_some()
+            (end.is_some() || self.ended) && from_line::parse(line, &TimeZone::UTC).is_some()
         };
         let at_line_start = offset <= self.at || self.from(offset - 1)[0] == b'\n';
         if at_line_start && text.starts_with(b"From ") && is(text) {
@@ -253,7 +254,7 @@ impl Window<'_> {
 fn ends(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"\n").unwrap_or(text);
     let line = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
-    text.is_empty() || from_line::parse(line, 0).is_some()
+    text.is_empty() || from_line::parse(line, &TimeZone::UTC).is_some()
 }
 
 #[cfg(test)]
@@ -268,7 +269,7 @@ mod tests {
     fn scanned(text: &[u8]) -> Option<Vec<Found>> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text).unwrap();
-        scan(&file, 0).unwrap()
+        scan(&file, &TimeZone::UTC).unwrap()
     }
 
     fn bodies(text: &str) -> Vec<&str> {
@@ -278,7 +279,9 @@ mod tests {
 
     #[test]
     fn messages_are_found() {
-        let text = format!("{FROM}A: 1\n\none\n\n{FROM}B: 2\n\ntwo\nFrom me\n{FROM}\n\n{FROM}C: 3\n{FROM}D: 4\n\nlast");
+        let text = format!(
+            "{FROM}A: 1\n\none\n\n{FROM}B: 2\n\ntwo\nFrom me\n{FROM}\n\n{FROM}C: 3\n{FROM}D: 4\n\nlast"
+        );
         assert_eq!(bodies(&text), ["one\n", "two\nFrom me\n", "", "", "last"]);
     }
 

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::foreign::owned;
+use super::owned;
 use crate::{Error, Owner, Result};
 
 const NAME: &str = "dovecot-uidvalidity";

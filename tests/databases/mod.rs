@@ -1,4 +1,0 @@
-//! Tables in data bases, beside the real servers and the real Postfix.
-
-mod differential;
-mod restart;
