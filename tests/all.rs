@@ -1,6 +1,7 @@
 //! One binary for all integration tests of the workspace: a module here is a file or folder beside this one.
 
 mod configuration;
+mod databases;
 mod demo;
 mod durability;
 mod neighbours;

@@ -1,7 +1,7 @@
 //! The rounds: the agents that take a message to where it goes.
 //!
 //! Each agent is a file or a folder under [`agents`] and a line in [`AGENTS`], named as the command of a master.cf
-//! service: `smtp`, `lmtp`, `virtual`, `local`, `pipe`, `error`, `discard`. An agent is given a
+//! service: `smtp`, `lmtp`, `virtual`, `store`, `local`, `pipe`, `error`, `discard`. An agent is given a
 //! [`Request`] and answers with a [`Report`]; it knows nothing of queues, scheduling or bounces.
 
 mod agent;

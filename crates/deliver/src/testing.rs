@@ -95,6 +95,8 @@ pub fn agent(main_cf: &str, master_cf: &str) -> (Arc<dyn Agent>, Arc<Office>) {
         route::params::Classes::DECLARATIONS,
         route::params::Transport::DECLARATIONS,
         route::params::ProbeTransport::DECLARATIONS,
+        people::params::Logins::DECLARATIONS,
+        store::params::Mailboxes::DECLARATIONS,
         params::Agents::DECLARATIONS,
         params::Mailbox::DECLARATIONS,
         params::LocalAgent::DECLARATIONS,

@@ -18,9 +18,10 @@ impl Config {
     /// Reads the configuration in `directory` for the program called `program` (`$process_name`).
     pub fn read(directory: &Path, program: &str) -> Config {
         let (main, mut mistakes) = MainCf::read(directory);
-        let (master, more) = MasterCf::read(directory);
+        let (mut master, more) = MasterCf::read(directory);
         mistakes.extend(more);
         let view = View::new(crate::params::registry(), main, facts(directory, program));
+        add_store(&view, &mut master);
         Config { view, master, mistakes }
     }
 
@@ -54,6 +55,26 @@ impl Config {
     }
 }
 
+/// Parameters that name a transport.
+const TRANSPORTS: [&str; 6] = [
+    "virtual_transport",
+    "local_transport",
+    "relay_transport",
+    "default_transport",
+    "mailbox_transport",
+    "fallback_transport",
+];
+
+/// `virtual_transport = store` is all that delivery into our own mailboxes takes: no master.cf of Postfix has the
+/// line for it, so it is there without one.
+fn add_store(view: &View, master: &mut MasterCf) {
+    let named = TRANSPORTS.iter().any(|name| view.get(name).split(':').next() == Some("store"));
+    if named && !master.services.iter().any(|service| service.name == "store") {
+        let (built_in, _) = MasterCf::parse("store unix - n n - - store", Path::new("master.cf"));
+        master.services.extend(built_in.services);
+    }
+}
+
 /// The configuration directory: `-c` on the command line, `MAIL_CONFIG` in the environment, or /etc/postfix.
 ///
 /// It is made absolute, so that it stays right after a change of directory.
@@ -74,5 +95,24 @@ pub fn facts(directory: &Path, program: &str) -> Facts {
         process_name: program.to_owned(),
         process_id: std::process::id(),
         interfaces: crate::interfaces::networks(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_needs_no_line_of_master_cf() {
+        let check = |main: &str, master: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            std::fs::write(directory.path().join("main.cf"), main).unwrap();
+            std::fs::write(directory.path().join("master.cf"), master).unwrap();
+            let config = Config::read(directory.path(), "test");
+            config.master.services.iter().filter(|service| service.name == "store").count()
+        };
+        assert_eq!(check("virtual_transport = store\n", ""), 1);
+        assert_eq!(check("virtual_transport = store:\n", "store unix - - - - - store\n"), 1);
+        assert_eq!(check("virtual_transport = virtual\n", ""), 0);
     }
 }

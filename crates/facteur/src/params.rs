@@ -44,6 +44,7 @@ pub const GROUPS: &[Group] = &[
     group("people", "Logins and accounts", people::params::Logins::DECLARATIONS),
     group("store", "Mailboxes", store::params::Mailboxes::DECLARATIONS),
     group("imap", "IMAP and POP3", imap::params::Access::DECLARATIONS),
+    group("imap", "IMAP", imap::params::Imap::DECLARATIONS),
     group("imap", "POP3", imap::params::Pop3::DECLARATIONS),
     group("filter", "Restrictions", filter::params::Restrictions::DECLARATIONS),
     group("filter", "Reply codes of refusals", filter::params::RejectCodes::DECLARATIONS),

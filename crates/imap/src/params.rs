@@ -20,6 +20,26 @@ conf::params! {
         mail_max_userip_connections: Int(0..) = "10", own;
     }
 
+    /// IMAP.
+    pub struct Imap {
+        /// Whether sessions start with the handshake, as on port 993; set it with `-o` in master.cf.
+        imapd_tls_wrappermode: YesNo = "$ssl_wrappermode", own;
+        /// How long a command may be, in bytes, literals other than messages included.
+        imap_max_line_length: Bytes = "65536", own;
+        /// How large a message may be that a client puts into a mailbox, in bytes.
+        imap_append_limit: Bytes = "104857600", own;
+        /// How often a client in IDLE is told that the connection lives; 0 for never.
+        imap_idle_notify_interval: Time = "120s", own;
+        /// How often, while a client is in IDLE, changes by other programs are looked for.
+        mailbox_idle_check_interval: Time(1..) = "30s", own;
+        /// The capabilities told after the login: empty for what there is, `+WORD` to add some, or all of them.
+        imap_capability: Text = "", own;
+        /// What ID tells about the server: names and values, where `*` stands for the usual value.
+        imap_id_send: Text = "name *", own;
+        /// What single clients need: tb-extra-mailbox-sep, tb-lsub-flags.
+        imap_client_workarounds: List = "", own;
+    }
+
     /// POP3.
     pub struct Pop3 {
         /// How a unique id is made: `%u` the UID, `%v` UIDVALIDITY, `%g` and `%f` the store's own id of the

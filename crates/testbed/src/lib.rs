@@ -6,6 +6,7 @@
 
 mod address;
 mod client;
+pub mod database;
 mod instance;
 mod maildir;
 pub mod neighbour;
@@ -18,6 +19,7 @@ pub mod wait;
 
 pub use address::{Address, address};
 pub use client::{Client, Reply, crlf};
+pub use database::Database;
 pub use instance::{Instance, Spoken};
 pub use maildir::Maildir;
 pub use program::{command, program};

@@ -7,6 +7,7 @@ pub(crate) mod open;
 pub(crate) mod pipe;
 pub(crate) mod smtp;
 mod status_filter;
+mod store;
 mod virtual_mailbox;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub const AGENTS: &[AgentKind] = &[
     smtp::SMTP,
     smtp::LMTP,
     virtual_mailbox::AGENT,
+    store::AGENT,
     local::AGENT,
     pipe::AGENT,
     error::AGENT,

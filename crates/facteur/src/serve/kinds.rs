@@ -12,6 +12,7 @@ use mta::smtpd::{Counters, Smtpd};
 use mta::verify::Verifier;
 use net::Accepted;
 use net::dns::Resolver;
+use people::People;
 use tables::Tables;
 
 use super::listening::{Session, Sessions, Wanted, endpoints, limit};
@@ -34,6 +35,8 @@ pub struct Lent {
     pub counters: Arc<Counters>,
     /// Whom postscreen let pass; this, too.
     pub screened: Arc<Memory>,
+    /// Sessions of those who read their mail; this, too.
+    pub readers: Arc<imap::Counts>,
 }
 
 /// A command of master.cf whose services listen.
@@ -50,6 +53,7 @@ struct Kind {
 const KINDS: &[Kind] = &[
     Kind { command: "smtpd", check: mta::smtpd::check, build: smtpd, limited: true },
     Kind { command: "postscreen", check: mta::postscreen::check, build: postscreen, limited: false },
+    Kind { command: "imapd", check: check_imapd, build: imapd, limited: true },
 ];
 
 struct SmtpSessions(Smtpd);
@@ -108,6 +112,26 @@ fn postscreen(config: &Config, view: &View, line: &Service, lent: &Lent) -> Arc<
         next: next.map(|next| smtp_service(&config.view.with_overrides(&next.overrides), next, lent)),
     };
     Arc::new(ScreenSessions(Postscreen::new(parts)))
+}
+
+struct ImapSessions(imap::Imapd);
+
+impl Sessions for ImapSessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move { self.0.session(accepted).await })
+    }
+}
+
+fn check_imapd(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>) {
+    People::check(view, mistakes);
+    imap::check(view, mistakes);
+}
+
+fn imapd(_: &Config, view: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+    let clock = Arc::new(super::seconds);
+    let people = People::read(view, people::Parts { clock }, &mut Vec::new());
+    let parts = imap::service::Parts { view, people, counts: lent.readers.clone() };
+    Arc::new(ImapSessions(imap::Imapd::new(parts)))
 }
 
 fn smtpd(_: &Config, view: &View, service: &Service, lent: &Lent) -> Arc<dyn Sessions> {

@@ -230,6 +230,7 @@ struct Program {
     tables: Tables,
     counters: Arc<Counters>,
     screened: Arc<mta::postscreen::Memory>,
+    readers: Arc<imap::Counts>,
     listening: Listening,
     /// The root parent, where there is one.
     door: Option<Arc<Door>>,
@@ -269,6 +270,7 @@ async fn run(
         tables,
         counters: Arc::default(),
         screened: Arc::default(),
+        readers: Arc::default(),
         listening: Listening::default(),
         door,
     };
@@ -345,6 +347,7 @@ impl Program {
             resolver: resolver(mistakes),
             counters: self.counters.clone(),
             screened: self.screened.clone(),
+            readers: self.readers.clone(),
         };
         let wanted: Vec<Wanted> = kinds::wanted(config, &lent, mistakes);
         self.listening.arrange(wanted)

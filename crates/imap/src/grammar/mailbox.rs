@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::cursor::{Bad, Cursor, Parsed};
+use super::dates;
 use super::set::Set;
-use super::{dates, utf7};
 
 /// A mailbox name, decoded. INBOX is written so, whatever came; `utf8` says that names come as UTF-8.
 pub fn mailbox(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<String> {
@@ -16,7 +16,9 @@ pub fn mailbox(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<String> {
 }
 
 fn decode(name: &[u8], utf8: bool) -> Parsed<String> {
-    let name = if utf8 { std::str::from_utf8(name).ok().map(str::to_owned) } else { utf7::decode(name) };
+    let text = std::str::from_utf8(name).map_err(|_| Bad("invalid mailbox name"))?;
+    // Clients that have not asked for UTF-8 send it all the same.
+    let name = if utf8 || !text.is_ascii() { Some(text.to_owned()) } else { store::from_utf7(text) };
     let name = name.ok_or(Bad("invalid mailbox name"))?;
     Ok(if name.eq_ignore_ascii_case("INBOX") { "INBOX".to_owned() } else { name })
 }

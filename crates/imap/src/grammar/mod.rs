@@ -10,7 +10,6 @@ mod frame;
 pub mod mailbox;
 pub mod search;
 pub mod set;
-pub mod utf7;
 
 pub use cursor::{Bad, Cursor, Parsed};
 pub use frame::{Frame, Framer, Limits, Piece, Why, tag};

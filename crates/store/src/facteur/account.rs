@@ -76,6 +76,13 @@ impl FacteurAccount {
         Ok(inside)
     }
 
+    /// Opens the catalogue alone, without entering what was delivered: a repair does that in its own way.
+    pub(super) fn enter_anew(&self) -> Result<Inside<'_>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.catalogue = Some(Catalogue::open(&self.root, &self.settings)?);
+        Ok(Inside { account: self, state })
+    }
+
     /// Makes this one the youngest of those awake, and puts the oldest to sleep.
     fn stay_awake(&self) {
         let mut awake = AWAKE.lock().unwrap_or_else(PoisonError::into_inner);

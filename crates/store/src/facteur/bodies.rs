@@ -72,6 +72,10 @@ impl Bodies {
         Bodies { directory, disk, current: Mutex::default(), old: Mutex::default() }
     }
 
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     fn path(&self, number: u32) -> PathBuf {
         self.directory.join(format!("{number:08}"))
     }
@@ -224,6 +228,13 @@ impl Bodies {
     pub(crate) fn close(&self) {
         self.old.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Removes an old file.
+    pub(crate) fn remove(&self, number: u32) -> Result<()> {
+        self.old.lock().unwrap_or_else(PoisonError::into_inner).retain(|file| file.number != number);
+        let path = self.path(number);
+        fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))
     }
 }
 

@@ -256,6 +256,21 @@ impl Catalogue {
         Ok(self.db.last_insert_rowid())
     }
 
+    /// Counts the messages of all mailboxes again.
+    pub(crate) fn recount(&self) -> Result<()> {
+        self.db.execute(
+            "UPDATE mailbox SET messages = (SELECT count(*) FROM message WHERE message.mailbox = mailbox.id), \
+             bytes = (SELECT coalesce(sum(size), 0) FROM message WHERE message.mailbox = mailbox.id)",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Notes bytes of bodies that a mailbox holds no more.
+    pub(crate) fn note_dead(&self, bytes: u64) -> Result<()> {
+        self.set_state("dead", self.state("dead")?.saturating_add_unsigned(bytes))
+    }
+
     /// A view of a mailbox that has its keywords and no messages.
     pub(crate) fn keywords(&self, row: &BoxRow) -> Result<View> {
         let mut names = self.db.prepare_cached("SELECT name FROM keyword WHERE mailbox = ? ORDER BY bit")?;

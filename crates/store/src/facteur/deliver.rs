@@ -22,6 +22,7 @@ impl FacteurAccount {
         let meta = Meta {
             more: false,
             create: delivery.create,
+            moved: false,
             flags: delivery.flags,
             received: delivery.received,
             saved: (self.settings.clock)(),

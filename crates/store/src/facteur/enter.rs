@@ -68,7 +68,7 @@ pub(super) fn catch_up(change: &mut Change<'_>, tail: &mut Tail<'_>, now: i64) -
                     let held: usize = group.iter().map(|record| record.content.len()).sum();
                     if !more || held > TOGETHER {
                         for record in group.drain(..) {
-                            any |= enter(change, &record, now)?;
+                            any |= !record.meta.moved && enter(change, &record, now)?;
                         }
                     }
                 }
@@ -97,7 +97,7 @@ pub(super) fn entered_up_to(change: &Change<'_>, number: u32, at: u64) -> Result
 }
 
 /// Enters one record; gives whether it is a message that was not there.
-fn enter(change: &mut Change<'_>, record: &Record, now: i64) -> Result<bool> {
+pub(super) fn enter(change: &mut Change<'_>, record: &Record, now: i64) -> Result<bool> {
     let catalogue = change.catalogue;
     if let Some(delivery) = &record.meta.delivery {
         let mut note = catalogue.db.prepare_cached("INSERT OR IGNORE INTO delivery VALUES (?, ?)")?;
@@ -127,7 +127,7 @@ fn destination(change: &mut Change<'_>, meta: &Meta, now: i64) -> Result<i64> {
 }
 
 fn put(change: &mut Change<'_>, id: i64, record: &Record, meta: &Meta) -> Result<()> {
-    let body = summary::add(change.catalogue, &record.spot, &record.content)?;
+    let body = summary::add(change.catalogue, None, &record.spot, &record.content)?;
     // More keywords than a mailbox can have are no reason to lose a message.
     let keywords = change.keyword_bits(id, &meta.keywords).unwrap_or(0);
     let entry = Entry {

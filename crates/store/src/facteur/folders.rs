@@ -84,11 +84,14 @@ impl Account for FacteurAccount {
             change.catalogue.db.execute(&format!("DELETE FROM {table} WHERE mailbox = ?"), [row.id])?;
         }
         change.catalogue.db.execute("DELETE FROM mailbox WHERE id = ?", [row.id])?;
+        change.catalogue.note_dead(row.bytes)?;
         change.commit()?;
         if let Some(shared) = inside.state.open.remove(&row.id) {
             shared.close();
         }
+        drop(inside);
         self.watch.ring();
+        self.compact_some_time();
         Ok(())
     }
 
@@ -178,11 +181,7 @@ impl Account for FacteurAccount {
     fn recount(&self) -> Result<Usage> {
         let mut inside = self.enter()?;
         let change = inside.change()?;
-        change.catalogue.db.execute(
-            "UPDATE mailbox SET messages = (SELECT count(*) FROM message WHERE mailbox = mailbox.id), \
-             bytes = (SELECT coalesce(sum(size), 0) FROM message WHERE message.mailbox = mailbox.id)",
-            [],
-        )?;
+        change.catalogue.recount()?;
         change.commit()?;
         inside.usage()
     }

@@ -124,6 +124,7 @@ impl FacteurMailbox {
                 let meta = Meta {
                     more: at < last,
                     create: true,
+                    moved: false,
                     flags: message.flags,
                     received: message.received,
                     saved: now,
@@ -146,7 +147,7 @@ impl FacteurMailbox {
             .collect::<Result<Vec<_>>>()?;
         let spots = tail.append(&pieces)?;
         for (at, spot) in spots.iter().enumerate() {
-            let body = summary::add(change.catalogue, spot, &contents[at])?;
+            let body = summary::add(change.catalogue, None, spot, &contents[at])?;
             let message = &messages[at];
             let entry = Entry {
                 uid: first + at as u32,
@@ -254,13 +255,20 @@ impl Mailbox for FacteurMailbox {
     }
 
     fn body(&self, uid: u32) -> Result<Bytes> {
-        let (spot, _) = self.spot(uid)?;
-        Ok(self.account.bodies.read(&spot, 0, spot.len.into())?.into())
+        self.body_range(uid, 0..u64::MAX)
     }
 
     fn body_range(&self, uid: u32, range: Range<u64>) -> Result<Bytes> {
         let (spot, _) = self.spot(uid)?;
-        Ok(self.account.bodies.read(&spot, range.start, range.end)?.into())
+        let read = match self.account.bodies.read(&spot, range.start, range.end) {
+            // A compaction may have moved it meanwhile.
+            Err(Error::Damaged(what)) => match self.spot(uid)?.0 {
+                same if same == spot => Err(Error::Damaged(what)),
+                moved => self.account.bodies.read(&moved, range.start, range.end),
+            },
+            read => read,
+        };
+        Ok(read?.into())
     }
 
     fn summaries(&self, uids: &[u32], each: &mut dyn FnMut(u32, Summary) -> bool) -> Result<()> {
@@ -273,7 +281,12 @@ impl Mailbox for FacteurMailbox {
 
     fn headers(&self, uids: &[u32], each: &mut dyn FnMut(u32, Bytes) -> bool) -> Result<()> {
         self.each_body(uids, "file, at, size, crc, header", spot, |uid, (spot, header)| {
-            Ok(each(uid, self.account.bodies.read(&spot, 0, header)?.into()))
+            let read = self.account.bodies.read(&spot, 0, header).map(Bytes::from);
+            let read = read.or_else(|_| self.body_range(uid, 0..header));
+            match read {
+                Err(Error::NoMessage) => Ok(true),
+                read => Ok(each(uid, read?)),
+            }
         })
     }
 
@@ -342,9 +355,11 @@ impl Mailbox for FacteurMailbox {
             return Ok(UidSet::new());
         }
         let removed = change.remove(self.shared.id, &runs)?;
+        change.catalogue.note_dead(runs.iter().flatten().map(|entry| u64::from(entry.size)).sum())?;
         change.commit()?;
         drop(inside);
         self.account.watch.ring();
+        self.account.compact_some_time();
         Ok(removed)
     }
 

@@ -28,6 +28,7 @@ mod signature;
 mod summary;
 mod sync;
 mod transfer;
+pub mod upkeep;
 
 use crate::Kind;
 use crate::backends::Backend;

@@ -50,6 +50,8 @@ pub(crate) struct Meta {
     pub(crate) more: bool,
     /// The mailbox is made if it is missing; else the message goes to INBOX then.
     pub(crate) create: bool,
+    /// A compaction has put it here from another file: it is no new message.
+    pub(crate) moved: bool,
     pub(crate) flags: Flags,
     pub(crate) received: i64,
     pub(crate) saved: i64,
@@ -84,7 +86,7 @@ impl Head {
 /// A record up to its content.
 pub(crate) fn encode(salt: Salt, meta: &Meta, content_len: u32, content_crc: u32) -> Vec<u8> {
     let mut out = vec![0; RECORD_HEAD];
-    out.push(u8::from(meta.more) | u8::from(meta.create) << 1);
+    out.push(u8::from(meta.more) | u8::from(meta.create) << 1 | u8::from(meta.moved) << 2);
     out.push(meta.flags.0);
     out.extend(meta.received.to_le_bytes());
     out.extend(meta.saved.to_le_bytes());
@@ -136,8 +138,8 @@ pub(crate) fn read_meta(head: &Head, start: &[u8; RECORD_HEAD], bytes: &[u8]) ->
     while !rest.is_empty() {
         keywords.push(take_text(&mut rest)?);
     }
-    let (more, create) = (bits & 1 != 0, bits & 2 != 0);
-    Some(Meta { more, create, flags, received, saved, mailbox, keywords, delivery })
+    let (more, create, moved) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+    Some(Meta { more, create, moved, flags, received, saved, mailbox, keywords, delivery })
 }
 
 fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
@@ -166,6 +168,7 @@ mod tests {
         let meta = Meta {
             more: true,
             create: true,
+            moved: true,
             flags: Flags::SEEN,
             received: -5,
             saved: 7,

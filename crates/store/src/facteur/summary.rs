@@ -11,8 +11,8 @@ use crate::search::LOOKED_AT;
 /// References looked at in one message: threads are not made longer by more.
 const REFERENCES: usize = 64;
 
-/// Enters a body; gives its number.
-pub(super) fn add(catalogue: &Catalogue, spot: &Spot, content: &[u8]) -> Result<i64> {
+/// Enters a body, under a number that it had before or a new one; gives the number.
+pub(super) fn add(catalogue: &Catalogue, id: Option<i64>, spot: &Spot, content: &[u8]) -> Result<i64> {
     let structure = mime::parse(content, &mime::Limits::default());
     let (mut envelope, mut bodystructure) = (Vec::new(), Vec::new());
     if let Some(values) = &structure.root().envelope {
@@ -22,10 +22,11 @@ pub(super) fn add(catalogue: &Catalogue, spot: &Spot, content: &[u8]) -> Result<
     let header = &content[structure.root().header_range()];
     let thread = thread(catalogue, header)?;
     let mut insert = catalogue.db.prepare_cached(
-        "INSERT INTO body (file, at, size, crc, header, thread, envelope, bodystructure) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO body (id, file, at, size, crc, header, thread, envelope, bodystructure) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     insert.execute(params![
+        id,
         spot.file,
         spot.at as i64,
         spot.len,

@@ -10,6 +10,9 @@ use super::certificate;
 /// The demo's users; their domain is [`DOMAIN`].
 pub const USERS: [&str; 3] = ["alice", "bob", "carol"];
 
+/// Their passwords. The demo listens on this machine alone.
+pub const PASSWORDS: [&str; 3] = ["alice-demo", "bob-demo", "carol-demo"];
+
 /// The demo's domain (RFC 2606 keeps `.test` out of the real DNS).
 pub const DOMAIN: &str = "demo.test";
 
@@ -24,6 +27,10 @@ pub struct Site {
     pub smtp_port: u16,
     /// `base + 87`: STARTTLS is mandatory.
     pub submission_port: u16,
+    /// `base + 143`
+    pub imap_port: u16,
+    /// `base + 493`: 993 as seen from the ports of a site without root.
+    pub imaps_port: u16,
 }
 
 impl Site {
@@ -38,6 +45,8 @@ impl Site {
             directory: directory.to_owned(),
             smtp_port: base_port + 25,
             submission_port: base_port + 87,
+            imap_port: base_port + 143,
+            imaps_port: base_port + 493,
         };
         let owner = mailbox_owner();
         if nix::unistd::getuid().is_root() {
@@ -50,6 +59,7 @@ impl Site {
             fs::set_permissions(directory, open)
                 .map_err(|error| format!("{}: {error}", directory.display()))?;
         }
+        site.write_users(owner)?;
         site.write("conf/main.cf", &site.main_cf(owner))?;
         site.write("conf/master.cf", &site.master_cf())?;
         Ok(site)
@@ -58,6 +68,16 @@ impl Site {
     fn write(&self, name: &str, text: &str) -> Result<(), String> {
         let path = self.directory.join(name);
         fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    }
+
+    /// The file of accounts, in Dovecot's form: it is the owner's alone.
+    fn write_users(&self, (uid, gid): (u32, u32)) -> Result<(), String> {
+        let mut text = String::new();
+        for (user, password) in USERS.iter().zip(PASSWORDS) {
+            let home = self.directory.join("mail").join(user);
+            let _ = writeln!(text, "{user}@{DOMAIN}:{{PLAIN}}{password}:{uid}:{gid}::{}::", home.display());
+        }
+        self.write("conf/users", &text)
     }
 
     fn main_cf(&self, (uid, gid): (u32, u32)) -> String {
@@ -90,6 +110,11 @@ impl Site {
              virtual_gid_maps = static:{gid}\n\
              recipient_delimiter = +\n\
              \n\
+             # They read it by IMAP, under these names.\n\
+             passdb = passwd-file:{dir}/conf/users\n\
+             userdb = passwd-file:{dir}/conf/users\n\
+             mail_location = maildir:{dir}/mail/%n\n\
+             \n\
              smtpd_tls_chain_files = {dir}/tls/server.pem\n\
              smtpd_tls_security_level = may\n\
              \n\
@@ -107,6 +132,12 @@ impl Site {
             text,
             "127.0.0.1:{} inet n - n - - smtpd\n  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt",
             self.submission_port
+        );
+        let _ = writeln!(text, "127.0.0.1:{} inet n - n - - imapd", self.imap_port);
+        let _ = writeln!(
+            text,
+            "127.0.0.1:{} inet n - n - - imapd\n  -o imapd_tls_wrappermode=yes",
+            self.imaps_port
         );
         for line in [
             "cleanup unix n - n - 0 cleanup",
@@ -128,11 +159,18 @@ impl Site {
     /// The lines of `--env`.
     pub fn env_lines(&self) -> String {
         format!(
-            "HOST=127.0.0.1\nSMTP_PORT={}\nSUBMISSION_PORT={}\nUSER1={}@{DOMAIN}\nUSER2={}@{DOMAIN}\nCAFILE={}\nSERVER_PID={}\n",
+            "HOST=127.0.0.1\nSMTP_PORT={}\nSUBMISSION_PORT={}\nIMAP_PORT={}\nIMAPS_PORT={}\nUSER1={}@{DOMAIN}\nUSER2={}@{DOMAIN}\n\
+             USER3={}@{DOMAIN}\nPASS1={}\nPASS2={}\nPASS3={}\nCAFILE={}\nSERVER_PID={}\n",
             self.smtp_port,
             self.submission_port,
+            self.imap_port,
+            self.imaps_port,
             USERS[0],
             USERS[1],
+            USERS[2],
+            PASSWORDS[0],
+            PASSWORDS[1],
+            PASSWORDS[2],
             shell_word(&self.directory.join("tls/ca.pem").to_string_lossy()),
             std::process::id(),
         )

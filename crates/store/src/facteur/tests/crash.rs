@@ -51,6 +51,9 @@ fn child_that_works_until_it_is_killed() {
                 flag(&*inbox, &[uid], Mode::Add, Flags::DELETED);
                 inbox.expunge(None).unwrap();
             }
+            _ if n % 35 == 34 => {
+                super::super::upkeep::compact(Path::new(&root), || 0).unwrap();
+            }
             _ => {
                 let inbox = inbox(&account);
                 flag(&*inbox, &uids(&*inbox), Mode::Add, Flags::SEEN);
@@ -82,7 +85,7 @@ fn nothing_is_lost_or_doubled_when_killed() {
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let reader = std::thread::spawn(move || output.lines().map_while(Result::ok).collect::<Vec<_>>());
-        std::thread::sleep(Duration::from_micros(30_000 + kill.wrapping_mul(7_919) % 60_000));
+        std::thread::sleep(Duration::from_micros(30_000 + kill.wrapping_mul(17_919) % 180_000));
         child.kill().unwrap();
         child.wait().unwrap();
         for line in reader.join().unwrap() {
@@ -98,6 +101,8 @@ fn nothing_is_lost_or_doubled_when_killed() {
                 _ => {}
             }
         }
+        let wrong = super::super::upkeep::verify(&root, || 0).unwrap().wrong;
+        assert!(wrong.is_empty(), "after kill {kill}: {wrong:?}");
         let account = account(&root);
         let inbox = inbox(&account);
         let mut found = subjects(&*inbox);

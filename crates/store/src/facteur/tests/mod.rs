@@ -3,6 +3,7 @@ mod deliveries;
 mod disk;
 mod mailboxes;
 mod messages;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,216 @@
+//! Our own mailboxes: mail goes straight into the account of its recipient, whatever the kind of its store.
+
+use std::sync::Arc;
+
+use imap::accounts::Accounts;
+use jiff::Timestamp;
+use mail::{Blame, Detail, Outcome, Refusal};
+use net::clock;
+use people::{Account, Facts, People};
+use store::{Delivery, Flags, Name};
+use tokio::task::JoinSet;
+
+use super::open::Opener;
+use super::{AgentKind, Built, Setup, log_name};
+use crate::mailbox::crew::Crew;
+use crate::mailbox::frame::Head;
+use crate::{Agent, Boxed, Delivered, Feedback, Purpose, Report, Request, Target};
+
+/// The line of the list.
+pub const AGENT: AgentKind = AgentKind {
+    command: "store",
+    doc: "Delivers to the mailboxes that mail_location names, of users that the userdb knows.",
+    build,
+};
+
+struct Store(Arc<Inner>);
+
+struct Inner {
+    program: Arc<str>,
+    relay: String,
+    people: People,
+    accounts: Accounts,
+    delimiter: String,
+    crew: Crew,
+}
+
+fn build(setup: &Setup) -> Built {
+    let mut open = Opener::new(&setup.view, &setup.tables);
+    let site: conf::params::Site = open.block();
+    let mut mistakes = Vec::new();
+    let parts = people::Parts { clock: Arc::new(|| seconds().unsigned_abs()) };
+    let inner = Inner {
+        program: log_name(setup, "store"),
+        relay: setup.service.name.clone(),
+        people: People::read(&setup.view, parts, &mut mistakes),
+        accounts: Accounts::read(&setup.view, seconds, &mut mistakes),
+        delimiter: site.recipient_delimiter,
+        crew: setup.crew.clone(),
+    };
+    match mistakes.is_empty() {
+        true => open.into_result(Store(Arc::new(inner))),
+        false => Err(mistakes),
+    }
+}
+
+fn seconds() -> i64 {
+    Timestamp::try_from(clock::wall()).map_or(0, Timestamp::as_second)
+}
+
+impl Agent for Store {
+    fn deliver(&self, request: Request) -> Boxed<'_, Report> {
+        Box::pin(async move {
+            let request = Arc::new(request);
+            // Side by side, so that all of them wait for the disk once.
+            let mut work = JoinSet::new();
+            for at in 0..request.targets.len() {
+                let (inner, request) = (Arc::clone(&self.0), Arc::clone(&request));
+                work.spawn(async move { (at, inner.timed(&request, &request.targets[at]).await) });
+            }
+            let mut done: Vec<_> = work.join_all().await;
+            done.sort_unstable_by_key(|(at, _)| *at);
+            Report { delivered: done.into_iter().map(|(_, one)| one).collect(), feedback: Feedback::Alive }
+        })
+    }
+}
+
+impl Inner {
+    async fn timed(&self, request: &Request, target: &Target) -> Delivered {
+        let began = clock::now();
+        let outcome = self.one(request, target).await.unwrap_or_else(Outcome::from);
+        let mut one = Delivered::new(target.index, outcome, &self.relay);
+        one.delays.1 = (clock::now() - began).as_secs_f64();
+        one
+    }
+
+    async fn one(&self, request: &Request, target: &Target) -> Result<Outcome, Refusal> {
+        let address = &target.recipient.address;
+        let user = address.as_str().to_lowercase();
+        let account = match self.look_up(&user).await {
+            Ok(Some(account)) => account,
+            Ok(None) => {
+                let text = format!("unknown user: \"{}\"", mail::logline::printable(&user));
+                return Err(Refusal::never(50, Detail(1, 1), Blame::Policy, text));
+            }
+            Err(trouble) => {
+                log::warn!(target: &self.program, "{trouble}");
+                return Err(trouble.into());
+            }
+        };
+        if request.purpose == Purpose::Probe {
+            return Ok(sent("delivers to mailbox"));
+        }
+        let head = Head {
+            from_line: None,
+            sender: Some(&request.sender),
+            return_path: true,
+            original: Some(&target.recipient.original),
+            delivered: Some(&address.external()),
+        }
+        .lines();
+        // A queue id may be used again, but not for a message that came at the same moment.
+        let id = format!("{} {} {}", request.id, request.arrival.as_microsecond(), address.as_str());
+        let (accounts, content) = (self.accounts.clone(), request.content.clone());
+        let put = move || -> store::Result<()> {
+            let content = content.bytes().map_err(|failure| {
+                store::Error::Trouble(mail::Trouble::new(format!("read the queued message: {failure}")))
+            })?;
+            let delivery = Delivery {
+                mailbox: &Name::inbox(),
+                create: true,
+                id: Some(&id),
+                content: &[&head, &content],
+                received: seconds(),
+                flags: Flags::NONE,
+                keywords: &[],
+            };
+            accounts.open(&account)?.deliver(&delivery).map(|_| ())
+        };
+        match self.crew.run(put).await {
+            Some(Ok(())) => Ok(sent("delivered to mailbox")),
+            Some(Err(error)) => Err(self.refusal(&user, &error)),
+            None => Err(Refusal::later(51, Detail(2, 0), Blame::Ourselves, "the mailbox writer died")),
+        }
+    }
+
+    /// The account of an address, with its extension or without it.
+    async fn look_up(&self, user: &str) -> Result<Option<Account>, mail::Trouble> {
+        let facts = Facts::of("lmtp");
+        if let Some(account) = self.people.lookup(user, &facts).await? {
+            return Ok(Some(account));
+        }
+        let (local, domain) = user.rsplit_once('@').map_or((user, ""), |(local, domain)| (local, domain));
+        match local.find(|c| self.delimiter.contains(c)).filter(|at| *at > 0) {
+            Some(at) if domain.is_empty() => self.people.lookup(&local[..at], &facts).await,
+            Some(at) => self.people.lookup(&format!("{}@{domain}", &local[..at]), &facts).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A full mailbox is the recipient's matter; everything else passes.
+    fn refusal(&self, user: &str, error: &store::Error) -> Refusal {
+        if let store::Error::OverQuota(_) = error {
+            let user = mail::logline::printable(user);
+            return Refusal::never(52, Detail(2, 2), Blame::Policy, format!("mailbox of {user} is full"));
+        }
+        log::warn!(target: &self.program, "{}: {error}", mail::logline::printable(user));
+        Refusal::later(51, Detail(2, 0), Blame::Ourselves, "mailbox not available").logged(error.to_string())
+    }
+}
+
+fn sent(text: &str) -> Outcome {
+    Outcome::Delivered { detail: Detail(0, 0), text: text.to_owned(), relayed_dsn: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use store::{Location, Owner, Settings, open_account};
+
+    use super::*;
+    use crate::testing;
+
+    fn agent(directory: &Path, users: &str) -> Arc<dyn Agent> {
+        let passwd = directory.join("passwd");
+        std::fs::write(&passwd, users).unwrap();
+        let main = format!(
+            "userdb = passwd-file:{}\nmail_location = facteur:{}/%n\nrecipient_delimiter = +\n",
+            passwd.display(),
+            directory.display()
+        );
+        testing::agent(&main, "store unix - n n - - store\n").0
+    }
+
+    fn inbox(directory: &Path, user: &str) -> Arc<dyn store::Mailbox> {
+        let location = Location::parse(&format!("facteur:{}/%n", directory.display())).unwrap();
+        let account = open_account(&Arc::new(Settings::plain(|| 0)), &location, &Owner::named(user)).unwrap();
+        account.open(&Name::inbox()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn mail_comes_to_users_and_to_nobody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let users =
+            "joe@site.test:x:1000:1000::/h::\nann@site.test:x:1000:1000::/h::userdb_quota_rule=*:bytes=10\n";
+        let agent = agent(directory.path(), users);
+        let to = ["joe@site.test", "Joe+lists@site.test", "ann@site.test", "bob@site.test"];
+        let request = testing::request("sender@far.test", &to, b"Subject: s\n\nhello\n");
+        let said = testing::words(&agent.deliver(request.clone()).await);
+        assert_eq!(said[0], "0 store 2.0.0 delivered to mailbox");
+        assert_eq!(said[1], "1 store 2.0.0 delivered to mailbox");
+        assert!(said[2].contains("5.2.2 mailbox of ann@site.test is full"), "{said:?}");
+        assert!(said[3].contains("5.1.1 unknown user: \"bob@site.test\""), "{said:?}");
+        // The queue may ask twice.
+        agent.deliver(request).await;
+        let inbox = inbox(directory.path(), "joe@site.test");
+        assert_eq!(inbox.view().len(), 2);
+        let body = inbox.body(1).unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(text.starts_with("Return-Path: <sender@far.test>\r\n"), "{text}");
+        assert!(
+            text.contains("\r\nDelivered-To: ") && text.ends_with("Subject: s\r\n\r\nhello\r\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! What has happened in the selected mailbox, told to the client. RFC 9051 5.2, 7.4, 7.5; RFC 7162.
+
+use std::sync::Arc;
+
+use store::{UidSet, View};
+
+use super::{Selected, Session};
+use crate::respond::{Out, say};
+
+/// What may be told now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// Nothing.
+    Nothing,
+    /// New messages and flags, but not that messages are gone: their numbers are in use.
+    Flags,
+    /// All.
+    All,
+}
+
+impl Session {
+    /// Tells what has happened.
+    pub fn tell(&mut self, tell: Tell) {
+        self.tell_but(tell, &UidSet::new());
+    }
+
+    /// The same; the flags of these messages were told already.
+    pub fn tell_but(&mut self, tell: Tell, told: &UidSet) {
+        let Some(mut selected) = self.selected.take() else { return };
+        if tell != Tell::Nothing {
+            self.tell_selected(&mut selected, tell == Tell::All, told);
+        }
+        self.selected = Some(selected);
+    }
+
+    fn tell_selected(&mut self, selected: &mut Selected, expunges: bool, told: &UidSet) {
+        let now = selected.mailbox.view();
+        if Arc::ptr_eq(&now, &selected.known) {
+            return;
+        }
+        let now = if expunges { now } else { now.keeping(&selected.known) };
+        let was = std::mem::replace(&mut selected.known, now);
+        let now = selected.known.clone();
+        let changes = now.changes(&was);
+        if now.keywords().len() > selected.told_keywords {
+            selected.told_keywords = now.keywords().len();
+            say_flags(&mut self.out, &now, selected.read_only);
+        }
+        self.say_expunged(&was, &changes.expunged);
+        for uid in changes.updated.iter().filter(|uid| !told.contains(**uid)) {
+            self.say_flags_of(selected, *uid, true);
+        }
+        if !changes.arrived.is_empty() {
+            selected.claim_recent();
+            say!(self.out, "* {} EXISTS", now.len());
+            if !self.enabled.rev2 {
+                say!(self.out, "* {} RECENT", selected.count_recent());
+            }
+        }
+        if !changes.expunged.is_empty() && !selected.saved.is_empty() {
+            let gone: UidSet = changes.expunged.iter().copied().collect();
+            selected.saved = selected.saved.iter().filter(|uid| !gone.contains(*uid)).collect();
+        }
+    }
+
+    /// Says that messages are gone; numbers count in `was`.
+    fn say_expunged(&mut self, was: &View, uids: &[u32]) {
+        if uids.is_empty() {
+            return;
+        }
+        if self.enabled.qresync || self.enabled.uid_only {
+            let uids: UidSet = uids.iter().copied().collect();
+            say!(self.out, "* VANISHED {uids}");
+            return;
+        }
+        for uid in uids.iter().rev() {
+            if let Some(number) = was.sequence(*uid) {
+                say!(self.out, "* {number} EXPUNGE");
+            }
+        }
+    }
+
+    /// `* n FETCH (FLAGS (…))`, with UID and MODSEQ where the client has use for them.
+    pub fn say_flags_of(&mut self, selected: &Selected, uid: u32, flags: bool) {
+        self.say_stored(selected, uid, self.enabled.qresync, flags);
+    }
+
+    /// The same after STORE: `with_uid` for UID STORE.
+    pub fn say_stored(&mut self, selected: &Selected, uid: u32, with_uid: bool, flags: bool) {
+        let known = &selected.known;
+        let (Some(number), Some(entry)) = (known.sequence(uid), known.find(uid)) else { return };
+        let enabled = self.enabled;
+        let out = &mut self.out;
+        out.fetch_head(number, uid, enabled.uid_only);
+        let mut separator: &[u8] = b"";
+        if with_uid && !enabled.uid_only {
+            out.put(b"UID ");
+            out.number(u64::from(uid));
+            separator = b" ";
+        }
+        if enabled.condstore {
+            out.put(separator);
+            out.put(b"MODSEQ (");
+            out.number(entry.modseq);
+            out.put(b")");
+            separator = b" ";
+        }
+        if flags {
+            out.put(separator);
+            out.put(b"FLAGS ");
+            out.flags(entry.flags, entry.keywords, known, !enabled.rev2 && selected.recent.contains(uid));
+        }
+        out.put(b")\r\n");
+    }
+}
+
+/// `FLAGS` and `PERMANENTFLAGS`.
+pub fn say_flags(out: &mut Out, view: &View, read_only: bool) {
+    const SYSTEM: &str = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+    let keywords: String = view.keywords().iter().map(|name| format!(" {name}")).collect();
+    say!(out, "* FLAGS ({SYSTEM}{keywords})");
+    if read_only {
+        say!(out, "* OK [PERMANENTFLAGS ()] Read-only mailbox.");
+    } else {
+        let more = if view.keywords().len() < store::MOST_KEYWORDS { " \\*" } else { "" };
+        say!(out, "* OK [PERMANENTFLAGS ({SYSTEM}{keywords}{more})] Flags permitted.");
+    }
+}
