@@ -10,6 +10,7 @@ pub mod commands;
 pub mod grammar;
 pub mod login;
 pub mod params;
+pub mod pop3;
 pub mod quirks;
 pub mod respond;
 pub mod service;

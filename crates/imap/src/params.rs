@@ -56,7 +56,7 @@ conf::params! {
         /// What deletion means at QUIT: `expunge` removes the message, `flag` only hides it from POP3 with the
         /// keyword of `pop3_deleted_flag`; `default` is `flag` where such a keyword is set.
         pop3_delete_type: Enum("default", "expunge", "flag") = "default", own;
-        /// The keyword that hides a message from POP3, such as `$POP3Deleted`.
+        /// The keyword that hides a message from POP3, such as `POP3Deleted`.
         pop3_deleted_flag: Raw = "", own;
         /// Quirks of old clients that are borne with: outlook-no-nuls (NUL becomes 0x80), oe-ns-eoh (a header always
         /// ends with an empty line).

@@ -16,7 +16,7 @@ conf::params! {
         ///
         /// `prefetch` stands for the `userdb_*` fields of the password database.
         userdb: Text = "prefetch", own;
-        /// The SASL mechanisms that are offered: plain login cram-md5 scram-sha-1 scram-sha-256 external.
+        /// The SASL mechanisms that are offered: plain login cram-md5 apop scram-sha-1 scram-sha-256 external.
         ///
         /// Under TLS, `scram-sha-256` also offers its variant with channel binding.
         auth_mechanisms: List = "plain", own;

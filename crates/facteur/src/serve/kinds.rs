@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use conf::{MasterCf, Mistake, Service, ServiceKind, Severity, View};
+use imap::accounts::Accounts;
+use imap::pop3::Pop3d;
 use mta::house::House;
 use mta::postscreen::{Memory, Postscreen};
 use mta::smtpd::{Counters, Smtpd};
@@ -54,6 +56,7 @@ const KINDS: &[Kind] = &[
     Kind { command: "smtpd", check: mta::smtpd::check, build: smtpd, limited: true },
     Kind { command: "postscreen", check: mta::postscreen::check, build: postscreen, limited: false },
     Kind { command: "imapd", check: check_imapd, build: imapd, limited: true },
+    Kind { command: "pop3d", check: check_pop3d, build: pop3d, limited: true },
 ];
 
 struct SmtpSessions(Smtpd);
@@ -132,6 +135,32 @@ fn imapd(_: &Config, view: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions>
     let people = People::read(view, people::Parts { clock }, &mut Vec::new());
     let parts = imap::service::Parts { view, people, counts: lent.readers.clone() };
     Arc::new(ImapSessions(imap::Imapd::new(parts)))
+}
+
+struct PopSessions(Pop3d);
+
+impl Sessions for PopSessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move { self.0.session(accepted).await })
+    }
+}
+
+fn check_pop3d(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>) {
+    People::check(view, mistakes);
+    Accounts::read(view, unix_time, mistakes);
+    imap::pop3::check(view, mistakes);
+}
+
+fn pop3d(_: &Config, view: &View, _: &Service, _: &Lent) -> Arc<dyn Sessions> {
+    let told = &mut Vec::new();
+    let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
+    let accounts = Accounts::read(view, unix_time, told);
+    Arc::new(PopSessions(Pop3d::new(imap::pop3::Parts { view, people, accounts })))
+}
+
+/// Seconds since 1970, as stores count them.
+fn unix_time() -> i64 {
+    super::seconds().try_into().unwrap_or(i64::MAX)
 }
 
 fn smtpd(_: &Config, view: &View, service: &Service, lent: &Lent) -> Arc<dyn Sessions> {

@@ -1,6 +1,6 @@
 //! The IMAP service: `imapd` in master.cf.
 
-mod connection;
+pub(crate) mod connection;
 mod login;
 mod wire;
 

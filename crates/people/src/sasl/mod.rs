@@ -4,6 +4,7 @@
 //! knows no clock. [`Exchange`] joins it with [`crate::People`]. To add a mechanism: a file here, and a line in
 //! [`MECHANISMS`].
 
+mod apop;
 mod cram_md5;
 mod exchange;
 mod external;
@@ -40,6 +41,7 @@ pub const MECHANISMS: &[&Mechanism] = &[
     &scram::SCRAM_SHA_1_PLUS,
     &scram::SCRAM_SHA_1,
     &cram_md5::CRAM_MD5,
+    &apop::APOP,
     &external::EXTERNAL,
     &plain::PLAIN,
     &login::LOGIN,

@@ -29,6 +29,8 @@ pub struct Site {
     pub submission_port: u16,
     /// `base + 143`
     pub imap_port: u16,
+    /// `base + 110`
+    pub pop3_port: u16,
     /// `base + 493`: 993 as seen from the ports of a site without root.
     pub imaps_port: u16,
 }
@@ -46,6 +48,7 @@ impl Site {
             smtp_port: base_port + 25,
             submission_port: base_port + 87,
             imap_port: base_port + 143,
+            pop3_port: base_port + 110,
             imaps_port: base_port + 493,
         };
         let owner = mailbox_owner();
@@ -110,7 +113,7 @@ impl Site {
              virtual_gid_maps = static:{gid}\n\
              recipient_delimiter = +\n\
              \n\
-             # They read it by IMAP, under these names.\n\
+             # They read it by IMAP and POP3, under these names.\n\
              passdb = passwd-file:{dir}/conf/users\n\
              userdb = passwd-file:{dir}/conf/users\n\
              mail_location = maildir:{dir}/mail/%n\n\
@@ -134,6 +137,7 @@ impl Site {
             self.submission_port
         );
         let _ = writeln!(text, "127.0.0.1:{} inet n - n - - imapd", self.imap_port);
+        let _ = writeln!(text, "127.0.0.1:{} inet n - n - - pop3d", self.pop3_port);
         let _ = writeln!(
             text,
             "127.0.0.1:{} inet n - n - - imapd\n  -o imapd_tls_wrappermode=yes",
@@ -159,12 +163,13 @@ impl Site {
     /// The lines of `--env`.
     pub fn env_lines(&self) -> String {
         format!(
-            "HOST=127.0.0.1\nSMTP_PORT={}\nSUBMISSION_PORT={}\nIMAP_PORT={}\nIMAPS_PORT={}\nUSER1={}@{DOMAIN}\nUSER2={}@{DOMAIN}\n\
+            "HOST=127.0.0.1\nSMTP_PORT={}\nSUBMISSION_PORT={}\nIMAP_PORT={}\nIMAPS_PORT={}\nPOP3_PORT={}\nUSER1={}@{DOMAIN}\nUSER2={}@{DOMAIN}\n\
              USER3={}@{DOMAIN}\nPASS1={}\nPASS2={}\nPASS3={}\nCAFILE={}\nSERVER_PID={}\n",
             self.smtp_port,
             self.submission_port,
             self.imap_port,
             self.imaps_port,
+            self.pop3_port,
             USERS[0],
             USERS[1],
             USERS[2],
