@@ -10,7 +10,7 @@ use people::Facts;
 use super::login::{Entered, Outcome};
 use super::wire::{End, Wire};
 use super::{Service, login};
-use crate::service::connection::session_id;
+use crate::service::session_id;
 
 /// How long the handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(30);

@@ -79,7 +79,7 @@ pub async fn run(service: Arc<Service>, accepted: Accepted) {
 }
 
 /// Short, and not the same twice: what joins the lines of a session in the log.
-pub(crate) fn session_id() -> String {
+pub fn session_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let micros =

@@ -1,6 +1,6 @@
 //! The IMAP service: `imapd` in master.cf.
 
-pub(crate) mod connection;
+mod connection;
 mod login;
 mod wire;
 
@@ -12,6 +12,7 @@ use net::Accepted;
 use net::tls::ServerTls;
 use people::People;
 
+pub(crate) use connection::session_id;
 pub use login::{Attempts, Counted, Counts, Desk, Step};
 pub use wire::Wire;
 
