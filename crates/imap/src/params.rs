@@ -28,9 +28,9 @@ conf::params! {
         imap_max_line_length: Bytes = "65536", own;
         /// How large a message may be that a client puts into a mailbox, in bytes.
         imap_append_limit: Bytes = "104857600", own;
-        /// How often a client in IDLE is told that the connection lives; 0 for never.
+        /// How often a client in IDLE is told that the connection lives, in seconds; 0 for never.
         imap_idle_notify_interval: Time = "120s", own;
-        /// How often, while a client is in IDLE, changes by other programs are looked for.
+        /// How often changes by other programs are looked for while a client is in IDLE, in seconds.
         mailbox_idle_check_interval: Time(1..) = "30s", own;
         /// The capabilities told after the login: empty for what there is, `+WORD` to add some, or all of them.
         imap_capability: Text = "", own;
