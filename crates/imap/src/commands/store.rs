@@ -11,7 +11,9 @@ use crate::session::{Answer, Done, Fail, Session, Tell};
 pub fn store(session: &mut Session, call: &mut Call<'_>) -> Answer {
     let wanted = Store::parse(&mut call.args)?;
     let uids = session.selected()?.uids(&wanted.set, call.uid)?;
-    session.selected()?.writable()?;
+    if session.selected()?.read_only {
+        return Ok(Done::ok("Store ignored with read-only mailbox.", Tell::Flags));
+    }
     session.enabled.condstore |= wanted.unchanged_since.is_some();
     let (flags, keywords) = split_flags(&wanted.flags)?;
     let mut change = FlagChange { keywords, ..change(wanted.how, flags) };

@@ -97,38 +97,29 @@ impl Writer<'_> {
         let start = self.out.len();
         self.out.fetch_head(number, uid, self.enabled.uid_only);
         let plan = self.plan;
+        // Flags that changed by reading are told first, as Dovecot does, but for the UID.
+        let marked: &[Wanted] = match self.marked.contains(uid) && !plan.flags {
+            true if self.enabled.condstore && !plan.mod_seq => &[Wanted::Flags, Wanted::ModSeq],
+            true => &[Wanted::Flags],
+            false => &[],
+        };
+        let (uids, others) =
+            plan.wanted.split_at(usize::from(matches!(plan.wanted.first(), Some(Wanted::Uid))));
+        let uids = if self.enabled.uid_only { &[] } else { uids };
         let mut first = true;
-        for wanted in &plan.wanted {
-            if self.enabled.uid_only && matches!(wanted, Wanted::Uid) {
-                continue;
-            }
+        for wanted in uids.iter().chain(marked).chain(others) {
             if !std::mem::replace(&mut first, false) {
                 self.out.put(b" ");
             }
             if let Err(fail) = self.item(wanted, entry, &mut read) {
                 // Nothing of a response that cannot be completed.
                 self.out.bytes().truncate(start);
-                if let Fail::No { code, .. } = &fail
-                    && code == "EXPUNGEISSUED"
-                {
+                if matches!(&fail, Fail::No { code, .. } if code == "EXPUNGEISSUED") {
                     self.missing = true;
                     return Ok(());
                 }
                 return Err(fail);
             }
-        }
-        let mut more: Vec<Wanted> = Vec::new();
-        if self.marked.contains(uid) && !plan.flags {
-            more.push(Wanted::Flags);
-            if self.enabled.condstore && !plan.mod_seq {
-                more.push(Wanted::ModSeq);
-            }
-        }
-        for wanted in &more {
-            if !std::mem::replace(&mut first, false) {
-                self.out.put(b" ");
-            }
-            self.item(wanted, entry, &mut read)?;
         }
         self.out.put(b")\r\n");
         Ok(())

@@ -1,0 +1,84 @@
+//! Dialogues between clients and an IMAP server, as text files in `tests/dialogues`: each is held with our server over
+//! each kind of store, and with Dovecot where that is installed.
+//!
+//! A file holds dialogues, each under a line `== title`. Lines before the first `C:` set the scene:
+//!
+//! - `have: N` puts N messages into INBOX beforehand (subjects `one`, `two`, …).
+//! - `state: connected` does without the login, `state: selected` also selects INBOX.
+//! - `ours: reason` says why Dovecot is not asked.
+//! - `recent: reason` says why a store in which appended messages are nobody's news is not asked.
+//!
+//! `C:` is said by the client, `C2:` by a second one, which logs in when it first speaks. `{text:…}` in it becomes a
+//! literal. `S:` (`S2:`) must come next, in order, among the lines up to the tagged answer of the last command;
+//! other lines may come between. `N:` must not come there. In both `<..>` stands for anything and `<n>` for a number.
+//! A literal in an answer is shown as `{n}` and its text, with `\r\n` for line ends.
+//! `W:` (`W2:`) waits for a line without a command: news in IDLE.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod dialogue;
+mod dovecot;
+mod server;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// Who answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Our server over its own kind of store.
+    Facteur,
+    /// Our server over Maildirs, in which appended messages are not `\Recent`.
+    Maildir,
+    /// The real one.
+    Dovecot,
+}
+
+/// Holds every dialogue; what went wrong, by title.
+fn hold(address: SocketAddr, who: Who) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogues");
+    let only = std::env::var("DIALOGUE").unwrap_or_default();
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let (mut held, mut wrong) = (0, Vec::new());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+        for (number, dialogue) in dialogue::parse(&text).into_iter().enumerate() {
+            let title = format!("{stem}: {}", dialogue.title);
+            let not_his = (who == Who::Dovecot && dialogue.ours.is_some())
+                || (who == Who::Maildir && dialogue.recent.is_some());
+            if !title.contains(&only) || not_his {
+                continue;
+            }
+            held += 1;
+            // Every dialogue has a user of its own.
+            let user = format!("{stem}{number}");
+            if let Err(what) = dialogue.hold(address, &user, who == Who::Maildir) {
+                wrong.push(format!("{title}\n{what}"));
+            }
+        }
+    }
+    println!("{held} dialogues");
+    assert!(wrong.is_empty(), "{} of {held} went wrong:\n\n{}", wrong.len(), wrong.join("\n"));
+    assert!(held > 0);
+}
+
+#[test]
+fn over_the_facteur_store() {
+    let server = server::Server::start("facteur");
+    hold(server.address, Who::Facteur);
+}
+
+#[test]
+fn over_maildirs() {
+    let server = server::Server::start("maildir");
+    hold(server.address, Who::Maildir);
+}
+
+#[test]
+fn dovecot_answers_the_same() {
+    let Some(dovecot) = dovecot::Dovecot::start() else { return };
+    hold(dovecot.address, Who::Dovecot);
+}
