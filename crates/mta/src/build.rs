@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use conf::params::{Logging, Site};
 use conf::{Block, MasterCf, Mistake, Service, Severity, View};
 use deliver::mailbox::crew::Crew;
+use filter::milter::{Milters, Origin};
 use filter::params::{AddressVerify, Checks};
+use filter::{Dns, SystemDns};
 use jiff::tz::TimeZone;
 use mail::Address;
-use net::dns::Resolver;
+use net::dns::{Protocols, Resolver};
 use queue::params::Storage;
 use queue::scheduler::TransportLimits;
 use route::Router;
@@ -54,7 +56,9 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
     let bounce = Bounce::read(view, mistakes);
     let (limits, qmgr) = limits::limits(view, mistakes);
     let router = Arc::new(Router::new(view, tables, own, mistakes));
-    let cleaners = cleaners(view, master, tables, &router, mistakes);
+    // What is wrong with it is told where listeners are opened.
+    let protocols = Protocols::parse(&site.inet_protocols).unwrap_or(Protocols { v4: true, v6: true });
+    let cleaners = cleaners(view, master, tables, &router, &resolver, protocols, mistakes);
     let mut carriers = HashMap::new();
     for service in &master.services {
         let Some(kind) = deliver::agents::find(&service.command) else { continue };
@@ -119,9 +123,16 @@ fn cleaners(
     master: &MasterCf,
     tables: &Tables,
     router: &Arc<Router>,
+    resolver: &Resolver,
+    protocols: Protocols,
     mistakes: &mut Vec<Mistake>,
 ) -> HashMap<String, Arc<Cleaner>> {
     let mut cleaners = HashMap::new();
+    let dns: Arc<dyn Dns> = Arc::new(SystemDns { resolver: resolver.clone(), protocols });
+    let build = |view: &View, router: &Arc<Router>, mistakes: &mut Vec<Mistake>| {
+        let milters = Milters::read(view, tables, Origin::Local, dns.clone(), "cleanup", mistakes);
+        Arc::new(Cleaner::new(view, tables, router, mistakes).with_milters(milters))
+    };
     for service in master.services.iter().filter(|service| service.command == "cleanup") {
         let view = view.with_overrides(&service.overrides);
         // `-o virtual_alias_maps=` and the like mean this service alone.
@@ -129,11 +140,10 @@ fn cleaners(
             true => router.clone(),
             false => Arc::new(router.of_service(&view, tables, mistakes)),
         };
-        let cleaner = Cleaner::new(&view, tables, &router, mistakes);
-        cleaners.insert(service.name.clone(), Arc::new(cleaner));
+        cleaners.insert(service.name.clone(), build(&view, &router, mistakes));
     }
     if !cleaners.contains_key(CLEANUP) {
-        cleaners.insert(CLEANUP.to_owned(), Arc::new(Cleaner::new(view, tables, router, mistakes)));
+        cleaners.insert(CLEANUP.to_owned(), build(view, router, mistakes));
     }
     cleaners
 }
@@ -141,7 +151,12 @@ fn cleaners(
 /// What `receive_override_options` leaves to cleanup.
 pub fn skip(options: &[String]) -> Skip {
     let has = |name: &str| options.iter().any(|one| one == name);
-    Skip { mappings: has("no_address_mappings"), checks: has("no_header_body_checks"), ..Skip::default() }
+    Skip {
+        mappings: has("no_address_mappings"),
+        checks: has("no_header_body_checks"),
+        milters: has("no_milters"),
+        ..Skip::default()
+    }
 }
 
 fn pickup(view: &View, master: &MasterCf, tables: &Tables, mistakes: &mut Vec<Mistake>) -> pickup::Settings {

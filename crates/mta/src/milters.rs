@@ -3,7 +3,9 @@
 //! The content is in the queue's draft by now. Each milter is shown it in turn, with the changes of those before it;
 //! only a message that was changed is written anew.
 
+mod checks;
 mod edit;
+pub mod local;
 
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ pub async fn pass(
     let last = clean.envelope.recipients.last().map(|last| last.address.external().to_string());
     let told = Told { origin, last };
     let mut letter = Letter::open(clean.content.body()?)?;
+    letter.checks = cleaner.milter_checks.clone();
     for link in chain.links() {
         if !link.follows() {
             continue;
@@ -60,7 +63,12 @@ pub async fn pass(
             };
         }
         match outcome {
-            Outcome::Continue => {}
+            Outcome::Continue => {
+                // A filter that refuses comes first: what its headers say is no matter then.
+                if let Some(refusal) = letter.checked.refusal.take() {
+                    return Err(refusal);
+                }
+            }
             Outcome::Hold => hold(clean, &told),
             Outcome::Discard => {
                 log(clean, &told, "milter-discard", "milter triggers DISCARD action");
@@ -77,6 +85,10 @@ pub async fn pass(
                 return Err(refusal(&text));
             }
         }
+    }
+    letter.checked.settle(cleaner, clean).await?;
+    if clean.discard {
+        return Ok(());
     }
     if let Some(draft) = letter.rewritten(&house.queue)? {
         clean.size = draft.len();
@@ -161,7 +173,7 @@ async fn changes(
                 return Ok(outcome);
             }
             Step::Change(change) => {
-                if edit::apply(change, house, cleaner, clean, letter).await? {
+                if edit::apply(change, house, cleaner, clean, letter, told).await? {
                     hold(clean, told);
                 }
             }
@@ -196,17 +208,24 @@ pub fn reply(text: &str) -> proto::smtp::Reply {
 }
 
 fn log(clean: &Clean<queue::Draft>, told: &Told, what: &str, text: &str) {
-    let envelope = &clean.envelope;
-    let mut line =
-        format!("{what}: END-OF-MESSAGE from {}: {text}; from=<{}>", told.origin, envelope.sender.external());
-    if let Some(last) = &told.last {
-        line.push_str(&format!(" to=<{last}>"));
-    }
-    if !envelope.client.protocol.is_empty() {
-        line.push_str(&format!(" proto={}", envelope.client.protocol));
-    }
-    if !envelope.client.helo.is_empty() {
-        line.push_str(&format!(" helo=<{}>", envelope.client.helo));
-    }
+    let line = format!("{what}: END-OF-MESSAGE from {}: {text}; {}", told.origin, told.envelope(clean));
     log::info!(target: "cleanup", "{}: {}", clean.id, printable(&line));
+}
+
+impl Told {
+    /// `from=<…> to=<…> proto=… helo=<…>`, as far as known.
+    fn envelope(&self, clean: &Clean<queue::Draft>) -> String {
+        let envelope = &clean.envelope;
+        let mut line = format!("from=<{}>", envelope.sender.external());
+        if let Some(last) = &self.last {
+            line.push_str(&format!(" to=<{last}>"));
+        }
+        if !envelope.client.protocol.is_empty() {
+            line.push_str(&format!(" proto={}", envelope.client.protocol));
+        }
+        if !envelope.client.helo.is_empty() {
+            line.push_str(&format!(" helo=<{}>", envelope.client.helo));
+        }
+        line
+    }
 }

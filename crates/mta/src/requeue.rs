@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mail::{Envelope, QueueId, Refusal};
 use queue::{Fate, Left, Settlement};
 
-use crate::cleanup::Extract;
+use crate::cleanup::{Extract, Skip};
 use crate::house::House;
 use crate::road::{Message, Orders, Queued, accept};
 
@@ -49,7 +49,8 @@ async fn again(house: &Arc<House>, stored: &queue::Stored, pending: &[usize]) ->
         envelope,
         orders: Orders::default(),
         origin: "local".to_owned(),
-        skip: setup.pickup.skip,
+        // Milters have seen it, perhaps with a client that is not known any more.
+        skip: Skip { milters: true, ..setup.pickup.skip },
         extract: Extract::No,
         arrival: stored.arrival,
         prepend: String::new(),

@@ -9,12 +9,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mail::{Envelope, QueueId, Refusal};
+use mail::{Class, Envelope, QueueId, Refusal};
 
 pub use filter::{Orders, Probe};
 
 use crate::bounce;
-use crate::cleanup::{Cleaner, Cleaning, Extract, Intake, Skip};
+use crate::cleanup::{Clean, Cleaner, Cleaning, Extract, Intake, Skip};
 use crate::house::{House, Setup};
 use crate::milters::{self, Filtering};
 
@@ -58,6 +58,8 @@ pub struct Receiving {
     cleaning: Cleaning<queue::Draft>,
     cleaner: Arc<Cleaner>,
     arrival: Timestamp,
+    /// `non_smtpd_milters` are shown it.
+    local_milters: bool,
 }
 
 /// Opens the counter for a message: its envelope is rewritten and expanded at once.
@@ -80,11 +82,12 @@ pub async fn receive(
         zone: setup.zone.clone(),
         prepend: top.into_bytes(),
     };
+    let local_milters = !intake.skip.milters;
     let draft = house.queue.draft(size_hint);
     let cleaner = setup.cleaner(service).clone();
     let mut cleaning = cleaner.begin(intake, draft).await?;
     cleaning.take_orders(orders);
-    Ok(Receiving { house: house.clone(), cleaning, cleaner, arrival })
+    Ok(Receiving { house: house.clone(), cleaning, cleaner, arrival, local_milters })
 }
 
 impl Receiving {
@@ -100,31 +103,55 @@ impl Receiving {
 
     /// The content is complete: put it in the queue. Durable when this returns `Ok`, and only then.
     ///
-    /// Milters are shown it before: they may change it, or have it refused.
+    /// Milters are shown it before, those of the session or those of local mail: they may change it, or have it
+    /// refused.
     pub async fn accept(self, milters: Option<Filtering<'_>>) -> Result<Queued, Refusal> {
-        let mut clean = self.cleaning.finish().await?;
-        if let Some(filtering) = milters
-            && !clean.discard
-        {
-            milters::pass(&self.house, &self.cleaner, &mut clean, filtering).await?;
+        let Receiving { house, cleaning, cleaner, arrival, local_milters } = self;
+        let mut clean = cleaning.finish().await?;
+        if !clean.discard {
+            match milters {
+                Some(filtering) => milters::pass(&house, &cleaner, &mut clean, filtering).await?,
+                None if local_milters => {
+                    let passed = milters::local::pass(&house, &cleaner, &mut clean).await;
+                    if let Err(refusal) = passed {
+                        return refused(&house, clean, refusal, arrival).await;
+                    }
+                }
+                None => {}
+            }
             // Milters may take away every recipient.
             clean.discard |= clean.envelope.recipients.is_empty();
         }
         if clean.discard {
             return Ok(Queued(clean.id));
         }
-        let entry = queue::Entry { arrival: self.arrival, hold: clean.hold };
+        let entry = queue::Entry { arrival, hold: clean.hold };
         let expanded = std::mem::take(&mut clean.expanded);
         let told =
             if expanded.is_empty() { None } else { Some((clean.envelope.clone(), clean.content.body()?)) };
-        self.house.queue.put(clean.id.clone(), clean.content, clean.envelope, entry).await?;
+        house.queue.put(clean.id.clone(), clean.content, clean.envelope, entry).await?;
         if let Some((envelope, body)) = told {
             // A notice comes in by the same door as this message did.
-            let stored = queue::Stored::fresh(clean.id.clone(), envelope, body, self.arrival);
-            Box::pin(bounce::post::expanded(&self.house, stored, expanded)).await;
+            let stored = queue::Stored::fresh(clean.id.clone(), envelope, body, arrival);
+            Box::pin(bounce::post::expanded(&house, stored, expanded)).await;
         }
         Ok(Queued(clean.id))
     }
+}
+
+/// Milters refused it. Local mail goes back to its sender, as it stands now; the notice is what is queued.
+async fn refused(
+    house: &Arc<House>,
+    mut clean: Clean<queue::Draft>,
+    refusal: Refusal,
+    arrival: Timestamp,
+) -> Result<Queued, Refusal> {
+    if refusal.class() != Class::Never || clean.envelope.origin != "pickup" {
+        return Err(refusal);
+    }
+    let body = clean.content.body()?;
+    let stored = queue::Stored::fresh(clean.id, clean.envelope, body, arrival);
+    Box::pin(bounce::post::refused(house, stored, &refusal)).await.map(Queued)
 }
 
 /// The whole first half of the road for content that is at hand: judge, clean up, put.

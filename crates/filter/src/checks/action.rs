@@ -43,6 +43,8 @@ pub enum Role {
     Receiving,
     /// `smtp_header_checks`: only those that change or log a line.
     Sending,
+    /// `milter_header_checks`: of what a milter adds. All but PASS, as nothing comes after.
+    Milters,
 }
 
 /// Where the text of an action was found.
@@ -75,6 +77,9 @@ impl Origin<'_> {
             "REPLACE" if self.is_line(&word, text) => Action::Replace(said()),
             "PREPEND" if self.is_line(&word, text) => Action::Prepend(said()),
             "REPLACE" | "PREPEND" => Action::Keep,
+            "PASS" if self.role == Role::Milters => {
+                self.warn(format!("unsupported command in {} map: {value}", self.parameter))
+            }
             _ if self.role == Role::Sending => {
                 self.warn(format!("unsupported command in {} map: {value}", self.parameter))
             }

@@ -86,6 +86,27 @@ impl Checks {
         Checks { header, mime, nested, body, body_limit: u64::MAX, role: Role::Sending, program }
     }
 
+    /// `milter_header_checks`: headers that milters add or change.
+    pub fn of_milters(view: &View, tables: &Tables, mistakes: &mut Vec<Mistake>) -> Checks {
+        let parameter = "milter_header_checks";
+        let none = || tables.maps(parameter, "").expect("no table at all can always be opened");
+        let header = tables.maps_with(parameter, &view.get(parameter), Keys::RAW).unwrap_or_else(|fault| {
+            let place = view.place(parameter);
+            let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+            mistakes.push(Mistake::new(Severity::Error, place, format!("{parameter}: {fault}")));
+            none()
+        });
+        Checks {
+            header,
+            mime: none(),
+            nested: none(),
+            body: none(),
+            body_limit: 0,
+            role: Role::Milters,
+            program: "cleanup".into(),
+        }
+    }
+
     /// There is nothing to check.
     pub fn is_empty(&self) -> bool {
         self.body.is_empty() && !self.has_header_checks()

@@ -109,6 +109,11 @@ impl Milters {
         Milters { specs, maps, view: view.clone(), shared: Arc::new(shared) }
     }
 
+    /// Is nobody ever asked?
+    pub fn is_empty(&self) -> bool {
+        self.specs.is_empty() && self.maps.is_empty()
+    }
+
     /// The conversations for a client; `None` when nobody is to be asked.
     pub async fn open(&self, address: Option<&str>) -> Option<Chain> {
         let mut chosen = None;

@@ -9,8 +9,7 @@ conf::params! {
         /// Tables that choose other milters by the address of the client; `DISABLE` means none.
         smtpd_milter_maps: Maps = "";
         /// Milters for mail that arrives in any other way.
-        non_smtpd_milters: List = "",
-            refused "milters are called for SMTP sessions only; let local mail be submitted by SMTP";
+        non_smtpd_milters: List = "";
         /// What happens to mail when a milter fails: `accept`, `reject`, `tempfail` or `quarantine`.
         milter_default_action: Text = "tempfail";
         /// The protocol version to offer, with optional words for old milters.
@@ -22,8 +21,7 @@ conf::params! {
         /// How long the answer to a content event may take, in seconds.
         milter_content_timeout: Time(1..) = "300s";
         /// Tables for headers that milters add, with the actions of header checks.
-        milter_header_checks: Maps = "",
-            refused "headers that milters add are not checked; use header_checks";
+        milter_header_checks: Maps = "";
         /// The value of the macro `{daemon_name}`.
         milter_macro_daemon_name: Text = "$myhostname";
         /// The value of the macro `v`.

@@ -21,7 +21,7 @@ pub struct Notices {
     pub expander: Arc<dyn Fn(&str) -> String + Send + Sync>,
     /// `bounce_size_limit`, bytes; 0 is no limit.
     pub size_limit: u64,
-    /// `internal_mail_filter_classes` names `bounce`: header and body checks see notices.
+    /// `internal_mail_filter_classes` names `bounce`: header checks, body checks and milters see notices.
     pub checked: bool,
     /// `smtputf8_enable`.
     pub smtputf8_enable: bool,

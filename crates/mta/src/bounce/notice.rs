@@ -273,7 +273,10 @@ fn recipient_fields(out: &mut String, fate: &Fate, kind: Kind, site: &Site<'_>) 
     ));
     match &recipient.orcpt {
         Some(orcpt) => out.push_str(&format!("Original-Recipient: {}\n", one_line(orcpt))),
-        None if !recipient.original.is_null() => {
+        // Without an ORCPT it is told only where it says something new.
+        None if !recipient.original.is_null()
+            && !recipient.original.as_str().eq_ignore_ascii_case(recipient.address.as_str()) =>
+        {
             let original = &recipient.original;
             out.push_str(&format!(
                 "Original-Recipient: {};{}\n",

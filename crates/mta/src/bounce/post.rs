@@ -274,7 +274,12 @@ impl Writer<'_> {
             envelope,
             orders: Orders::default(),
             origin: "local".to_owned(),
-            skip: Skip { checks: !setup.notices.checked, ..Skip::default() },
+            skip: Skip {
+                checks: !setup.notices.checked,
+                milters: !setup.notices.checked,
+                bcc: true,
+                ..Skip::default()
+            },
             extract: Extract::No,
             arrival: self.now,
             prepend,

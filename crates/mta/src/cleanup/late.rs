@@ -12,11 +12,14 @@ impl Cleaner {
         self.late(id).sender(sender, &mut Recipients::default()).await
     }
 
-    /// One more recipient, put through rewriting, tables and aliases.
+    /// One more recipient, put through rewriting, tables and aliases. It has the ORCPT it was given, or none.
     pub async fn late_recipient(&self, id: &QueueId, given: Recipient) -> Result<Vec<Recipient>, Refusal> {
         let mut recipients = Recipients::default();
+        let orcpt = given.orcpt.clone();
         self.late(id).recipient(given, &mut recipients).await?;
-        Ok(recipients.into_list())
+        let mut list = recipients.into_list();
+        list.iter_mut().for_each(|recipient| recipient.orcpt.clone_from(&orcpt));
+        Ok(list)
     }
 
     /// An address in its full form.

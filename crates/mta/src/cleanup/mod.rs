@@ -30,9 +30,10 @@ pub use cleaning::Cleaning;
 pub(crate) use header::push as push_field;
 pub use settings::Cleaner;
 pub use visit::{Action, Part, Visit, Visitor};
+pub(crate) use visiting::status;
 
 use jiff::{Timestamp, tz::TimeZone};
-use mail::{Envelope, QueueId, Recipient, Trouble};
+use mail::{Address, Envelope, QueueId, Recipient, Trouble};
 
 /// Where cleaned content goes: a queue draft, or a `Vec<u8>` in tests.
 pub trait Sink: Send {
@@ -62,6 +63,8 @@ pub struct Skip {
     pub checks: bool,
     /// `no_address_mappings` too: no `always_bcc`, `sender_bcc_maps`, `recipient_bcc_maps`.
     pub bcc: bool,
+    /// `no_milters`, and mail that milters saw by SMTP: no `non_smtpd_milters`.
+    pub milters: bool,
 }
 
 /// Recipients taken from headers (`sendmail -t`).
@@ -112,6 +115,8 @@ pub struct Clean<S> {
     pub hold: bool,
     /// DISCARD was asked for: say yes, and store nothing.
     pub discard: bool,
+    /// Recipients as they were given, rewritten and before aliases: what milters of local mail are told.
+    pub given: Vec<Address>,
     /// Recipients with NOTIFY=SUCCESS that were replaced by virtual aliases: an "expanded" notice is due (RFC 3461
     /// 5.2.7.3). Of a probe: aliases for several addresses, which are deliverable as they are.
     pub expanded: Vec<Recipient>,

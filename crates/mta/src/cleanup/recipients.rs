@@ -17,6 +17,8 @@ pub struct Recipients {
     seen: HashSet<String>,
     /// The last one that was given, before aliases took its place, for the log. `None`: there was none.
     pub last: Option<Address>,
+    /// All that were given, before aliases took their place; kept only for milters of local mail.
+    pub given: Vec<Address>,
 }
 
 impl Recipients {
@@ -118,6 +120,9 @@ impl Rewriting<'_> {
         let recipient = Recipient { address, original, orcpt, notify: given.notify };
         let address = recipient.address.clone();
         recipients.last = Some(address.clone());
+        if self.cleaner.milters.is_some() {
+            recipients.given.push(address.clone());
+        }
         self.expand(recipient, recipients).await?;
         if !self.skip.bcc {
             let copy = self.router().recipient_copy(&address, &mut Trail::off()).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
 use filter::checks::Checks;
+use filter::milter::Milters;
 use mail::{Address, Refusal};
 use route::{Context, Router};
 use tables::Tables;
@@ -38,6 +39,10 @@ pub struct Cleaner {
     pub(super) characters: Characters,
     pub(super) strict: Strict,
     pub(super) checks: Option<Arc<Checks>>,
+    /// `milter_header_checks`
+    pub(crate) milter_checks: Option<Arc<Checks>>,
+    /// `non_smtpd_milters`
+    pub(crate) milters: Option<Milters>,
 }
 
 /// What is refused of text that is not ASCII, and of encodings.
@@ -76,6 +81,7 @@ impl Cleaner {
         let mime = filter::params::Mime::read(view, mistakes);
         let checks = filter::params::Checks::read(view, mistakes);
         let checks = Checks::receiving(view, &checks, tables, mistakes);
+        let milter_checks = Checks::of_milters(view, tables, mistakes);
         let storage = queue::params::Storage::read(view, mistakes);
         for name in &mut settings.message_drop_headers {
             *name = name.trim_end_matches(':').to_ascii_lowercase();
@@ -105,9 +111,17 @@ impl Cleaner {
             ),
             strict: Strict::new(&mime),
             checks: (!checks.is_empty()).then(|| Arc::new(checks)),
+            milter_checks: (!milter_checks.is_empty()).then(|| Arc::new(milter_checks)),
+            milters: None,
             router: router.clone(),
             settings,
         }
+    }
+
+    /// Has these milters see mail that does not come by SMTP.
+    pub fn with_milters(mut self, milters: Milters) -> Cleaner {
+        self.milters = Some(milters).filter(|milters| !milters.is_empty());
+        self
     }
 
     /// Starts a message: its envelope is rewritten at once.

@@ -180,7 +180,7 @@ fn shown(text: &[u8], limit: usize) -> String {
 }
 
 /// Divides `4.7.1 try later`.
-fn status(text: &str) -> Option<(bool, Detail, &str)> {
+pub(crate) fn status(text: &str) -> Option<(bool, Detail, &str)> {
     let (code, say) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let mut numbers = code.split('.');
     let class = numbers.next()?;

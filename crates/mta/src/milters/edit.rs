@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use filter::checks::Checks;
 use mail::header::{Field, fields, header_len};
 use mail::{Address, Recipient, Refusal, addresses};
 use proto::milter::Change;
@@ -9,6 +10,8 @@ use proto::smtp::Command;
 use proto::smtp::params::{Accepts, MailParams, RcptParams};
 use queue::{Body, Draft, Queue};
 
+use super::Told;
+use super::checks::{self, Checked};
 use crate::cleanup::{Clean, Cleaner};
 use crate::house::House;
 
@@ -29,6 +32,10 @@ pub struct Letter {
     leading_space: bool,
     /// Recipients that milters added.
     added: Vec<Recipient>,
+    /// `milter_header_checks`
+    pub checks: Option<Arc<Checks>>,
+    /// What they asked for.
+    pub checked: Checked,
 }
 
 impl Letter {
@@ -54,6 +61,8 @@ impl Letter {
             changed: false,
             leading_space: false,
             added: Vec::new(),
+            checks: None,
+            checked: Checked::default(),
         })
     }
 
@@ -87,33 +96,29 @@ impl Letter {
         [name, separator, &value].concat()
     }
 
-    fn add(&mut self, name: &[u8], value: &[u8]) {
-        self.insert(usize::MAX, name, value);
-    }
-
-    fn insert(&mut self, index: usize, name: &[u8], value: &[u8]) {
-        let field = self.field(name, value);
+    fn insert(&mut self, index: usize, field: Vec<u8>) {
         self.fields.insert(index.min(self.fields.len()), field);
         self.changed = true;
     }
 
     /// Changes the field of this name that is `index`th among those behind the first field, which is our own.
-    fn change(&mut self, index: usize, name: &[u8], value: &[u8]) {
+    /// `None` takes it away.
+    fn change(&mut self, index: usize, name: &[u8], field: Option<Vec<u8>>) {
         let is_it =
             |raw: &Vec<u8>| Field::parse(raw).is_some_and(|field| field.name().eq_ignore_ascii_case(name));
         let mut found = self.fields.iter().enumerate().skip(1).filter(|(_, raw)| is_it(raw));
         let at = found.nth(index.max(1) - 1).map(|(at, _)| at);
-        match (at, value.is_empty()) {
-            (Some(at), true) => {
+        match (at, field) {
+            (Some(at), None) => {
                 self.fields.remove(at);
                 self.changed = true;
             }
-            (Some(at), false) => {
-                self.fields[at] = self.field(name, value);
+            (Some(at), Some(field)) => {
+                self.fields[at] = field;
                 self.changed = true;
             }
-            (None, true) => {}
-            (None, false) => self.add(name, value),
+            (None, None) => {}
+            (None, Some(field)) => self.insert(usize::MAX, field),
         }
     }
 
@@ -183,12 +188,29 @@ pub async fn apply(
     cleaner: &Arc<Cleaner>,
     clean: &mut Clean<Draft>,
     letter: &mut Letter,
+    told: &Told,
 ) -> Result<bool, Refusal> {
+    let checks = letter.checks.clone();
+    let new = match &change {
+        Change::ChangeHeader { value, .. } if value.is_empty() => None,
+        Change::AddHeader { name, value }
+        | Change::InsertHeader { name, value, .. }
+        | Change::ChangeHeader { name, value, .. } => {
+            let field = letter.field(name, value);
+            let Some(field) =
+                checks::look(checks.as_deref(), field, clean, told, &mut letter.checked).await?
+            else {
+                return Ok(false);
+            };
+            Some(field)
+        }
+        _ => None,
+    };
     let place = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
     match change {
-        Change::AddHeader { name, value } => letter.add(&name, &value),
-        Change::InsertHeader { index, name, value } => letter.insert(place(index), &name, &value),
-        Change::ChangeHeader { index, name, value } => letter.change(place(index), &name, &value),
+        Change::AddHeader { .. } => letter.insert(usize::MAX, new.unwrap_or_default()),
+        Change::InsertHeader { index, .. } => letter.insert(place(index), new.unwrap_or_default()),
+        Change::ChangeHeader { index, name, .. } => letter.change(place(index), &name, new),
         Change::Body(piece) => letter.body_piece(&house.queue, &piece)?,
         Change::Quarantine(_) => return Ok(true),
         Change::Sender { address: text, args } => {

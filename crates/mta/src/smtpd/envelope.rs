@@ -6,8 +6,8 @@ use proto::smtp::Reply;
 use route::{ClientFacts, Context};
 
 use super::session::{Content, Session, Transaction};
-use crate::cleanup::Extract;
 use crate::cleanup::received::{BySmtp, ClientCertificate, Tls};
+use crate::cleanup::{Extract, Skip};
 use crate::road::{self, Message};
 
 impl Session {
@@ -63,7 +63,10 @@ impl Session {
             envelope,
             orders: self.standing.orders.clone(),
             origin: self.peer.label(),
-            skip: self.service.skip,
+            skip: match self.submitter {
+                Some(_) => Skip { milters: self.setup.pickup.skip.milters, ..self.service.skip },
+                None => self.service.skip,
+            },
             extract: Extract::No,
             arrival: transaction.arrival,
             size_hint: params.size.unwrap_or(0),

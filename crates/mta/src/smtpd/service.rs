@@ -154,6 +154,8 @@ impl Smtpd {
             mappings: asked("no_address_mappings"),
             bcc: asked("no_address_mappings"),
             checks: asked("no_header_body_checks"),
+            // These have milters of their own.
+            milters: true,
         };
         let setup = house.setup();
         Smtpd(Arc::new(Service {
