@@ -1,0 +1,12 @@
+//! OpenDKIM's configuration as it stands: opendkim.conf, KeyTable, SigningTable, TrustedHosts.
+
+mod dataset;
+mod file;
+mod hosts;
+mod tables;
+
+pub(crate) use dataset::{Dataset, Kind, Line, file_of};
+pub use file::OpenDkim;
+pub use hosts::Hosts;
+pub(crate) use tables::key_files;
+pub use tables::{KeyEntry, KeyTable, SigningTable};
