@@ -8,4 +8,5 @@ mod neighbours;
 mod road;
 mod security;
 mod seeds;
+mod signatures;
 mod tidy;

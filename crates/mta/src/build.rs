@@ -26,6 +26,7 @@ use crate::limits;
 use crate::params::Bounce;
 use crate::pickup;
 use crate::verify::Memory;
+use crate::vouching::Vouching;
 
 /// What a configuration is built of.
 pub struct Parts<'a> {
@@ -131,7 +132,10 @@ fn cleaners(
     let dns: Arc<dyn Dns> = Arc::new(SystemDns { resolver: resolver.clone(), protocols });
     let build = |view: &View, router: &Arc<Router>, mistakes: &mut Vec<Mistake>| {
         let milters = Milters::read(view, tables, Origin::Local, dns.clone(), "cleanup", mistakes);
-        Arc::new(Cleaner::new(view, tables, router, mistakes).with_milters(milters))
+        let vouching = sign::Settings::read(view, mistakes);
+        let vouching = vouching
+            .map(|settings| Arc::new(Vouching::new(settings, resolver.clone(), view.get("myhostname"))));
+        Arc::new(Cleaner::new(view, tables, router, mistakes).with_milters(milters).with_vouching(vouching))
     };
     for service in master.services.iter().filter(|service| service.command == "cleanup") {
         let view = view.with_overrides(&service.overrides);
@@ -155,6 +159,7 @@ pub fn skip(options: &[String]) -> Skip {
         mappings: has("no_address_mappings"),
         checks: has("no_header_body_checks"),
         milters: has("no_milters"),
+        vouching: has("no_milters"),
         ..Skip::default()
     }
 }

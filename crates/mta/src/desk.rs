@@ -49,9 +49,10 @@ impl Reinject for Desk {
                 envelope: letter.envelope,
                 orders: Orders::default(),
                 origin: "local".to_owned(),
-                skip: Skip { checks: true, milters: true, bcc: true, ..Skip::default() },
+                skip: Skip { checks: true, milters: true, vouching: true, bcc: true, ..Skip::default() },
                 extract: Extract::No,
                 arrival: now,
+                stranger: None,
                 prepend,
                 size_hint,
             };

@@ -20,3 +20,4 @@ pub mod requeue;
 pub mod road;
 pub mod smtpd;
 pub mod verify;
+pub mod vouching;

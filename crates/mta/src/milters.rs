@@ -4,7 +4,7 @@
 //! only a message that was changed is written anew.
 
 mod checks;
-mod edit;
+pub(crate) mod edit;
 pub mod local;
 
 use std::sync::Arc;

@@ -64,6 +64,7 @@ pub async fn take(
         skip: setup.pickup.skip,
         extract: if extract_recipients { Extract::FromHeaders } else { Extract::No },
         arrival,
+        stranger: None,
         prepend,
         size_hint: content.len() as u64,
     };

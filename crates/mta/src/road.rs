@@ -17,6 +17,7 @@ use crate::bounce;
 use crate::cleanup::{Clean, Cleaner, Cleaning, Extract, Intake, Skip};
 use crate::house::{House, Setup};
 use crate::milters::{self, Filtering};
+use crate::vouching::Stranger;
 
 /// Proof that a message is durably in the queue: the reply 250 is built from it and from nothing else.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct Message {
     pub extract: Extract,
     /// When it was submitted.
     pub arrival: Timestamp,
+    /// Who sent it, when that is nobody of ours.
+    pub stranger: Option<Stranger>,
     /// Header lines to put on top, each ended by LF.
     pub prepend: String,
     /// Bytes expected; 0 when not known.
@@ -60,6 +63,9 @@ pub struct Receiving {
     arrival: Timestamp,
     /// `non_smtpd_milters` are shown it.
     local_milters: bool,
+    /// Its sender is checked, or it is signed.
+    vouching: bool,
+    stranger: Option<Stranger>,
 }
 
 /// Opens the counter for a message: its envelope is rewritten and expanded at once.
@@ -69,7 +75,8 @@ pub async fn receive(
     service: &str,
     message: Message,
 ) -> Result<Receiving, Refusal> {
-    let Message { id, envelope, orders, origin, skip, extract, arrival, prepend, size_hint } = message;
+    let Message { id, envelope, orders, origin, skip, extract, arrival, stranger, prepend, size_hint } =
+        message;
     let mut top: String = orders.prepend.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     top.push_str(&prepend);
     let intake = Intake {
@@ -82,12 +89,12 @@ pub async fn receive(
         zone: setup.zone.clone(),
         prepend: top.into_bytes(),
     };
-    let local_milters = !intake.skip.milters;
+    let (local_milters, vouching) = (!intake.skip.milters, !intake.skip.vouching);
     let draft = house.queue.draft(size_hint);
     let cleaner = setup.cleaner(service).clone();
     let mut cleaning = cleaner.begin(intake, draft).await?;
     cleaning.take_orders(orders);
-    Ok(Receiving { house: house.clone(), cleaning, cleaner, arrival, local_milters })
+    Ok(Receiving { house: house.clone(), cleaning, cleaner, arrival, local_milters, vouching, stranger })
 }
 
 impl Receiving {
@@ -106,8 +113,14 @@ impl Receiving {
     /// Milters are shown it before, those of the session or those of local mail: they may change it, or have it
     /// refused.
     pub async fn accept(self, milters: Option<Filtering<'_>>) -> Result<Queued, Refusal> {
-        let Receiving { house, cleaning, cleaner, arrival, local_milters } = self;
+        let Receiving { house, cleaning, cleaner, arrival, local_milters, vouching, stranger } = self;
         let mut clean = cleaning.finish().await?;
+        let vouching = cleaner.vouching.clone().filter(|_| vouching);
+        if !clean.discard
+            && let (Some(vouching), Some(stranger)) = (&vouching, &stranger)
+        {
+            vouching.check(&house, &mut clean, stranger).await?;
+        }
         if !clean.discard {
             match milters {
                 Some(filtering) => milters::pass(&house, &cleaner, &mut clean, filtering).await?,
@@ -124,6 +137,9 @@ impl Receiving {
         }
         if clean.discard {
             return Ok(Queued(clean.id));
+        }
+        if let (Some(vouching), None) = (&vouching, &stranger) {
+            vouching.sign(&house, &mut clean).await?;
         }
         let entry = queue::Entry { arrival, hold: clean.hold };
         let expanded = std::mem::take(&mut clean.expanded);

@@ -3,8 +3,6 @@
 //! Organizational domains are found by walking up the DNS as the revision of the standard has it, not by a list of
 //! public suffixes: what counts is what the owners publish.
 
-use mail::addresses;
-use mail::header::Field;
 use net::dns::{Kind, Missing};
 
 use crate::dkim::{Dkim, Outcome};
@@ -140,7 +138,7 @@ const WALK_MAX: usize = 8;
 
 /// Evaluates a message by its From fields and what was found out before.
 pub async fn check(dns: &dyn Dns, fields: &[Vec<u8>], spf: &Spf, dkim: &[Outcome]) -> Dmarc {
-    let domain = match from_domain(fields) {
+    let domain = match crate::author::domain(fields) {
         Ok(domain) => domain,
         Err(reason) => {
             let reason = Some(reason.to_owned());
@@ -274,27 +272,6 @@ async fn published(dns: &dyn Dns, name: &str) -> Result<Option<Record>, String> 
     let mut records = found.iter().filter(|text| text.trim_start().starts_with("v=DMARC1"));
     let first = records.next().and_then(|text| Record::parse(text));
     Ok(if records.next().is_some() { None } else { first })
-}
-
-/// The one domain of From, in lower case.
-fn from_domain(fields: &[Vec<u8>]) -> Result<String, &'static str> {
-    let mut from = fields.iter().filter_map(|raw| Field::parse(raw)).filter(|field| field.is("from"));
-    let field = from.next().ok_or("no From field")?;
-    if from.next().is_some() {
-        return Err("several From fields");
-    }
-    let tokens = addresses::parse(field.value(), 1000);
-    let mut domain: Option<String> = None;
-    for mailbox in addresses::mailboxes(&tokens) {
-        let address = String::from_utf8_lossy(mailbox.internal()).into_owned();
-        let (_, host) = address.rsplit_once('@').ok_or("From without a domain")?;
-        let host = host.trim_end_matches('.').to_lowercase();
-        if host.is_empty() || domain.as_ref().is_some_and(|known| *known != host) {
-            return Err("From names several domains");
-        }
-        domain = Some(host);
-    }
-    domain.ok_or("From names nobody")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 pub mod arc;
 #[cfg(test)]
 mod arc_tests;
+mod author;
 mod canon;
 pub mod dkim;
 pub mod dmarc;
@@ -27,6 +28,7 @@ mod testing;
 #[cfg(test)]
 mod vectors;
 
+pub use author::author;
 pub use canon::Canon;
 pub use inspect::{Checks, Inspection, Seal, Verdicts};
 pub use outside::{Boxed, Dns};

@@ -62,6 +62,11 @@ impl Signing {
         keys
     }
 
+    /// Every key with its name, in the order of names. Where the domain is that of the sender, it is `%`.
+    pub fn all(&self) -> Vec<(String, SignAs)> {
+        self.keys.all()
+    }
+
     /// Is it mail of ours by the client alone?
     pub fn is_internal(&self, address: IpAddr, name: &str) -> bool {
         self.internal.contains(address, name)

@@ -2,6 +2,7 @@
 
 pub mod check;
 mod demo;
+mod dkim;
 mod explain;
 mod init;
 mod install_links;
@@ -41,6 +42,7 @@ pub struct Command {
 pub const COMMANDS: &[&Command] = &[
     &check::COMMAND,
     &demo::COMMAND,
+    &dkim::COMMAND,
     &explain::COMMAND,
     &init::COMMAND,
     &install_links::COMMAND,

@@ -140,6 +140,7 @@ fn rules(config: &Config) -> Rules {
             ports.extend(net::listener::port(port, Path::new("/etc/services")));
         }
     }
+    files.extend(sign::named_files(view));
     files.retain(|file| !own.iter().any(|own| file.starts_with(own)));
     let (named, roots) = deliver::hand::named_rights(view, &config.master);
     Rules {

@@ -22,6 +22,7 @@ pub mod policy_service;
 pub mod rhsbl;
 pub mod server_access;
 pub mod sleep;
+pub mod spf;
 pub mod unknown_client;
 pub mod unknown_domain;
 pub mod unknown_helo;
@@ -39,6 +40,7 @@ pub const ALL: &[Restriction] = &[
     policy_service::RULE,
     pipelining::RULE,
     plaintext::RULE,
+    spf::RULE,
     bounce::RULE,
     networks::MYNETWORKS,
     networks::INET_INTERFACES,

@@ -175,3 +175,35 @@ fn records_that_are_not_seen() {
                    smtpd_sender_restrictions = reject_unknown_sender_domain\n";
     assert!(court(nothing, zone).rcpt("joe@here.test").starts_with("450 4.1.8"));
 }
+
+#[test]
+fn sender_policies() {
+    let zone = "good.test TXT v=spf1 ip4:192.0.2.1 -all\nbad.test TXT v=spf1 ip4:198.51.100.0/24 -all exp=why.%{d}\n\
+                why.bad.test TXT not from %{i}\ntmp.test FAIL\nhelo.test TXT v=spf1 -all\n";
+    let list = "smtpd_sender_restrictions = reject_spf_fail\n";
+    let said = |sender: &str| court(list, zone).from(sender).rcpt("joe@here.test");
+    for passed in ["a@good.test", "a@tmp.test", "a@none.test"] {
+        assert_eq!(said(passed), "OK", "{passed}");
+    }
+    assert_eq!(
+        said("a@bad.test"),
+        "550 5.7.23 <a@bad.test>: Sender address rejected: 192.0.2.1 may not send mail for bad.test (SPF): \
+         not from 192.0.2.1"
+    );
+    // Notices have no sender: the name of HELO stands for it.
+    assert!(
+        said("")
+            .starts_with("550 5.7.23 <>: Sender address rejected: 192.0.2.1 may not send mail for helo.test")
+    );
+    let mut court = court(list, zone).from("a@good.test");
+    for recipient in ["joe@here.test", "a@here.test"] {
+        assert_eq!(court.rcpt(recipient), "OK");
+    }
+    let lines: Vec<_> =
+        court.standing.orders.prepend.iter().filter(|line| line.starts_with("Received-SPF")).collect();
+    assert_eq!(lines.len(), 1);
+    assert!(
+        lines[0].starts_with("Received-SPF: pass (mx.here.test: ip4:192.0.2.1 of good.test)"),
+        "{lines:?}"
+    );
+}

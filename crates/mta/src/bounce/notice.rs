@@ -380,7 +380,7 @@ mod tests {
         for part in [
             "To: s@x.test\n",
             "<bad@y.test>: host said no\n",
-            "Final-Recipient: rfc822; bad@y.test\nOriginal-Recipient: rfc822;bad@y.test\nAction: failed\nStatus: 5.1.1\n",
+            "Final-Recipient: rfc822; bad@y.test\nAction: failed\nStatus: 5.1.1\n",
             "Remote-MTA: dns; h.test\nDiagnostic-Code: smtp; 550 5.1.1 no\n",
             "Content-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nReturn-Path: <s@x.test>\n",
         ] {

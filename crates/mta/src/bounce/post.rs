@@ -277,11 +277,13 @@ impl Writer<'_> {
             skip: Skip {
                 checks: !setup.notices.checked,
                 milters: !setup.notices.checked,
+                vouching: !setup.notices.checked,
                 bcc: true,
                 ..Skip::default()
             },
             extract: Extract::No,
             arrival: self.now,
+            stranger: None,
             prepend,
             size_hint: 0,
         };

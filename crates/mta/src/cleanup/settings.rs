@@ -14,6 +14,7 @@ use super::cleaning::Cleaning;
 use super::header::Rules;
 use super::{Intake, Sink};
 use crate::params::Cleanup;
+use crate::vouching::Vouching;
 
 /// cleanup's part of one configuration. Cheap to share in an `Arc`; never changes.
 pub struct Cleaner {
@@ -43,6 +44,8 @@ pub struct Cleaner {
     pub(crate) milter_checks: Option<Arc<Checks>>,
     /// `non_smtpd_milters`
     pub(crate) milters: Option<Milters>,
+    /// Checks of senders, and signatures.
+    pub(crate) vouching: Option<Arc<Vouching>>,
 }
 
 /// What is refused of text that is not ASCII, and of encodings.
@@ -113,6 +116,7 @@ impl Cleaner {
             checks: (!checks.is_empty()).then(|| Arc::new(checks)),
             milter_checks: (!milter_checks.is_empty()).then(|| Arc::new(milter_checks)),
             milters: None,
+            vouching: None,
             router: router.clone(),
             settings,
         }
@@ -121,6 +125,12 @@ impl Cleaner {
     /// Has these milters see mail that does not come by SMTP.
     pub fn with_milters(mut self, milters: Milters) -> Cleaner {
         self.milters = Some(milters).filter(|milters| !milters.is_empty());
+        self
+    }
+
+    /// Has senders checked and our own mail signed.
+    pub fn with_vouching(mut self, vouching: Option<Arc<Vouching>>) -> Cleaner {
+        self.vouching = vouching;
         self
     }
 

@@ -96,7 +96,8 @@ impl Letter {
         [name, separator, &value].concat()
     }
 
-    fn insert(&mut self, index: usize, field: Vec<u8>) {
+    /// Puts a field before the one that is `index`th now.
+    pub fn insert(&mut self, index: usize, field: Vec<u8>) {
         self.fields.insert(index.min(self.fields.len()), field);
         self.changed = true;
     }
@@ -120,6 +121,13 @@ impl Letter {
             (None, None) => {}
             (None, Some(field)) => self.insert(usize::MAX, field),
         }
+    }
+
+    /// Takes away the fields that this is true of.
+    pub fn remove(&mut self, gone: impl Fn(&[u8]) -> bool) {
+        let before = self.fields.len();
+        self.fields.retain(|raw| !gone(raw));
+        self.changed |= self.fields.len() != before;
     }
 
     /// A piece of a new body: CR LF becomes LF.
@@ -182,7 +190,7 @@ impl Letter {
 }
 
 /// Does a change; true when the message is to be held.
-pub async fn apply(
+pub(super) async fn apply(
     change: Change,
     house: &House,
     cleaner: &Arc<Cleaner>,

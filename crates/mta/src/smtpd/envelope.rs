@@ -9,6 +9,7 @@ use super::session::{Content, Session, Transaction};
 use crate::cleanup::received::{BySmtp, ClientCertificate, Tls};
 use crate::cleanup::{Extract, Skip};
 use crate::road::{self, Message};
+use crate::vouching::Stranger;
 
 impl Session {
     /// Opens the road for the message. Why it is closed is told at the end of the content; the error is the reply of
@@ -69,8 +70,25 @@ impl Session {
             },
             extract: Extract::No,
             arrival: transaction.arrival,
+            stranger: self.stranger(transaction).await?,
             size_hint: params.size.unwrap_or(0),
         })
+    }
+
+    /// Who sends this, unless it is somebody whose mail is ours: logged in, or in `mynetworks`. Behind a filter that
+    /// tells of its client (XFORWARD), that one counts.
+    async fn stranger(&self, transaction: &Transaction) -> Result<Option<Stranger>, mail::Refusal> {
+        if self.submitter.is_some() || !self.peer.client.sasl_username.is_empty() {
+            return Ok(None);
+        }
+        let client = self.forward.as_ref().map_or(&self.peer.client, |forward| &forward.client);
+        let Ok(address) = client.address.trim_start_matches("IPv6:").parse() else { return Ok(None) };
+        let mynetworks = &self.service.judge.settings().mynetworks;
+        if mynetworks.matches_host(&client.name, address).await? {
+            return Ok(None);
+        }
+        let helo = client.helo.clone();
+        Ok(Some(Stranger { address, helo, sender: transaction.sender.clone() }))
     }
 
     /// `local_header_rewrite_clients`.

@@ -156,6 +156,7 @@ impl Smtpd {
             checks: asked("no_header_body_checks"),
             // These have milters of their own.
             milters: true,
+            vouching: asked("no_milters"),
         };
         let setup = house.setup();
         Smtpd(Arc::new(Service {

@@ -5,14 +5,16 @@ mod private;
 mod public;
 mod sign;
 mod signature;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub(crate) use hashing::{Digested, Digests, header_hash_input};
 pub use private::{Algorithm, PrivateKey, generate};
-pub use public::record_of;
 pub(crate) use public::{NoKey, fetch};
+pub use public::{Published, published, record_of};
 pub(crate) use sign::push_folded;
-pub use sign::{Recipe, SignAs, sign};
+pub use sign::{Recipe, SignAs, Signer};
 pub(crate) use signature::{Fault, Signature, is_within, name};
 pub(crate) use verify::Verifier;
 pub use verify::{Dkim, Outcome};

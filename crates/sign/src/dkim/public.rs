@@ -166,6 +166,39 @@ pub fn record_of(key: &PrivateKey) -> String {
     }
 }
 
+/// How a published record agrees with a key of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It is that key's.
+    Same,
+    /// There is a record, and it is another key's or none that verifiers accept; with the reason.
+    Other(String),
+    /// There is none.
+    Missing,
+    /// The DNS does not answer now.
+    Unknown(String),
+}
+
+/// Asks whether the record of a key is published.
+pub async fn published(dns: &dyn Dns, name: &str, key: &PrivateKey) -> Published {
+    let found = match texts(dns, name).await {
+        Ok(found) => found,
+        Err(Missing::Temporary(why)) => return Published::Unknown(why),
+        Err(Missing::Invalid(why)) => return Published::Other(why),
+        Err(Missing::NoSuchName | Missing::NoSuchRecord) => return Published::Missing,
+    };
+    let mut wrong = "no key record".to_owned();
+    for text in &found {
+        match PublicKey::parse(text) {
+            Ok(published) if published.bytes == key.public() => return Published::Same,
+            Ok(_) => wrong = "another key".to_owned(),
+            Err(NoKey::Never(why)) => wrong = why.to_owned(),
+            Err(NoKey::Later(why)) => wrong = why,
+        }
+    }
+    Published::Other(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

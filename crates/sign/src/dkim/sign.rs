@@ -95,47 +95,64 @@ impl Recipe {
     }
 }
 
-/// The fields `DKIM-Signature` for a message, each without its last line end, lines divided by LF.
-///
-/// `body` is called once and has to give the body piece by piece; `now` is in seconds. `None` when a key does not work.
-pub fn sign<E>(
-    recipe: &Recipe,
-    keys: &[SignAs],
-    fields: &[Vec<u8>],
-    body: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<(), E>,
-    now: i64,
-) -> Result<Option<Vec<Vec<u8>>>, E> {
-    let mut digests = Digests::default();
-    digests.want(recipe.canon.1);
-    body(&mut |piece| digests.feed(piece))?;
-    let digested = digests.finish();
-    let hash = encoded(digested.get(recipe.canon.1).unwrap_or_default());
-    let names = recipe.names(fields);
-    let mut out = Vec::with_capacity(keys.len());
-    for key in keys {
-        let mut tags = format!(
-            "DKIM-Signature: v=1; a={}; c={}/{}; d={}; s={};\n\tt={now};",
-            key.key.algorithm(),
-            recipe.canon.0,
-            recipe.canon.1,
-            key.domain,
-            key.selector,
-        );
-        if let Some(lifetime) = recipe.lifetime {
-            tags.push_str(&format!(" x={};", now.saturating_add(lifetime)));
-        }
-        if let Some(identity) = &key.identity {
-            tags.push_str(&format!(" i={identity};"));
-        }
-        tags.push_str(&format!(" bh={hash};\n\th="));
-        fold_names(&mut tags, &names);
-        tags.push_str(";\n\tb=");
-        let input = header_hash_input(fields, &names, recipe.canon.0, tags.as_bytes());
-        let Some(signature) = key.key.sign(&input) else { return Ok(None) };
-        push_folded(&mut tags, &encoded(&signature));
-        out.push(tags.into_bytes());
+/// A message of ours whose body is coming in.
+pub struct Signer<'a> {
+    recipe: &'a Recipe,
+    digests: Digests,
+}
+
+impl<'a> Signer<'a> {
+    /// Nothing has come yet.
+    pub fn new(recipe: &'a Recipe) -> Signer<'a> {
+        let mut digests = Digests::default();
+        digests.want(recipe.canon.1);
+        Signer { recipe, digests }
     }
-    Ok(Some(out))
+
+    /// A piece of the body, lines ended by LF.
+    pub fn body(&mut self, piece: &[u8]) {
+        self.digests.feed(piece);
+    }
+
+    /// One field `DKIM-Signature` for each key, without its last line end, lines divided by LF. `now` is in seconds.
+    /// `None` when a key does not work.
+    pub fn finish(self, keys: &[SignAs], fields: &[Vec<u8>], now: i64) -> Option<Vec<Vec<u8>>> {
+        let recipe = self.recipe;
+        let digested = self.digests.finish();
+        let hash = encoded(digested.get(recipe.canon.1).unwrap_or_default());
+        let names = recipe.names(fields);
+        keys.iter().map(|key| signature(recipe, key, fields, &names, &hash, now)).collect()
+    }
+}
+
+fn signature(
+    recipe: &Recipe,
+    key: &SignAs,
+    fields: &[Vec<u8>],
+    names: &[String],
+    hash: &str,
+    now: i64,
+) -> Option<Vec<u8>> {
+    let mut tags = format!(
+        "DKIM-Signature: v=1; a={}; c={}/{}; d={}; s={};\n\tt={now};",
+        key.key.algorithm(),
+        recipe.canon.0,
+        recipe.canon.1,
+        key.domain,
+        key.selector,
+    );
+    if let Some(lifetime) = recipe.lifetime {
+        tags.push_str(&format!(" x={};", now.saturating_add(lifetime)));
+    }
+    if let Some(identity) = &key.identity {
+        tags.push_str(&format!(" i={identity};"));
+    }
+    tags.push_str(&format!(" bh={hash};\n\th="));
+    fold_names(&mut tags, names);
+    tags.push_str(";\n\tb=");
+    let input = header_hash_input(fields, names, recipe.canon.0, tags.as_bytes());
+    push_folded(&mut tags, &encoded(&key.key.sign(&input)?));
+    Some(tags.into_bytes())
 }
 
 /// `From:To:Subject`, in lines of bearable length.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use conf::Mistake;
 
 use super::{Dataset, Kind, Line};
-use crate::dkim::PrivateKey;
+use crate::dkim::{PrivateKey, SignAs};
 
 /// Where a key is.
 #[derive(Clone, Debug)]
@@ -89,6 +89,17 @@ impl KeyTable {
     pub(crate) fn single(name: &str, selector: &str, key: PrivateKey) -> KeyTable {
         let key = Key { domain: "%".to_owned(), selector: selector.to_owned(), key: Arc::new(key) };
         KeyTable(HashMap::from([(name.to_owned(), key)]))
+    }
+
+    /// Every key, in the order of names.
+    pub(crate) fn all(&self) -> Vec<(String, SignAs)> {
+        let sign_as = |(name, key): (&String, &Key)| {
+            let Key { domain, selector, key } = key.clone();
+            (name.clone(), SignAs { domain, selector, identity: None, key })
+        };
+        let mut all: Vec<(String, SignAs)> = self.0.iter().map(sign_as).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Key> {

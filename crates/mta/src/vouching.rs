@@ -1,0 +1,178 @@
+//! Who vouches for a message: strangers' mail is checked (SPF, DKIM, ARC, DMARC) before the milters see it, and ours is
+//! signed after they have changed it.
+//!
+//! A message is a stranger's when its client is neither logged in nor in `mynetworks`, and its mail is ours when it is
+//! not a stranger's, or comes from a host that `InternalHosts` names.
+
+use std::net::IpAddr;
+
+use mail::logline::printable;
+use mail::{Address, Blame, Detail, Refusal};
+use net::dns::Resolver;
+use sign::dmarc::{Policy, Verdict};
+use sign::{Inspection, Question, Seal, Settings, Verdicts, results};
+
+use crate::cleanup::Clean;
+use crate::house::House;
+use crate::milters::edit::Letter;
+
+/// How much of a body is read at a time.
+const PIECE: usize = 64 << 10;
+
+/// A client that is nobody of ours, and what it said.
+#[derive(Clone, Debug)]
+pub struct Stranger {
+    /// Its address.
+    pub address: IpAddr,
+    /// HELO.
+    pub helo: String,
+    /// MAIL FROM as given.
+    pub sender: Address,
+}
+
+/// What one configuration says of checks and signatures, and who answers questions.
+#[derive(Debug)]
+pub struct Vouching {
+    settings: Settings,
+    resolver: Resolver,
+    host: String,
+}
+
+impl Vouching {
+    /// Puts them together; `host` is `myhostname`.
+    pub fn new(settings: Settings, resolver: Resolver, host: String) -> Vouching {
+        Vouching { settings, resolver, host }
+    }
+
+    /// Checks a stranger's message: results are told in its header, and DMARC may have it refused or held.
+    pub(crate) async fn check(
+        &self,
+        house: &House,
+        clean: &mut Clean<queue::Draft>,
+        stranger: &Stranger,
+    ) -> Result<(), Refusal> {
+        let settings = &self.settings;
+        if !settings.checks.any() && settings.arc_seal.is_none() {
+            return Ok(());
+        }
+        if self.is_internal(clean) {
+            return self.sign(house, clean).await;
+        }
+        let mut letter = Letter::open(clean.content.body()?)?;
+        let fields: Vec<Vec<u8>> = letter.fields().map(<[u8]>::to_vec).collect();
+        let mut inspection = Inspection::new(settings.checks, fields, settings.arc_seal.is_some());
+        if inspection.wants_body() {
+            read(&letter, |piece| inspection.body(piece)).await?;
+        }
+        let sender = stranger.sender.external().to_string();
+        let question = Question {
+            client: stranger.address,
+            helo: &stranger.helo,
+            sender: &sender,
+            receiver: &self.host,
+        };
+        let headers = sign::dkim::Recipe::default().headers;
+        let seal = settings.arc_seal.as_ref().map(|key| Seal {
+            key,
+            headers: &headers,
+            server: &settings.authserv_id,
+        });
+        let now = house.now().as_second();
+        let (verdicts, set) = inspection.finish(&self.resolver, &question, now, seal).await;
+        self.act(clean, &verdicts)?;
+        letter.remove(|raw| results::is_forged(raw, &settings.authserv_id));
+        if settings.checks.any() {
+            let told = results::results(&verdicts, &question);
+            let line = told.replace("\n\t", " ");
+            log::info!(target: "cleanup", "{}: authentication results: {}", clean.id, printable(&line));
+            // Behind our own Received, which comes first.
+            letter.insert(1, results::field(&settings.authserv_id, &told));
+        }
+        for (at, field) in set.into_iter().enumerate() {
+            letter.insert(1 + at, field);
+        }
+        replace(house, clean, &letter)
+    }
+
+    /// What the domain of From asks for, as far as we follow it.
+    fn act(&self, clean: &mut Clean<queue::Draft>, verdicts: &Verdicts) -> Result<(), Refusal> {
+        let Some(dmarc) = verdicts.dmarc.as_ref().filter(|dmarc| dmarc.verdict == Verdict::Fail) else {
+            return Ok(());
+        };
+        let said = format!("rejected by DMARC policy for {}", dmarc.domain);
+        let log = |clean: &Clean<queue::Draft>, word: &str, text: &str| {
+            let from = clean.envelope.sender.external();
+            let line = format!("{word}: END-OF-MESSAGE: {text}; from=<{from}>");
+            log::info!(target: "cleanup", "{}: {}", clean.id, printable(&line));
+        };
+        match dmarc.policy.min(self.settings.dmarc_action) {
+            Policy::None => Ok(()),
+            Policy::Quarantine => {
+                log(clean, "hold", &format!("DMARC policy for {}", dmarc.domain));
+                clean.hold = true;
+                Ok(())
+            }
+            Policy::Reject => {
+                log(clean, "reject", &format!("5.7.1 {said}"));
+                Err(Refusal::never(50, Detail(7, 1), Blame::Policy, said))
+            }
+        }
+    }
+
+    fn is_internal(&self, clean: &Clean<queue::Draft>) -> bool {
+        let client = &clean.envelope.client;
+        let Some(signing) = &self.settings.signing else { return false };
+        client.address.parse().is_ok_and(|address| signing.is_internal(address, &client.name))
+    }
+
+    /// Signs a message of ours with every key for the address in From.
+    pub(crate) async fn sign(&self, house: &House, clean: &mut Clean<queue::Draft>) -> Result<(), Refusal> {
+        let Some(signing) = &self.settings.signing else { return Ok(()) };
+        let mut letter = Letter::open(clean.content.body()?)?;
+        let fields: Vec<Vec<u8>> = letter.fields().map(<[u8]>::to_vec).collect();
+        let Some(author) = sign::author(&fields) else { return Ok(()) };
+        let keys = signing.keys(&author);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut signer = sign::dkim::Signer::new(&signing.recipe);
+        read(&letter, |piece| signer.body(piece)).await?;
+        let Some(signatures) = signer.finish(&keys, &fields, house.now().as_second()) else {
+            let text = "message could not be signed";
+            log::warn!(target: "cleanup", "{}: {text}: a key does not work", clean.id);
+            return Err(Refusal::later(51, Detail(3, 5), Blame::Admin, text));
+        };
+        for (key, signature) in keys.iter().zip(signatures) {
+            let (selector, domain) = (&key.selector, &key.domain);
+            log::info!(
+                target: "cleanup",
+                "{}: DKIM-Signature field added (s={selector}, d={domain})", clean.id
+            );
+            letter.insert(0, signature);
+        }
+        replace(house, clean, &letter)
+    }
+}
+
+/// Gives the body piece by piece, and others a turn between.
+async fn read(letter: &Letter, mut take: impl FnMut(&[u8])) -> Result<(), Refusal> {
+    let mut at = letter.body_start();
+    loop {
+        let piece = letter.body().read_at(at, PIECE)?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        at += piece.len() as u64;
+        take(&piece);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The message with its new header.
+fn replace(house: &House, clean: &mut Clean<queue::Draft>, letter: &Letter) -> Result<(), Refusal> {
+    if let Some(draft) = letter.rewritten(&house.queue)? {
+        clean.size = draft.len();
+        clean.content = draft;
+    }
+    Ok(())
+}
