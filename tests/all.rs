@@ -6,6 +6,7 @@ mod demo;
 mod durability;
 mod neighbours;
 mod road;
+mod scanners;
 mod security;
 mod seeds;
 mod signatures;

@@ -156,3 +156,102 @@ fn a_server_that_talks_nonsense_leaves_mail_in_the_queue() {
     });
     assert_waits(sinks.collect());
 }
+
+/// What a milter does behind its agreement: it declines everything but the end of the message, and then `answer`s.
+fn milter(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) -> Address {
+    server(move |mut socket| {
+        while let Some((letter, data)) = packet(&mut socket) {
+            match letter {
+                // Version 6, all actions that are offered; no event wanted that can be declined.
+                b'O' => {
+                    let steps = 0x1_u32 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x200;
+                    let agreed = [&data[..8], &steps.to_be_bytes()].concat();
+                    say(&mut socket, b'O', &agreed);
+                }
+                b'E' => answer(&mut socket),
+                _ => {}
+            }
+        }
+    })
+}
+
+fn packet(socket: &mut std::net::TcpStream) -> Option<(u8, Vec<u8>)> {
+    let mut len = [0; 4];
+    socket.read_exact(&mut len).ok()?;
+    let mut data = vec![0; u32::from_be_bytes(len) as usize];
+    socket.read_exact(&mut data).ok()?;
+    let letter = *data.first()?;
+    Some((letter, data.split_off(1)))
+}
+
+fn say(socket: &mut std::net::TcpStream, letter: u8, data: &[u8]) -> bool {
+    let len = u32::try_from(data.len() + 1).expect("it is short").to_be_bytes();
+    socket.write_all(&[&len[..], &[letter], data].concat()).is_ok()
+}
+
+/// The end of a message is put off, the program goes on, and memory does not grow.
+fn assert_message_waits(mx: &Instance, code: u16) {
+    let before = mx.memory();
+    let mut client = mx.client();
+    client.hello();
+    client.expect(250, "MAIL FROM:<a@x.test>");
+    client.expect(250, "RCPT TO:<bob@box.test>");
+    client.expect(354, "DATA");
+    let reply = client.ask("Subject: x\r\n\r\ntext\r\n.");
+    assert_eq!(reply.code, code, "{}\n{}", reply.text, mx.log());
+    let grown = mx.memory().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes more");
+    mx.wait_log(&["warning: "]);
+}
+
+#[test]
+fn milters_that_never_stop_are_stopped() {
+    let endless: [fn(&mut std::net::TcpStream); 4] = [
+        // Progress, and nothing but progress.
+        |socket| while say(socket, b'p', b"") {},
+        |socket| while say(socket, b'h', &[b"X-A\0".as_slice(), &[b'x'; 1000], b"\0"].concat()) {},
+        |socket| while say(socket, b'+', b"<more@x.test>\0") {},
+        |socket| {
+            say(socket, b'b', &[0xff; 3]);
+            // A packet longer than any can be.
+            let _ = socket.write_all(&[0x7f, 0xff, 0xff, 0xff, b'b']);
+        },
+    ];
+    for answer in endless {
+        let at = milter(answer);
+        let mx = Site::new("mx.test")
+            .set("smtpd_milters", &format!("inet:{}:{}", at.ip(), at.port()))
+            .set("milter_content_timeout", "5s")
+            .start();
+        assert_message_waits(&mx, 451);
+    }
+}
+
+#[test]
+fn a_clamd_that_talks_nonsense_or_nothing_puts_mail_off_or_not_as_is_set() {
+    let answers: [&'static [u8]; 4] = [b"", b"stream: OK", b"stream: FOUND\0", b"220 mx ESMTP\r\n\0"];
+    for answer in answers {
+        let at = server(move |mut socket| {
+            let mut seen = Vec::new();
+            let mut piece = [0; 4096];
+            while !seen.ends_with(&[0, 0, 0, 0]) {
+                match socket.read(&mut piece) {
+                    Ok(len) if len > 0 => seen.extend_from_slice(&piece[..len]),
+                    _ => return,
+                }
+            }
+            let _ = socket.write_all(answer);
+        });
+        let mx = |action: &str| {
+            Site::new("mx.test")
+                .set("clamd_service", &format!("inet:{}:{}", at.ip(), at.port()))
+                .set("clamd_timeout", "2s")
+                .set("clamd_default_action", action)
+                .start()
+        };
+        assert_message_waits(&mx("tempfail"), 451);
+        if answer.is_empty() {
+            assert_message_waits(&mx("accept"), 250);
+        }
+    }
+}

@@ -46,6 +46,7 @@ pub const GROUPS: &[Group] = &[
     group("imap", "IMAP and POP3", imap::params::Access::DECLARATIONS),
     group("imap", "IMAP", imap::params::Imap::DECLARATIONS),
     group("imap", "POP3", imap::params::Pop3::DECLARATIONS),
+    group("scan", "Viruses", scan::params::Viruses::DECLARATIONS),
     group("sign", "Checks of senders, and signatures", sign::params::Sign::DECLARATIONS),
     group("filter", "Restrictions", filter::params::Restrictions::DECLARATIONS),
     group("filter", "Reply codes of refusals", filter::params::RejectCodes::DECLARATIONS),

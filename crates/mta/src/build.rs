@@ -16,6 +16,7 @@ use net::dns::{Protocols, Resolver};
 use queue::params::Storage;
 use queue::scheduler::TransportLimits;
 use route::Router;
+use scan::Scanner;
 use tables::Tables;
 
 use crate::bounce::{Classes, Notices, Templates, template};
@@ -132,10 +133,12 @@ fn cleaners(
     let dns: Arc<dyn Dns> = Arc::new(SystemDns { resolver: resolver.clone(), protocols });
     let build = |view: &View, router: &Arc<Router>, mistakes: &mut Vec<Mistake>| {
         let milters = Milters::read(view, tables, Origin::Local, dns.clone(), "cleanup", mistakes);
+        let host = view.get("myhostname");
         let vouching = sign::Settings::read(view, mistakes);
-        let vouching = vouching
-            .map(|settings| Arc::new(Vouching::new(settings, resolver.clone(), view.get("myhostname"))));
-        Arc::new(Cleaner::new(view, tables, router, mistakes).with_milters(milters).with_vouching(vouching))
+        let vouching = vouching.map(|settings| Arc::new(Vouching::new(settings, resolver.clone(), host)));
+        let scanner = Scanner::read(view, resolver, mistakes);
+        let cleaner = Cleaner::new(view, tables, router, mistakes);
+        Arc::new(cleaner.with_milters(milters).with_vouching(vouching).with_scanner(scanner))
     };
     for service in master.services.iter().filter(|service| service.command == "cleanup") {
         let view = view.with_overrides(&service.overrides);
@@ -159,7 +162,7 @@ pub fn skip(options: &[String]) -> Skip {
         mappings: has("no_address_mappings"),
         checks: has("no_header_body_checks"),
         milters: has("no_milters"),
-        vouching: has("no_milters"),
+        guards: has("no_milters"),
         ..Skip::default()
     }
 }

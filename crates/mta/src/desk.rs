@@ -49,7 +49,7 @@ impl Reinject for Desk {
                 envelope: letter.envelope,
                 orders: Orders::default(),
                 origin: "local".to_owned(),
-                skip: Skip { checks: true, milters: true, vouching: true, bcc: true, ..Skip::default() },
+                skip: Skip { checks: true, milters: true, guards: true, bcc: true, ..Skip::default() },
                 extract: Extract::No,
                 arrival: now,
                 stranger: None,

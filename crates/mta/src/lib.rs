@@ -18,6 +18,7 @@ pub mod postscreen;
 pub mod qmgr;
 pub mod requeue;
 pub mod road;
+mod scanning;
 pub mod smtpd;
 pub mod verify;
 pub mod vouching;

@@ -29,6 +29,9 @@ pub struct Filtering<'a> {
     pub origin: String,
 }
 
+/// Bytes that one milter may add to the header and the envelope of a message.
+const CHANGES_MAX: usize = 16 << 20;
+
 /// How the log names a message.
 struct Told {
     origin: String,
@@ -166,6 +169,7 @@ async fn changes(
     told: &Told,
 ) -> Result<Outcome, Refusal> {
     letter.begin(link.leading_space());
+    let mut room = CHANGES_MAX;
     loop {
         match link.next().await {
             Step::Done(outcome) => {
@@ -173,6 +177,13 @@ async fn changes(
                 return Ok(outcome);
             }
             Step::Change(change) => {
+                // New bodies go to a file; what else is changed is held in memory.
+                room = room.saturating_sub(change.weight());
+                if room == 0 {
+                    log::warn!(target: "cleanup", "{}: a milter changes more than a message can be", clean.id);
+                    letter.end_of_body()?;
+                    return Ok(Outcome::Reply("451 4.7.1 Service unavailable - try again later".to_owned()));
+                }
                 if edit::apply(change, house, cleaner, clean, letter, told).await? {
                     hold(clean, told);
                 }

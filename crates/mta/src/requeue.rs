@@ -50,7 +50,7 @@ async fn again(house: &Arc<House>, stored: &queue::Stored, pending: &[usize]) ->
         orders: Orders::default(),
         origin: "local".to_owned(),
         // Milters have seen it, perhaps with a client that is not known any more.
-        skip: Skip { milters: true, vouching: true, ..setup.pickup.skip },
+        skip: Skip { milters: true, guards: true, ..setup.pickup.skip },
         extract: Extract::No,
         arrival: stored.arrival,
         stranger: None,

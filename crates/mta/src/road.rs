@@ -17,6 +17,7 @@ use crate::bounce;
 use crate::cleanup::{Clean, Cleaner, Cleaning, Extract, Intake, Skip};
 use crate::house::{House, Setup};
 use crate::milters::{self, Filtering};
+use crate::scanning;
 use crate::vouching::Stranger;
 
 /// Proof that a message is durably in the queue: the reply 250 is built from it and from nothing else.
@@ -63,8 +64,8 @@ pub struct Receiving {
     arrival: Timestamp,
     /// `non_smtpd_milters` are shown it.
     local_milters: bool,
-    /// Its sender is checked, or it is signed.
-    vouching: bool,
+    /// Its sender is checked, it is scanned, it is signed.
+    guarded: bool,
     stranger: Option<Stranger>,
 }
 
@@ -89,12 +90,12 @@ pub async fn receive(
         zone: setup.zone.clone(),
         prepend: top.into_bytes(),
     };
-    let (local_milters, vouching) = (!intake.skip.milters, !intake.skip.vouching);
+    let (local_milters, guarded) = (!intake.skip.milters, !intake.skip.guards);
     let draft = house.queue.draft(size_hint);
     let cleaner = setup.cleaner(service).clone();
     let mut cleaning = cleaner.begin(intake, draft).await?;
     cleaning.take_orders(orders);
-    Ok(Receiving { house: house.clone(), cleaning, cleaner, arrival, local_milters, vouching, stranger })
+    Ok(Receiving { house: house.clone(), cleaning, cleaner, arrival, local_milters, guarded, stranger })
 }
 
 impl Receiving {
@@ -113,13 +114,19 @@ impl Receiving {
     /// Milters are shown it before, those of the session or those of local mail: they may change it, or have it
     /// refused.
     pub async fn accept(self, milters: Option<Filtering<'_>>) -> Result<Queued, Refusal> {
-        let Receiving { house, cleaning, cleaner, arrival, local_milters, vouching, stranger } = self;
+        let Receiving { house, cleaning, cleaner, arrival, local_milters, guarded, stranger } = self;
         let mut clean = cleaning.finish().await?;
-        let vouching = cleaner.vouching.clone().filter(|_| vouching);
+        let vouching = cleaner.vouching.clone().filter(|_| guarded);
         if !clean.discard
             && let (Some(vouching), Some(stranger)) = (&vouching, &stranger)
         {
             vouching.check(&house, &mut clean, stranger).await?;
+        }
+        if guarded
+            && !clean.discard
+            && let Some(scanner) = &cleaner.scanner
+        {
+            scanning::scan(scanner, &mut clean).await?;
         }
         if !clean.discard {
             match milters {

@@ -64,6 +64,8 @@ const REJECT: &str = "550 5.7.1 Command rejected";
 const LATER: &str = "451 4.7.1 Service unavailable - try again later";
 const UNAVAILABLE: &str = "550 5.5.0 Service unavailable";
 const MISCONFIGURED: &str = "451 4.3.5 Server configuration problem - try again later";
+/// Most reports of progress before an answer: with one a second, more than a quarter of an hour.
+const PROGRESS_MAX: usize = 1000;
 const LATE: &str = "Connection timed out";
 
 impl Link {
@@ -220,7 +222,7 @@ impl Link {
 
     async fn answer(&mut self, event: Event) -> Result<Step, String> {
         let Some(spec) = self.spec.clone() else { return Ok(Step::Done(Outcome::Continue)) };
-        loop {
+        for _ in 0..PROGRESS_MAX {
             let State::Open(stream, _) = &mut self.state else {
                 return Ok(Step::Done(Outcome::Continue));
             };
@@ -238,6 +240,7 @@ impl Link {
                 Ok(response) => Ok(Step::Done(self.obey(event, response))),
             };
         }
+        Err(format!("no end of progress reports after event {}", event.name()))
     }
 
     fn obey(&mut self, event: Event, response: Response) -> Outcome {

@@ -277,7 +277,7 @@ impl Writer<'_> {
             skip: Skip {
                 checks: !setup.notices.checked,
                 milters: !setup.notices.checked,
-                vouching: !setup.notices.checked,
+                guards: !setup.notices.checked,
                 bcc: true,
                 ..Skip::default()
             },

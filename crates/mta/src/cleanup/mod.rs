@@ -65,8 +65,8 @@ pub struct Skip {
     pub bcc: bool,
     /// `no_milters`, and mail that milters saw by SMTP: no `non_smtpd_milters`.
     pub milters: bool,
-    /// `no_milters` too, and mail that is not ours to vouch for: no checks of the sender, no signature.
-    pub vouching: bool,
+    /// `no_milters` too, and mail that we pass on: no checks of the sender, no scanner, no signature.
+    pub guards: bool,
 }
 
 /// Recipients taken from headers (`sendmail -t`).

@@ -7,6 +7,7 @@ use filter::checks::Checks;
 use filter::milter::Milters;
 use mail::{Address, Refusal};
 use route::{Context, Router};
+use scan::Scanner;
 use tables::Tables;
 
 use super::characters::Characters;
@@ -46,6 +47,8 @@ pub struct Cleaner {
     pub(crate) milters: Option<Milters>,
     /// Checks of senders, and signatures.
     pub(crate) vouching: Option<Arc<Vouching>>,
+    /// Finds viruses.
+    pub(crate) scanner: Option<Scanner>,
 }
 
 /// What is refused of text that is not ASCII, and of encodings.
@@ -117,6 +120,7 @@ impl Cleaner {
             milter_checks: (!milter_checks.is_empty()).then(|| Arc::new(milter_checks)),
             milters: None,
             vouching: None,
+            scanner: None,
             router: router.clone(),
             settings,
         }
@@ -131,6 +135,12 @@ impl Cleaner {
     /// Has senders checked and our own mail signed.
     pub fn with_vouching(mut self, vouching: Option<Arc<Vouching>>) -> Cleaner {
         self.vouching = vouching;
+        self
+    }
+
+    /// Has every message shown to a scanner.
+    pub fn with_scanner(mut self, scanner: Option<Scanner>) -> Cleaner {
+        self.scanner = scanner;
         self
     }
 

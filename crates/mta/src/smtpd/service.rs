@@ -156,7 +156,7 @@ impl Smtpd {
             checks: asked("no_header_body_checks"),
             // These have milters of their own.
             milters: true,
-            vouching: asked("no_milters"),
+            guards: asked("no_milters"),
         };
         let setup = house.setup();
         Smtpd(Arc::new(Service {

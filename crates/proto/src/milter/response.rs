@@ -81,6 +81,24 @@ pub enum Change {
     Quarantine(String),
 }
 
+impl Change {
+    /// Bytes that it adds to the header or the envelope, and a little for itself. A body's pieces have none.
+    pub fn weight(&self) -> usize {
+        let len = match self {
+            Change::AddHeader { name, value }
+            | Change::InsertHeader { name, value, .. }
+            | Change::ChangeHeader { name, value, .. } => name.len() + value.len(),
+            Change::Sender { address, args } | Change::AddRecipient { address, args } => {
+                address.len() + args.len()
+            }
+            Change::DeleteRecipient(address) => address.len(),
+            Change::Body(_) => return 0,
+            Change::Quarantine(reason) => reason.len(),
+        };
+        len + 64
+    }
+}
+
 /// A packet that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;

@@ -36,7 +36,7 @@ impl Line {
 }
 
 /// The file that a data set is read from.
-pub(crate) fn file_of(text: &str) -> Option<PathBuf> {
+pub fn file_of(text: &str) -> Option<PathBuf> {
     let text = text.trim();
     let name = text.strip_prefix("refile:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
     name.starts_with('/').then(|| PathBuf::from(name))

@@ -5,7 +5,8 @@ mod file;
 mod hosts;
 mod tables;
 
-pub(crate) use dataset::{Dataset, Kind, Line, file_of};
+pub use dataset::file_of;
+pub(crate) use dataset::{Dataset, Kind, Line};
 pub use file::OpenDkim;
 pub use hosts::Hosts;
 pub(crate) use tables::key_files;

@@ -3,6 +3,7 @@
 mod genkey;
 mod keys;
 mod record;
+mod rotate;
 
 use std::ffi::OsString;
 
@@ -15,7 +16,8 @@ pub const COMMAND: Command =
 const USAGE: &str = "\
 usage: facteur dkim genkey -d domain [-s selector] [-D directory] [-a rsa|ed25519] [-b bits]
        facteur dkim show [-c config_dir]
-       facteur dkim check [-c config_dir]";
+       facteur dkim check [-c config_dir]
+       facteur dkim rotate -d domain [-c config_dir]";
 
 fn run(words: Vec<OsString>) -> u8 {
     let mut words = words.into_iter();
@@ -25,6 +27,7 @@ fn run(words: Vec<OsString>) -> u8 {
         Some("genkey") => genkey::run(rest),
         Some("show") => keys::show(rest),
         Some("check") => keys::check(rest),
+        Some("rotate") => rotate::run(rest),
         Some("help" | "--help") => {
             println!("{USAGE}");
             return 0;
