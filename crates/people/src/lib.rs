@@ -20,6 +20,7 @@ mod people;
 mod random;
 pub mod sasl;
 pub mod schemes;
+pub mod server;
 mod username;
 mod verdict;
 mod workers;

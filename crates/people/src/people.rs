@@ -105,7 +105,7 @@ impl People {
     /// The mechanisms that a session may use now, in the order of `auth_mechanisms`.
     pub fn mechanisms(&self, facts: &Facts) -> Vec<&'static Mechanism> {
         let offered = |mechanism: &&&'static Mechanism| {
-            (mechanism.possible)(facts) && !(mechanism.plaintext && self.wants_encryption(facts))
+            (mechanism.possible)(facts) && !(mechanism.is_plaintext() && self.wants_encryption(facts))
         };
         self.0.mechanisms.iter().filter(offered).copied().collect()
     }
@@ -120,6 +120,19 @@ impl People {
         let mechanism = sasl::find(mechanism)?;
         let offered = self.mechanisms(&facts).into_iter().any(|offered| offered.name == mechanism.name);
         offered.then(|| Exchange::new(self.clone(), facts, mechanism))
+    }
+
+    /// Begins a conversation for a server that asks us for its client, and has decided by itself whether the session
+    /// is safe enough: `disable_plaintext_auth` is not looked at.
+    pub fn begin_for(&self, mechanism: &str, facts: Facts) -> Option<Exchange> {
+        let mechanism = sasl::find(mechanism)?;
+        let on = self.0.mechanisms.iter().any(|known| known.name == mechanism.name);
+        (on && (mechanism.possible)(&facts)).then(|| Exchange::new(self.clone(), facts, mechanism))
+    }
+
+    /// The mechanisms of `auth_mechanisms`, whatever the session.
+    pub fn all_mechanisms(&self) -> &[&'static Mechanism] {
+        &self.0.mechanisms
     }
 
     /// Checks a name and a password (IMAP LOGIN, POP3 USER and PASS, HTTP). Where it fails, the answer has waited for

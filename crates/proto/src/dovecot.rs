@@ -12,6 +12,7 @@
 //! passed over, as the protocol wants it.
 
 mod mechanism;
+pub mod server;
 
 use std::fmt;
 

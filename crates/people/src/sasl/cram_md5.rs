@@ -10,7 +10,7 @@ use crate::schemes::cram_md5;
 /// The mechanism.
 pub const CRAM_MD5: Mechanism = Mechanism {
     name: "CRAM-MD5",
-    plaintext: false,
+    traits: &["dictionary", "active"],
     client_first: false,
     word: "cram-md5",
     possible: |_| true,

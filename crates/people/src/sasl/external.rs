@@ -6,7 +6,7 @@ use crate::Facts;
 /// The mechanism.
 pub const EXTERNAL: Mechanism = Mechanism {
     name: "EXTERNAL",
-    plaintext: false,
+    traits: &[],
     client_first: true,
     word: "external",
     possible: |facts| facts.certificate_name.is_some(),

@@ -6,7 +6,7 @@ use crate::databases::Password;
 /// The mechanism.
 pub const LOGIN: Mechanism = Mechanism {
     name: "LOGIN",
-    plaintext: true,
+    traits: &["plaintext"],
     client_first: false,
     word: "login",
     possible: |_| true,

@@ -22,8 +22,8 @@ use crate::schemes::Scheme;
 pub struct Mechanism {
     /// Its name, in capitals.
     pub name: &'static str,
-    /// Does the password pass over the wire as it is?
-    pub plaintext: bool,
+    /// What it is good or bad for, in the words of Dovecot's protocol: `plaintext dictionary active mutual-auth`.
+    pub traits: &'static [&'static str],
     /// Does the client speak first?
     pub client_first: bool,
     /// The word in `auth_mechanisms` that turns it on, in lower case.
@@ -32,6 +32,13 @@ pub struct Mechanism {
     pub possible: fn(&Facts) -> bool,
     /// A new conversation.
     start: fn(&Facts) -> Box<dyn Machine>,
+}
+
+impl Mechanism {
+    /// Does the password pass over the wire as it is?
+    pub fn is_plaintext(&self) -> bool {
+        self.traits.contains(&"plaintext")
+    }
 }
 
 /// Every mechanism, the ones to be preferred first.

@@ -6,7 +6,7 @@ use crate::databases::Password;
 /// The mechanism.
 pub const PLAIN: Mechanism = Mechanism {
     name: "PLAIN",
-    plaintext: true,
+    traits: &["plaintext"],
     client_first: true,
     word: "plain",
     possible: |_| true,

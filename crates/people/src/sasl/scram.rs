@@ -41,7 +41,7 @@ const fn mechanism(
     possible: fn(&Facts) -> bool,
     start: fn(&Facts) -> Box<dyn Machine>,
 ) -> Mechanism {
-    Mechanism { name, plaintext: false, client_first: true, word, possible, start }
+    Mechanism { name, traits: &["mutual-auth"], client_first: true, word, possible, start }
 }
 
 fn is_bound(facts: &Facts) -> bool {

@@ -30,8 +30,8 @@ fn bit(names: &[&str; 6], name: &str) -> Option<u8> {
 }
 
 impl Mechanism {
-    /// Reads the fields of `MECH`. A mechanism that is not for clients is none.
-    pub(super) fn read<'a>(mut fields: impl Iterator<Item = &'a str>) -> Option<Mechanism> {
+    /// Reads the fields of `MECH`: the name and traits. A mechanism that is not for clients is none.
+    pub fn read<'a>(mut fields: impl Iterator<Item = &'a str>) -> Option<Mechanism> {
         let name = fields.next().filter(|name| is_name(name))?.to_owned();
         let mut traits = 0;
         for word in fields {

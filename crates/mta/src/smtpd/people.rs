@@ -1,0 +1,147 @@
+//! Logins checked by our own databases (`smtpd_sasl_type = facteur`).
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use conf::{Mistake, Severity, View};
+use filter::{Boxed, Peer};
+use mail::logline::printable;
+use people::{Facts, Failure as No, People, Verdict};
+use proto::dovecot::{Mechanism, Options};
+use tables::{List, Tables};
+
+use super::auth::{Authenticator, Exchange, Failure, Login, Progress};
+use super::service::mistake;
+use crate::params::SmtpdSasl;
+
+/// Our own databases, as one service offers them.
+pub(super) struct Own {
+    people: People,
+    service: String,
+    in_clear: Options,
+    under_tls: Options,
+    filter: List,
+    program: String,
+}
+
+impl Own {
+    /// What the service's parameters say of mechanisms; `None` when one makes no sense.
+    pub fn read(
+        view: &View,
+        sasl: &SmtpdSasl,
+        tables: &Tables,
+        people: People,
+        program: &str,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<Own> {
+        let (in_clear, under_tls, filter) = super::dovecot::restrictions(view, sasl, tables, mistakes)?;
+        if people.all_mechanisms().is_empty() {
+            let text = "auth_mechanisms is empty: nobody can log in";
+            mistakes.push(mistake(view, "auth_mechanisms", Severity::Error, text));
+            return None;
+        }
+        let (service, program) = (sasl.smtpd_sasl_service.clone(), program.to_owned());
+        Some(Own { people, service, in_clear, under_tls, filter, program })
+    }
+
+    /// May a session like this use the mechanism?
+    fn allows(&self, peer: &Peer, mechanism: &people::sasl::Mechanism) -> bool {
+        let options = if peer.tls.is_some() { self.under_tls } else { self.in_clear };
+        let words = std::iter::once(mechanism.name).chain(mechanism.traits.iter().copied());
+        Mechanism::read(words).is_some_and(|mechanism| options.allow(&mechanism))
+    }
+
+    fn facts(&self, peer: &Peer) -> Facts {
+        let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        Facts {
+            service: self.service.clone(),
+            local: peer.server_address.parse().ok(),
+            local_port: Some(peer.server_port),
+            remote: peer.ip,
+            remote_port: peer.client.port,
+            tls: peer.tls.is_some(),
+            certificate_name: certificate.filter(|it| it.trusted).map(|it| it.subject.clone()),
+            password_only: true,
+            ..Facts::default()
+        }
+    }
+}
+
+impl Authenticator for Own {
+    fn mechanisms<'a>(&'a self, peer: &'a Peer) -> Boxed<'a, Option<String>> {
+        Box::pin(async move {
+            let mut offered = Vec::new();
+            for mechanism in self.people.mechanisms(&self.facts(peer)) {
+                if !self.allows(peer, mechanism) {
+                    continue;
+                }
+                match self.filter.matches(mechanism.name).await {
+                    Ok(true) => offered.push(mechanism.name),
+                    Ok(false) => {}
+                    Err(trouble) => {
+                        log::warn!(target: &self.program, "{}: {trouble}", self.filter.parameter());
+                        return None;
+                    }
+                }
+            }
+            // Nothing in clear, everything under TLS, is no mistake.
+            Some(offered.join(" "))
+        })
+    }
+
+    fn begin<'a>(
+        self: Arc<Self>,
+        peer: &'a Peer,
+        mechanism: &'a str,
+        initial: Option<&'a str>,
+    ) -> Boxed<'a, Progress> {
+        Box::pin(async move {
+            let exchange = people::sasl::find(mechanism)
+                .filter(|mechanism| self.allows(peer, mechanism))
+                .and_then(|mechanism| self.people.begin(mechanism.name, self.facts(peer)));
+            match exchange {
+                Some(exchange) => step(exchange, initial).await,
+                None => Progress::Failed(Failure::of("Invalid authentication mechanism")),
+            }
+        })
+    }
+}
+
+struct Conversation(people::Exchange);
+
+impl Exchange for Conversation {
+    fn answer<'a>(self: Box<Self>, answer: &'a str) -> Boxed<'a, Progress> {
+        Box::pin(step(self.0, Some(answer)))
+    }
+
+    fn give_up<'a>(self: Box<Self>) -> Boxed<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+async fn step(mut exchange: people::Exchange, answer: Option<&str>) -> Progress {
+    // A lone `=` is an empty initial response (RFC 4954 4).
+    let decoded = answer.map(|text| if text == "=" { Ok(Vec::new()) } else { BASE64_STANDARD.decode(text) });
+    let Ok(decoded) = decoded.transpose() else {
+        return Progress::Failed(Failure::of("Invalid base64 data in continued response"));
+    };
+    match exchange.step(decoded.as_deref()).await {
+        people::Progress::Ask(question) => {
+            Progress::Ask(Box::new(Conversation(exchange)), BASE64_STANDARD.encode(question))
+        }
+        people::Progress::Done(Verdict::Ok(account)) => {
+            Progress::Done(Login { username: printable(&account.user) })
+        }
+        people::Progress::Done(Verdict::Failed(failure)) => refused(&failure),
+    }
+}
+
+fn refused(failure: &No) -> Progress {
+    if failure.is_temporary() {
+        return Progress::Trouble(failure.say().to_owned());
+    }
+    // What Postfix says of a Dovecot that gives no reason.
+    let why = failure.reason.as_deref().map_or_else(|| "(reason unavailable)".to_owned(), printable);
+    Progress::Failed(Failure { why, username: failure.user.clone() })
+}
