@@ -13,6 +13,7 @@ use filter::{Dns, SystemDns};
 use jiff::tz::TimeZone;
 use mail::Address;
 use net::dns::{Protocols, Resolver};
+use people::People;
 use queue::params::Storage;
 use queue::scheduler::TransportLimits;
 use route::Router;
@@ -89,7 +90,9 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
         // Read once here so that a mistake is told at start and not at the first delivery.
         limits::transport(view, master, name, mistakes);
     }
+    let people = People::read(view, people::Parts { clock: Arc::new(seconds) }, mistakes);
     Setup {
+        people,
         router,
         cleaners,
         carriers,
@@ -307,4 +310,10 @@ fn memory(view: &View, mistakes: &mut Vec<Mistake>) -> Memory {
         pending_limit: usize::try_from(verify.address_verify_pending_request_limit).unwrap_or(usize::MAX),
         sender: if sender == "<>" { Address::null() } else { complete(sender, view) },
     }
+}
+
+/// Seconds since 1970.
+fn seconds() -> u64 {
+    let since = net::clock::wall().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use deliver::Agent;
 use jiff::{Timestamp, tz::TimeZone};
+use people::People;
 use queue::Queue;
 use queue::scheduler::{Limits, TransportLimits};
 use route::Router;
@@ -68,6 +69,8 @@ pub struct Setup {
     pub queue_minfree: u64,
     /// Zone of the dates in headers.
     pub zone: TimeZone,
+    /// Who may log in.
+    pub people: People,
 }
 
 impl Setup {

@@ -83,7 +83,9 @@ impl Talk {
                 Command::Begin(begin) => replies.extend(self.begin(begin)),
                 Command::Continue { id, answer } => match self.waiting.remove(&id) {
                     Some(exchange) => replies.extend(self.step(id, exchange, Some(&answer))),
-                    None => replies.extend(failed(id, None, "", Some("Authentication request was not begun"))),
+                    None => {
+                        replies.extend(failed(id, None, "", Some("Authentication request was not begun")))
+                    }
                 },
                 Command::Cancel { id } => drop(self.waiting.remove(&id)),
             }
@@ -105,7 +107,8 @@ impl Talk {
     /// Takes a step elsewhere; the reply comes when it is done.
     fn step(&mut self, id: u32, mut exchange: Exchange, answer: Option<&str>) -> Vec<u8> {
         // A lone `=` is an empty initial response (RFC 4954).
-        let decoded = answer.map(|text| if text == "=" { Ok(Vec::new()) } else { BASE64_STANDARD.decode(text) });
+        let decoded =
+            answer.map(|text| if text == "=" { Ok(Vec::new()) } else { BASE64_STANDARD.decode(text) });
         let Ok(decoded) = decoded.transpose() else {
             return failed(id, None, "", Some("Invalid base64 data"));
         };

@@ -322,3 +322,59 @@ async fn channel_binding_ties_a_login_to_its_session() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_client_of_dovecots_protocol_is_served() {
+    use proto::dovecot::{Event, Machine, Request};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let directory = tempfile::tempdir().unwrap();
+    let users = file(directory.path(), "users", "joe:{PLAIN}secret\nclosed:{PLAIN}secret::::::nologin\n");
+    let people = people(&format!("passdb = passwd-file:{users}\n"));
+    let (mut ours, theirs) = tokio::io::duplex(4096);
+    let served = tokio::spawn(server::serve(people, theirs));
+    let mut client = Machine::new();
+    ours.write_all(&client.hello(7)).await.unwrap();
+    let mut said = async |client: &mut Machine, bytes: Vec<u8>| {
+        ours.write_all(&bytes).await.unwrap();
+        loop {
+            if let Some(event) = client.advance().unwrap() {
+                return event;
+            }
+            let mut buffer = [0; 512];
+            let length = ours.read(&mut buffer).await.unwrap();
+            assert!(length > 0, "the server hung up");
+            client.feed(&buffer[..length]);
+        }
+    };
+    assert_eq!(said(&mut client, Vec::new()).await, Event::Ready);
+    let names: Vec<_> = client.mechanisms().iter().map(|mechanism| mechanism.name.clone()).collect();
+    assert_eq!(names, ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]);
+    let request = |mechanism, initial| Request {
+        mechanism,
+        service: "smtp",
+        local: "127.0.0.1",
+        remote: "192.0.2.1",
+        secured: false,
+        initial,
+    };
+    for (initial, expected) in [
+        ("AGpvZQBzZWNyZXQ=", Event::Accepted { user: Some("joe".into()) }),
+        ("AGpvZQB3cm9uZw==", Event::Refused { user: Some("joe".into()), reason: None }),
+        ("AGNsb3NlZABzZWNyZXQ=", Event::Refused { user: Some("closed".into()), reason: None }),
+        ("AA==", Event::Refused { user: None, reason: None }),
+        ("!", Event::Refused { user: None, reason: Some("Invalid base64 data".into()) }),
+    ] {
+        let begin = client.begin(&request("PLAIN", Some(initial)));
+        assert_eq!(said(&mut client, begin).await, expected, "{initial}");
+    }
+    let begin = client.begin(&request("LOGIN", None));
+    assert_eq!(said(&mut client, begin).await, Event::Ask("VXNlcm5hbWU6".into()));
+    let answer = client.answer("am9l");
+    assert_eq!(said(&mut client, answer).await, Event::Ask("UGFzc3dvcmQ6".into()));
+    let answer = client.answer("c2VjcmV0");
+    assert_eq!(said(&mut client, answer).await, Event::Accepted { user: Some("joe".into()) });
+    let begin = client.begin(&request("NOSUCH", None));
+    assert!(matches!(said(&mut client, begin).await, Event::Refused { .. }));
+    drop(ours);
+    served.await.unwrap();
+}

@@ -53,6 +53,7 @@ struct Kind {
 }
 
 const KINDS: &[Kind] = &[
+    Kind { command: "auth", check: |_, _, _, _| {}, build: auth, limited: true },
     Kind { command: "smtpd", check: mta::smtpd::check, build: smtpd, limited: true },
     Kind { command: "postscreen", check: mta::postscreen::check, build: postscreen, limited: false },
     Kind { command: "imapd", check: check_imapd, build: imapd, limited: true },
@@ -91,6 +92,23 @@ fn local(config: &Config, lent: &Lent) -> Wanted {
         sessions: Arc::new(LocalSessions(smtp_service(&view, &service, lent))),
         service,
     }
+}
+
+/// Logins for others, such as a Postfix with `smtpd_sasl_type = dovecot`.
+struct AuthSessions(People);
+
+impl Sessions for AuthSessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move {
+            let Accepted { stream, place, .. } = accepted;
+            people::server::serve(self.0.clone(), stream).await;
+            drop(place);
+        })
+    }
+}
+
+fn auth(_: &Config, _: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+    Arc::new(AuthSessions(lent.house.setup().people.clone()))
 }
 
 struct ScreenSessions(Postscreen);

@@ -82,7 +82,7 @@ conf::params! {
     pub struct SmtpdSasl {
         /// Whether clients may log in.
         smtpd_sasl_auth_enable: YesNo = "no";
-        /// Who checks passwords: only `dovecot`, a server of Dovecot's protocol, is known.
+        /// Who checks passwords: `facteur`, the databases of `passdb`; or `dovecot`, a server of Dovecot's protocol.
         smtpd_sasl_type: Text = "cyrus";
         /// Where that server is: the path of its socket, in the queue directory unless it begins with `/`, or
         /// `inet:host:port`.

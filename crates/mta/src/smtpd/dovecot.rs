@@ -72,26 +72,14 @@ impl Endpoint {
 }
 
 impl Settings {
-    /// Reads the parameters; `None` when nobody can log in.
+    /// Reads the parameters; `None` when nobody can log in through a server.
     pub fn read(
         view: &View,
         sasl: &SmtpdSasl,
         tables: &Tables,
         mistakes: &mut Vec<Mistake>,
     ) -> Option<Settings> {
-        if !sasl.smtpd_sasl_auth_enable {
-            return None;
-        }
-        let mut wrong = |parameter: &str, text: &str| {
-            mistakes.push(mistake(view, parameter, Severity::Error, text));
-        };
-        if sasl.smtpd_sasl_type != "dovecot" {
-            let text = format!(
-                "smtpd_sasl_type = {}: no such implementation here, so nobody can log in; set smtpd_sasl_type = dovecot \
-                 and let smtpd_sasl_path name the authentication socket of a Dovecot server",
-                sasl.smtpd_sasl_type
-            );
-            wrong("smtpd_sasl_type", &text);
+        if !sasl.smtpd_sasl_auth_enable || sasl.smtpd_sasl_type != "dovecot" {
             return None;
         }
         let Some(endpoint) = Endpoint::parse(&sasl.smtpd_sasl_path, &view.get("queue_directory")) else {
@@ -99,33 +87,17 @@ impl Settings {
                 "smtpd_sasl_path = {}: the path of a socket or inet:host:port is expected; nobody can log in",
                 sasl.smtpd_sasl_path
             );
-            wrong("smtpd_sasl_path", &text);
+            mistakes.push(mistake(view, "smtpd_sasl_path", Severity::Error, &text));
             return None;
         };
-        let mut options = |parameter: &str, words: &[String]| {
-            Options::read(words.iter().map(String::as_str)).map_err(|word| {
-                let text = format!(
-                    "{parameter}: unknown option \"{word}\"; noplaintext, noactive, nodictionary, noanonymous, \
-                     forward_secrecy and mutual_auth are known; nobody can log in"
-                );
-                wrong(parameter, &text);
-            })
-        };
-        let in_clear = options("smtpd_sasl_security_options", &sasl.smtpd_sasl_security_options).ok();
-        let under_tls =
-            options("smtpd_sasl_tls_security_options", &sasl.smtpd_sasl_tls_security_options).ok();
-        let parameter = "smtpd_sasl_mechanism_filter";
-        let filter = tables
-            .string_list(parameter, &view.get(parameter))
-            .map_err(|fault| wrong(parameter, &fault.to_string()))
-            .ok();
+        let (in_clear, under_tls, filter) = restrictions(view, sasl, tables, mistakes)?;
         Some(Settings {
             endpoint,
             path: sasl.smtpd_sasl_path.clone(),
             service: sasl.smtpd_sasl_service.clone(),
-            in_clear: in_clear?,
-            under_tls: under_tls?,
-            filter: filter?,
+            in_clear,
+            under_tls,
+            filter,
             step: STEP,
         })
     }
@@ -133,6 +105,36 @@ impl Settings {
     fn options(&self, peer: &Peer) -> Options {
         if peer.tls.is_some() { self.under_tls } else { self.in_clear }
     }
+}
+
+/// Which mechanisms may be used in clear and under TLS, and which of them are told; `None` when a parameter makes no
+/// sense.
+pub(super) fn restrictions(
+    view: &View,
+    sasl: &SmtpdSasl,
+    tables: &Tables,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<(Options, Options, List)> {
+    let mut wrong = |parameter: &str, text: &str| {
+        mistakes.push(mistake(view, parameter, Severity::Error, text));
+    };
+    let mut options = |parameter: &str, words: &[String]| {
+        Options::read(words.iter().map(String::as_str)).map_err(|word| {
+            let text = format!(
+                "{parameter}: unknown option \"{word}\"; noplaintext, noactive, nodictionary, noanonymous, \
+                 forward_secrecy and mutual_auth are known; nobody can log in"
+            );
+            wrong(parameter, &text);
+        })
+    };
+    let in_clear = options("smtpd_sasl_security_options", &sasl.smtpd_sasl_security_options).ok();
+    let under_tls = options("smtpd_sasl_tls_security_options", &sasl.smtpd_sasl_tls_security_options).ok();
+    let parameter = "smtpd_sasl_mechanism_filter";
+    let filter = tables
+        .string_list(parameter, &view.get(parameter))
+        .map_err(|fault| wrong(parameter, &fault.to_string()))
+        .ok();
+    Some((in_clear?, under_tls?, filter?))
 }
 
 impl Server {

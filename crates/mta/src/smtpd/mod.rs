@@ -19,6 +19,7 @@ mod local;
 mod mail_from;
 mod milter;
 mod pace;
+mod people;
 mod proxy;
 mod rcpt_to;
 mod requests;

@@ -15,6 +15,9 @@ use super::auth::{Authenticator, Exchange, Failure, Login, Progress};
 use super::service::mistake;
 use crate::params::SmtpdSasl;
 
+/// The value of `smtpd_sasl_type` that stands for `passdb`.
+const TYPE: &str = "facteur";
+
 /// Our own databases, as one service offers them.
 pub(super) struct Own {
     people: People,
@@ -25,24 +28,48 @@ pub(super) struct Own {
     program: String,
 }
 
+/// Reports a type that nobody knows, and for ours what is wrong.
+pub(super) fn check(view: &View, sasl: &SmtpdSasl, tables: &Tables, mistakes: &mut Vec<Mistake>) {
+    if !sasl.smtpd_sasl_auth_enable {
+        return;
+    }
+    match sasl.smtpd_sasl_type.as_str() {
+        "dovecot" => {}
+        TYPE => {
+            super::dovecot::restrictions(view, sasl, tables, mistakes);
+            if view.get("passdb").trim().is_empty() {
+                let text =
+                    "smtpd_sasl_type = facteur: passdb names no password database, so nobody can log in";
+                mistakes.push(mistake(view, "smtpd_sasl_type", Severity::Error, text));
+            }
+        }
+        other => {
+            let text = format!(
+                "smtpd_sasl_type = {other}: no such implementation here, so nobody can log in; set smtpd_sasl_type = \
+                 facteur and passdb, or smtpd_sasl_type = dovecot and let smtpd_sasl_path name the authentication \
+                 socket of a Dovecot server"
+            );
+            mistakes.push(mistake(view, "smtpd_sasl_type", Severity::Error, &text));
+        }
+    }
+}
+
 impl Own {
-    /// What the service's parameters say of mechanisms; `None` when one makes no sense.
+    /// What the service's parameters say; `None` when logins are not for us to check, or a parameter makes no sense.
     pub fn read(
         view: &View,
         sasl: &SmtpdSasl,
         tables: &Tables,
-        people: People,
+        people: &People,
         program: &str,
         mistakes: &mut Vec<Mistake>,
     ) -> Option<Own> {
-        let (in_clear, under_tls, filter) = super::dovecot::restrictions(view, sasl, tables, mistakes)?;
-        if people.all_mechanisms().is_empty() {
-            let text = "auth_mechanisms is empty: nobody can log in";
-            mistakes.push(mistake(view, "auth_mechanisms", Severity::Error, text));
+        if !sasl.smtpd_sasl_auth_enable || sasl.smtpd_sasl_type != TYPE {
             return None;
         }
-        let (service, program) = (sasl.smtpd_sasl_service.clone(), program.to_owned());
-        Some(Own { people, service, in_clear, under_tls, filter, program })
+        let (in_clear, under_tls, filter) = super::dovecot::restrictions(view, sasl, tables, mistakes)?;
+        let (people, service) = (people.clone(), sasl.smtpd_sasl_service.clone());
+        Some(Own { people, service, in_clear, under_tls, filter, program: program.to_owned() })
     }
 
     /// May a session like this use the mechanism?

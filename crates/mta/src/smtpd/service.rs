@@ -15,11 +15,11 @@ use tables::{Fault, List, Maps, Parents, Tables};
 
 use super::Counters;
 use super::auth::Authenticator;
-use super::dovecot;
 use super::keywords::Keywords;
 use super::pace::Paces;
 use super::proxy::Filter;
 use super::tls::Encryption;
+use super::{dovecot, people};
 use crate::cleanup::Skip;
 use crate::house::House;
 use crate::params::{Smtpd as Params, SmtpdSasl};
@@ -106,7 +106,9 @@ pub(super) struct Settings {
 /// Reports what is wrong with a line's parameters; nothing is asked of anybody.
 pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mistake>) {
     let (params, _) = Paces::read(view, mistakes);
-    dovecot::Settings::read(view, &SmtpdSasl::read(view, mistakes), tables, mistakes);
+    let sasl = SmtpdSasl::read(view, mistakes);
+    dovecot::Settings::read(view, &sasl, tables, mistakes);
+    people::check(view, &sasl, tables, mistakes);
     Rates::read(view, mistakes);
     Judge::new(view, tables, Outside::nobody(), &build::program(view, line), mistakes);
     Lists::open(view, tables, mistakes);
@@ -143,10 +145,13 @@ impl Smtpd {
         let dns = outside.dns.clone();
         let judge = Judge::new(view, tables, outside, &program, told);
         let sasl = SmtpdSasl::read(view, told);
-        let authenticator = dovecot::Settings::read(view, &sasl, tables, told).map(|settings| {
-            let server = dovecot::Server::new(settings, resolver.clone(), protocols, &program);
-            Arc::new(server) as Arc<dyn Authenticator>
-        });
+        let own = people::Own::read(view, &sasl, tables, &house.setup().people, &program, told);
+        let server = dovecot::Settings::read(view, &sasl, tables, told)
+            .map(|settings| dovecot::Server::new(settings, resolver.clone(), protocols, &program));
+        let authenticator = match (own, server) {
+            (Some(own), _) => Some(Arc::new(own) as Arc<dyn Authenticator>),
+            (None, server) => server.map(|server| Arc::new(server) as Arc<dyn Authenticator>),
+        };
         let checks = Checks::read(view, told);
         let discarded = keywords(view, &params, told);
         let asked = |option: &str| checks.receive_override_options.iter().any(|word| word == option);

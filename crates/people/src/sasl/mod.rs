@@ -60,7 +60,7 @@ pub fn find(name: &str) -> Option<&'static Mechanism> {
 }
 
 /// One conversation.
-trait Machine: Send {
+trait Machine: Send + Sync {
     /// The client's response.
     fn step(&mut self, response: &[u8]) -> Step;
 

@@ -207,7 +207,12 @@ mod tests {
     fn client_and_server_understand_each_other() {
         let (mut client, mut server) = (Machine::new(), Server::new());
         server.feed(&client.hello(7));
-        client.feed(&hello(&[("PLAIN", &["plaintext"]), ("CRAM-MD5", &["dictionary", "active"])], 1, 2, "ab"));
+        client.feed(&hello(
+            &[("PLAIN", &["plaintext"]), ("CRAM-MD5", &["dictionary", "active"])],
+            1,
+            2,
+            "ab",
+        ));
         assert_eq!(client.advance(), Ok(Some(Event::Ready)));
         let allowed = Options::read(["noplaintext"]).unwrap();
         let names: Vec<_> =
