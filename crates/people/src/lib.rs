@@ -10,6 +10,7 @@
 mod account;
 mod chain;
 pub mod databases;
+pub mod directory;
 mod expand;
 mod facts;
 mod fields;

@@ -6,16 +6,16 @@ conf::params! {
         /// The databases that passwords are checked with, in order: `type:argument`, or `{ type:argument,
         /// option=value, ... }`.
         ///
-        /// Types: `directory`, `passwd-file:/file`, `sql:/dovecot-sql.conf.ext`, `pam[:service]`, `shadow`, `passwd`,
+        /// Types: `directory[:/file]`, `passwd-file:/file`, `sql:/dovecot-sql.conf.ext`, `pam[:service]`, `shadow`, `passwd`,
         /// `checkpassword:/program`, `saslauthd[:/socket]`, `dovecot-auth:/socket`, `static`. Options as in Dovecot's
         /// `passdb { }`: `master`, `deny`, `pass`, `skip`, `result_success`, `result_failure`, `result_internalfail`,
         /// `default_fields`, `override_fields`, `mechanisms`, `username_filter`, `auth_verbose`, and those of a type,
         /// such as `scheme` and `username_format`.
-        passdb: Text = "", own;
+        passdb: Text = "directory", own;
         /// The databases that say where a user's mail lies and with whose rights, in order; written as in `passdb`.
         ///
         /// `prefetch` stands for the `userdb_*` fields of the password database.
-        userdb: Text = "prefetch", own;
+        userdb: Text = "prefetch, directory", own;
         /// The SASL mechanisms that are offered: plain login cram-md5 apop scram-sha-1 scram-sha-256 external.
         ///
         /// Under TLS, `scram-sha-256` also offers its variant with channel binding.

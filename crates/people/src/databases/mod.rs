@@ -8,6 +8,7 @@ use mail::Trouble;
 use crate::expand::Vars;
 use crate::{Boxed, Facts, Fields};
 
+mod directory;
 pub mod dovecot_conf;
 mod passwd;
 mod passwd_file;
@@ -32,8 +33,15 @@ pub struct Kind {
 pub type Open<T> = fn(&Opening<'_>) -> Result<Arc<T>, String>;
 
 /// Every kind.
-pub const KINDS: &[&Kind] =
-    &[&passwd::KIND, &passwd_file::KIND, &prefetch::KIND, &shadow::KIND, &sql::KIND, &r#static::KIND];
+pub const KINDS: &[&Kind] = &[
+    &directory::KIND,
+    &passwd::KIND,
+    &passwd_file::KIND,
+    &prefetch::KIND,
+    &shadow::KIND,
+    &sql::KIND,
+    &r#static::KIND,
+];
 
 /// The kind of this name; Dovecot's names of drivers are understood too.
 pub fn find(name: &str) -> Option<&'static Kind> {

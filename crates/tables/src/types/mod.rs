@@ -11,6 +11,7 @@ mod cidr;
 #[cfg(test)]
 mod database_tests;
 mod dbm;
+mod directory;
 mod environ;
 mod fail;
 mod hash;
@@ -66,6 +67,7 @@ pub const TYPES: &[&TableType] = &[
     &cdb::TYPE,
     &cidr::TYPE,
     &dbm::TYPE,
+    &directory::TYPE,
     &environ::TYPE,
     &fail::TYPE,
     &hash::TYPE,
