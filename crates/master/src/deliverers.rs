@@ -1,4 +1,4 @@
-//! The pool of deliverers: one process for each user that gets mail, kept while it has work.
+//! The pool of deliverers: one process for each user that gets mail, kept while it has work; and one that checks logins.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,8 +19,14 @@ const MOST: usize = 200;
 /// How often a deliverer that was told to end looks whether its lanes have.
 const LAST_LANES: Duration = Duration::from_millis(100);
 
-/// Whose rights, in which root directory.
-type Key = (Identity, Option<PathBuf>);
+/// What a process of the pool is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Post {
+    /// Deliveries with these rights, in this root directory.
+    User(Identity, Option<PathBuf>),
+    /// Logins checked by PAM and programs, with root's rights.
+    Checks,
+}
 
 struct Deliverer {
     pid: Pid,
@@ -30,51 +36,51 @@ struct Deliverer {
 /// The deliverers that run.
 #[derive(Default)]
 pub(crate) struct Deliverers {
-    running: HashMap<Key, Deliverer>,
+    running: HashMap<Post, Deliverer>,
 }
 
 impl Deliverers {
-    /// A lane to the deliverer of `key`, which is started when it is not there. It closes `door`, the parent's
+    /// A lane to the process of `post`, which is started when it is not there. It closes `door`, the parent's
     /// end of the worker's.
     pub(crate) fn lane(
         &mut self,
-        key: &Key,
+        post: &Post,
         staff: &dyn Staff,
         door: Option<BorrowedFd<'_>>,
     ) -> io::Result<OwnedFd> {
-        if let Some(deliverer) = self.running.get(key) {
+        if let Some(deliverer) = self.running.get(post) {
             // One that has ended meanwhile takes no more; a new one does.
             if let Ok(lane) = deliverer.lane() {
                 return Ok(lane);
             }
-            self.running.remove(key);
+            self.running.remove(post);
         }
         if self.running.len() >= MOST {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "too many users get mail at once"));
         }
-        let deliverer = self.start(key, staff, door)?;
+        let deliverer = self.start(post, staff, door)?;
         let lane = deliverer.lane()?;
-        self.running.insert(key.clone(), deliverer);
+        self.running.insert(post.clone(), deliverer);
         Ok(lane)
     }
 
-    fn start(
-        &self,
-        (who, root): &Key,
-        staff: &dyn Staff,
-        door: Option<BorrowedFd<'_>>,
-    ) -> io::Result<Deliverer> {
+    fn start(&self, post: &Post, staff: &dyn Staff, door: Option<BorrowedFd<'_>>) -> io::Result<Deliverer> {
         let (control, theirs) = UnixStream::pair()?;
         let mut others = self.controls();
         others.push(control.as_fd());
         others.extend(door);
         let pid = sys::fork(&others, || {
-            if let Err(error) = promises::deliverer(*who, root.as_deref()) {
-                log::error!(target: "master", "cannot act as user {}: {error}", who.uid);
-                return 1;
-            }
             let lanes = Lanes::new(theirs);
-            staff.deliver(*who, &lanes);
+            match post {
+                Post::User(who, root) => {
+                    if let Err(error) = promises::deliverer(*who, root.as_deref()) {
+                        log::error!(target: "master", "cannot act as user {}: {error}", who.uid);
+                        return 1;
+                    }
+                    staff.deliver(*who, &lanes);
+                }
+                Post::Checks => staff.check(&lanes),
+            }
             // Deliveries that are under way are finished.
             while lanes.busy() {
                 std::thread::sleep(LAST_LANES);

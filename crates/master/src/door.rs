@@ -36,6 +36,11 @@ impl Door {
         self.descriptor(&Request::Deliverer(who, root.map(Path::to_owned))).map(UnixStream::from)
     }
 
+    /// A lane to the process that checks logins.
+    pub fn checker(&self) -> io::Result<UnixStream> {
+        self.descriptor(&Request::Checker).map(UnixStream::from)
+    }
+
     /// The log file, opened again.
     pub fn log(&self) -> io::Result<File> {
         self.descriptor(&Request::Log).map(File::from)

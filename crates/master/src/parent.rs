@@ -18,7 +18,7 @@ use nix::sys::socket::{
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::deliverers::Deliverers;
+use crate::deliverers::{Deliverers, Post};
 use crate::request::Request;
 use crate::rules::{Identity, Rules};
 use crate::{Door, Lanes, door, promises, sys, wire};
@@ -42,6 +42,8 @@ pub trait Staff {
     fn work(&self, door: Door, missing: Vec<String>) -> u8;
     /// A deliverer's life, in a process of its own with the user's rights.
     fn deliver(&self, who: Identity, lanes: &Lanes);
+    /// The life of the process that checks logins. It keeps root: what it may do is for this to hold.
+    fn check(&self, lanes: &Lanes);
 }
 
 /// Runs as the root parent until SIGTERM or SIGINT; gives the exit status.
@@ -209,9 +211,15 @@ impl Parent<'_> {
             Request::Listen(address) if self.rules.may_listen(*address) => listen_on(*address).map(Some),
             Request::Deliverer(who, root) if self.rules.may_deliver(*who, root.as_deref()) => {
                 let door = self.worker.as_ref().map(|(_, door)| door.as_fd());
-                self.deliverers.lane(&(*who, root.clone()), self.staff, door).map(Some)
+                self.deliverers.lane(&Post::User(*who, root.clone()), self.staff, door).map(Some)
             }
-            Request::Open(_) | Request::Listen(_) | Request::Deliverer(..) => Err(refused()),
+            Request::Checker if self.rules.checks => {
+                let door = self.worker.as_ref().map(|(_, door)| door.as_fd());
+                self.deliverers.lane(&Post::Checks, self.staff, door).map(Some)
+            }
+            Request::Open(_) | Request::Listen(_) | Request::Deliverer(..) | Request::Checker => {
+                Err(refused())
+            }
             Request::Log => {
                 // New ones get the new file.
                 self.deliverers.renew();

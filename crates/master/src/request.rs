@@ -17,6 +17,8 @@ pub enum Request {
     Listen(SocketAddr),
     /// A way to the process that delivers as this user, in this root directory.
     Deliverer(Identity, Option<PathBuf>),
+    /// A way to the process that checks logins by PAM and by programs.
+    Checker,
     /// The log file, opened again.
     Log,
     /// The worker takes mail: whoever has started us may be told.
@@ -36,6 +38,7 @@ impl Request {
             }
             Request::Log => out.number(4),
             Request::Ready => out.number(5),
+            Request::Checker => out.number(6),
         };
         out.finish()
     }
@@ -55,6 +58,7 @@ impl Request {
             }
             4 => Request::Log,
             5 => Request::Ready,
+            6 => Request::Checker,
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "there is no such request")),
         };
         fields.end()?;
@@ -78,6 +82,7 @@ mod tests {
             Request::Listen("[::1]:25".parse().unwrap()),
             Request::Deliverer(who, None),
             Request::Deliverer(who, Some("/srv".into())),
+            Request::Checker,
             Request::Log,
             Request::Ready,
         ] {

@@ -32,6 +32,8 @@ pub struct Rules {
     pub virtual_from: Option<u32>,
     /// `chroot=` of pipe services.
     pub roots: HashSet<PathBuf>,
+    /// Are logins checked by PAM or by programs?
+    pub checks: bool,
 }
 
 impl Rules {

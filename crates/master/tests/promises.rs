@@ -77,6 +77,7 @@ impl Staff for House {
             !confined || File::create(self.root.join("outside/x")).is_err(),
         );
         check("delivers as root's group", door.deliverer(Identity { uid: USER.uid, gid: 0 }, None).is_err());
+        check("has logins checked that nobody configured", door.checker().is_err());
         check("listens anywhere", door.listen("127.0.0.1:23".parse().expect("an address")).is_err());
         check("cannot write its queue", File::create(self.root.join("queue/x")).is_ok());
         check("cannot read its key", door.open(&self.root.join("key")).is_ok());
@@ -92,6 +93,10 @@ impl Staff for House {
         let Some((mut lane, _)) = lanes.next() else { return };
         let mailbox = fs::read_to_string(self.root.join("mailbox")).unwrap_or_default();
         answer(&mut lane, &mailbox);
+    }
+
+    fn check(&self, _: &Lanes) {
+        unreachable!("no rule allows it");
     }
 }
 

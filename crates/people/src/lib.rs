@@ -14,6 +14,7 @@ pub mod directory;
 mod expand;
 mod facts;
 mod fields;
+pub mod helper;
 mod listed;
 mod open;
 pub mod params;

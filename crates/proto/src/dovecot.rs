@@ -48,6 +48,8 @@ pub enum Event {
         user: Option<String>,
         /// Why, in words for the client.
         reason: Option<String>,
+        /// The server could not find out.
+        temporary: bool,
     },
 }
 
@@ -201,27 +203,36 @@ impl Machine {
         }
         match word {
             "CONT" => Some(Event::Ask(fields.next().unwrap_or_default().to_owned())),
-            "OK" => Some(Event::Accepted { user: attributes(fields).0 }),
+            "OK" => Some(Event::Accepted { user: attributes(fields).user }),
             "FAIL" => {
-                let (user, reason) = attributes(fields);
-                Some(Event::Refused { user, reason })
+                let Attributes { user, reason, temporary } = attributes(fields);
+                Some(Event::Refused { user, reason, temporary })
             }
             _ => None,
         }
     }
 }
 
-/// `user=` and `reason=`.
-fn attributes<'a>(fields: impl Iterator<Item = &'a str>) -> (Option<String>, Option<String>) {
-    let (mut user, mut reason) = (None, None);
+/// What is read of an answer.
+#[derive(Default)]
+struct Attributes {
+    user: Option<String>,
+    reason: Option<String>,
+    temporary: bool,
+}
+
+fn attributes<'a>(fields: impl Iterator<Item = &'a str>) -> Attributes {
+    let mut found = Attributes::default();
     for field in fields {
         if let Some(value) = field.strip_prefix("user=") {
-            user = Some(unescape(value));
+            found.user = Some(unescape(value));
         } else if let Some(value) = field.strip_prefix("reason=") {
-            reason = Some(unescape(value));
+            found.reason = Some(unescape(value));
+        } else if matches!(field, "temp" | "code=temp_fail") {
+            found.temporary = true;
         }
     }
-    (user, reason)
+    found
 }
 
 /// What would divide fields or lines is written behind a byte of value 1.

@@ -1,5 +1,6 @@
 //! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
 
+mod accounts;
 pub mod check;
 mod demo;
 mod dkim;
@@ -7,6 +8,7 @@ mod explain;
 mod init;
 mod install_links;
 mod newaliases;
+mod pam_check;
 mod parameters;
 mod postalias;
 mod postcat;
@@ -40,6 +42,11 @@ pub struct Command {
 
 /// Every command.
 pub const COMMANDS: &[&Command] = &[
+    &accounts::ALIAS,
+    &accounts::APP_PASSWORD,
+    &accounts::DIRECTORY,
+    &accounts::DOMAIN,
+    &accounts::USER,
     &check::COMMAND,
     &demo::COMMAND,
     &dkim::COMMAND,
@@ -47,6 +54,7 @@ pub const COMMANDS: &[&Command] = &[
     &init::COMMAND,
     &install_links::COMMAND,
     &newaliases::COMMAND,
+    &pam_check::COMMAND,
     &parameters::COMMAND,
     &postalias::COMMAND,
     &postcat::COMMAND,

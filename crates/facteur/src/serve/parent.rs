@@ -12,6 +12,7 @@ use conf::{Block, ServiceKind, View};
 use deliver::hand::Policy;
 use master::{Door, Identity, Lanes, Rules, Staff};
 use nix::unistd::User;
+use people::helper::{self, checker};
 
 use super::{FAILED, directories, give_up, log_target, raise_file_limit, seconds, worker};
 use crate::commands::postfix::{pid_file, remove_pid_file, write_pid_file};
@@ -40,6 +41,7 @@ pub fn run(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
         owner,
         writable: ["queue_directory", "data_directory"].map(|name| config.view.get(name).into()).to_vec(),
         policy: RefCell::new(Policy::default()),
+        checks: RefCell::default(),
         pid_file: pid_file(&config),
         ready: Cell::new(Some(ready)),
     };
@@ -53,6 +55,7 @@ struct Office<'a, F> {
     owner: Identity,
     writable: Vec<PathBuf>,
     policy: RefCell<Policy>,
+    checks: RefCell<checker::Allowed>,
     pid_file: PathBuf,
     ready: Cell<Option<F>>,
 }
@@ -64,6 +67,7 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
             return None;
         }
         *self.policy.borrow_mut() = Policy::read(&config.view, &config.master);
+        *self.checks.borrow_mut() = checks(&config);
         Some(rules(&config))
     }
 
@@ -95,13 +99,32 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
         conf::secrets::lend(move |path| opens.open(path));
         net::listener::lend(move |address| listens.listen(address));
         deliver::hand::hire(door.clone());
+        let checks = door.clone();
+        helper::lend(move |job| checker::send(checks.checker()?, job));
         worker(self.directory, door)
+    }
+
+    fn check(&self, lanes: &Lanes) {
+        logging::renumber();
+        checker::serve(&self.checks.borrow(), lanes);
     }
 
     fn deliver(&self, who: Identity, lanes: &Lanes) {
         logging::renumber();
         deliver::hand::serve(who, &self.policy.borrow(), lanes, seconds);
     }
+}
+
+/// Every `passdb`: main.cf's and those of services.
+fn passdbs(config: &Config) -> Vec<String> {
+    let overridden = config.master.services.iter().flat_map(|service| &service.overrides);
+    let overridden =
+        overridden.filter(|(name, _)| name == "passdb").map(|(_, value)| config.view.expand(value));
+    std::iter::once(config.view.get("passdb")).chain(overridden).collect()
+}
+
+fn checks(config: &Config) -> checker::Allowed {
+    checker::Allowed::read(passdbs(config).iter().map(String::as_str))
 }
 
 fn owner(view: &View) -> Result<Identity, String> {
@@ -130,6 +153,10 @@ fn rules(config: &Config) -> Rules {
     for name in view.registry().names() {
         named_files(&view.get(name), &mut files);
     }
+    let separators = [',', ' ', '\t', '\r', '\n', '{', '}'];
+    if passdbs(config).iter().any(|passdb| passdb.split(separators).any(|word| word == "shadow")) {
+        files.insert("/etc/shadow".into());
+    }
     let mut ports = HashSet::new();
     for service in &config.master.services {
         for (_, value) in &service.overrides {
@@ -156,6 +183,7 @@ fn rules(config: &Config) -> Rules {
             .ok()
             .filter(|_| !view.get("virtual_mailbox_maps").is_empty()),
         roots,
+        checks: !checks(config).is_empty(),
     }
 }
 

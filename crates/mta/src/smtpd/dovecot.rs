@@ -211,7 +211,7 @@ impl Server {
             Ok(Event::Accepted { .. }) => {
                 Progress::Failed(Failure::of("Authentication server didn't send username"))
             }
-            Ok(Event::Refused { user, reason }) => {
+            Ok(Event::Refused { user, reason, .. }) => {
                 let why = reason.unwrap_or_else(|| "(reason unavailable)".to_owned());
                 Progress::Failed(Failure { why: printable(&why), username: user })
             }

@@ -8,11 +8,15 @@ use mail::Trouble;
 use crate::expand::Vars;
 use crate::{Boxed, Facts, Fields};
 
+mod checkpassword;
 mod directory;
+mod dovecot_auth;
 pub mod dovecot_conf;
+mod pam;
 mod passwd;
 mod passwd_file;
 mod prefetch;
+mod saslauthd;
 mod shadow;
 mod sql;
 mod r#static;
@@ -34,10 +38,14 @@ pub type Open<T> = fn(&Opening<'_>) -> Result<Arc<T>, String>;
 
 /// Every kind.
 pub const KINDS: &[&Kind] = &[
+    &checkpassword::KIND,
     &directory::KIND,
+    &dovecot_auth::KIND,
+    &pam::KIND,
     &passwd::KIND,
     &passwd_file::KIND,
     &prefetch::KIND,
+    &saslauthd::KIND,
     &shadow::KIND,
     &sql::KIND,
     &r#static::KIND,

@@ -241,7 +241,11 @@ mod tests {
         assert!(matches!(server.advance(), Ok(Some(Command::Begin(_)))));
         assert_eq!(server.advance(), Ok(Some(Command::Cancel { id: 2 })));
         client.feed(&refused(2, &Failed { user: Some("eve"), kind: "temp", reason: Some("later\n") }));
-        let failed = Event::Refused { user: Some("eve".to_owned()), reason: Some("later\n".to_owned()) };
+        let failed = Event::Refused {
+            user: Some("eve".to_owned()),
+            reason: Some("later\n".to_owned()),
+            temporary: true,
+        };
         assert_eq!(client.advance(), Ok(Some(failed)));
     }
 

@@ -1,0 +1,35 @@
+//! `facteur directory`: the file itself.
+
+use std::ffi::OsString;
+
+use people::directory::VERSION;
+
+use super::options::Options;
+use super::{Verb, existing, text};
+use crate::commands::Command;
+
+/// The command.
+pub const COMMAND: Command = Command {
+    name: "directory",
+    summary: "bring the directory's file to another version of its schema",
+    run,
+};
+
+pub(super) const VERBS: &[Verb] = &[Verb {
+    name: "migrate",
+    usage: "[--to VERSION]",
+    doc: "goes forward to this release's version, or back to an older one before a downgrade",
+    run: migrate,
+}];
+
+fn run(words: Vec<OsString>) -> u8 {
+    super::run("directory", VERBS, words)
+}
+
+fn migrate(options: &Options) -> Result<(), String> {
+    let [] = options.exactly()?;
+    let to = options.number("to")?.unwrap_or(VERSION);
+    let from = existing(options).migrate(to).map_err(text)?;
+    println!("schema {from} is now schema {to}");
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! `checkpassword:/program`: a program with Daniel Bernstein's interface, as Dovecot runs it (see [`crate::helper`]).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mail::Trouble;
+
+use super::{Checked, Kind, Opening, PassDb, Password, Request, Row, elsewhere};
+use crate::Boxed;
+use crate::helper::{self, Job};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "checkpassword",
+    doc: "A program that is given name and password on descriptor 3, and answers by its exit status.",
+    passdb: Some(open),
+    userdb: None,
+};
+
+struct CheckPassword(PathBuf);
+
+fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
+    opening.only(&[])?;
+    Ok(Arc::new(CheckPassword(opening.path()?)))
+}
+
+impl PassDb for CheckPassword {
+    fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
+        // Without a password there is nothing to ask.
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn check<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        password: &'a Password,
+    ) -> Boxed<'a, Result<Checked, Trouble>> {
+        let job = Job {
+            program: Some(self.0.clone()),
+            service: request.facts.service.clone(),
+            user: request.user.to_owned(),
+            password: password.clone(),
+            remote: request.facts.remote.map(|remote| remote.to_string()).unwrap_or_default(),
+        };
+        Box::pin(elsewhere(move || helper::ask(&job)))
+    }
+}

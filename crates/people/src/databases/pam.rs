@@ -1,0 +1,63 @@
+//! `pam[:service]`: PAM, in a process of its own (see [`crate::helper`]).
+
+use std::sync::Arc;
+
+use mail::Trouble;
+
+use super::{Checked, Kind, Opening, PassDb, Password, Request, Row, elsewhere};
+use crate::Boxed;
+use crate::expand::{check, expand};
+use crate::helper::{self, Job};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "pam",
+    doc: "PAM; the service behind the colon is a file of /etc/pam.d, by default dovecot, and * the session's service.",
+    passdb: Some(open),
+    userdb: None,
+};
+
+/// As in Dovecot.
+const SERVICE: &str = "dovecot";
+
+struct Pam(String);
+
+fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
+    opening.only(&[])?;
+    let service = match opening.argument {
+        "" => SERVICE,
+        "*" => "%s",
+        service => service,
+    };
+    if service.contains('/') {
+        return Err(format!("{service}: the name of a file in /etc/pam.d is expected"));
+    }
+    check(service)?;
+    Ok(Arc::new(Pam(service.to_owned())))
+}
+
+impl PassDb for Pam {
+    fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
+        // PAM tells nobody's password, nor who is there.
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn check<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        password: &'a Password,
+    ) -> Boxed<'a, Result<Checked, Trouble>> {
+        Box::pin(async move {
+            let service = expand(&self.0, &request.vars(), &|value| value.replace('/', "_"))
+                .map_err(|wrong| Trouble::new(format!("pam: {wrong}")))?;
+            let job = Job {
+                program: None,
+                service,
+                user: request.user.to_owned(),
+                password: password.clone(),
+                remote: request.facts.remote.map(|remote| remote.to_string()).unwrap_or_default(),
+            };
+            elsewhere(move || helper::ask(&job)).await
+        })
+    }
+}

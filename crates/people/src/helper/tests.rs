@@ -1,0 +1,68 @@
+use super::*;
+use std::os::unix::fs::PermissionsExt;
+
+fn job(program: Option<PathBuf>, password: &str) -> Job {
+    Job {
+        program,
+        service: "imap".into(),
+        user: "joe".into(),
+        password: Password::new(password).unwrap(),
+        remote: "192.0.2.7".into(),
+    }
+}
+
+#[test]
+fn jobs_and_answers_come_back() {
+    for job in [job(None, "secret"), job(Some("/bin/check".into()), "")] {
+        let packet = job.encode();
+        assert_eq!(Job::decode(&packet).unwrap(), job);
+        for length in 0..packet.len() {
+            assert!(Job::decode(&packet[..length]).is_err());
+        }
+    }
+    let right: Fields = [("user", "joe"), ("a", "")].into_iter().collect();
+    for checked in [
+        Ok(Checked::Right(right)),
+        Ok(Checked::Wrong),
+        Ok(Checked::Unknown),
+        Ok(Checked::Disabled),
+        Ok(Checked::Expired),
+        Err("why".to_owned()),
+    ] {
+        assert_eq!(decode(&encode(&checked)).unwrap(), checked);
+    }
+    assert!(decode(b"").is_err());
+}
+
+#[test]
+fn a_program_answers_by_its_exit_status_and_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("check");
+    // Reads descriptor 3 as NUL-divided fields, as any checkpassword does.
+    let script = "#!/bin/sh\n\
+        set -- \"$@\" $(tr '\\0' ' ' <&3)\n\
+        case \"$5 $SERVICE $TCPREMOTEIP\" in\n\
+        'secret imap 192.0.2.7') ;;\n 'die imap'*) exit 111 ;;\n *) exit 1 ;;\n esac\n\
+        USER=$4@x.org HOME=/home/$4 userdb_uid=5000 EXTRA='userdb_uid userdb_mail' userdb_mail='mbox:~/m'\n\
+        export USER HOME userdb_uid EXTRA userdb_mail\n\
+        exec \"$1\" \"$2\" \"$3\"\n";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let ask = |password: &str| ask(&job(Some(program.clone()), password));
+    let Checked::Right(fields) = ask("secret").unwrap() else { panic!("it is right") };
+    let fields: Vec<_> = fields.iter().collect();
+    assert_eq!(
+        fields,
+        [
+            ("user", "joe@x.org"),
+            ("userdb_home", "/home/joe"),
+            ("userdb_uid", "5000"),
+            ("userdb_mail", "mbox:~/m")
+        ]
+    );
+    assert_eq!(ask("wrong").unwrap(), Checked::Wrong);
+    let trouble = ask("die").unwrap_err().to_string();
+    assert!(trouble.contains("exit status: 111") && !trouble.contains("secret"), "{trouble}");
+    let missing = super::ask(&job(Some(folder.path().join("none")), "x"));
+    assert!(missing.is_err(), "{missing:?}");
+}
