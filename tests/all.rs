@@ -4,6 +4,7 @@ mod configuration;
 mod databases;
 mod demo;
 mod durability;
+mod logins;
 mod neighbours;
 mod road;
 mod scanners;

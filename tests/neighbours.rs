@@ -92,8 +92,8 @@ struct Postfix {
 }
 
 impl Postfix {
-    /// Starts it; mail for `box.test` stays there, the rest goes to `relayhost`.
-    fn start(master: PathBuf, relayhost: &str) -> Postfix {
+    /// Starts it; mail for `box.test` stays there, the rest goes to `relayhost`. `more` is added to its main.cf.
+    fn start(master: PathBuf, relayhost: &str, more: &str) -> Postfix {
         let smtp = address();
         let site = Site::bare(smtp);
         let dir = site.path().display().to_string();
@@ -141,7 +141,7 @@ impl Postfix {
                  smtp_dns_support_level = disabled\nsmtpd_peername_lookup = no\nalias_maps =\nalias_database =\n\
                  local_recipient_maps =\nrelayhost = {relayhost}\nvirtual_mailbox_domains = box.test\n\
                  virtual_mailbox_base = {dir}/mail\nvirtual_mailbox_maps = inline:{{bob@box.test=bob/}}\n\
-                 virtual_minimum_uid = 1\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n"
+                 virtual_minimum_uid = 1\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n{more}"
             ),
         );
         let mut master_cf = format!("{}:{} inet n - n - - smtpd\n", smtp.ip(), smtp.port());
@@ -211,7 +211,7 @@ fn a_real_postfix_relays_to_us_and_we_relay_to_it() {
         return;
     }
     let last = Site::new("last.test").start();
-    let real = Postfix::start(master, &last.nexthop());
+    let real = Postfix::start(master, &last.nexthop(), "");
     let first = Site::new("first.test")
         .set("virtual_mailbox_domains", "")
         .set("relayhost", &real.site.nexthop())
@@ -230,6 +230,39 @@ fn a_real_postfix_relays_to_us_and_we_relay_to_it() {
     let log =
         wait::until("the log of Postfix", || Some(real.log()).filter(|log| log.contains("to=<x@last.test>")));
     assert!(log.contains("status=sent (250 2.0.0 Ok: queued as"), "{log}");
+}
+
+#[test]
+fn a_real_postfix_asks_us_about_logins() {
+    let Some([master, _setsid]) = neighbour::installed(["master", "setsid"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    let at = address();
+    let users = Site::bare(address());
+    let file = users.put("users", "joe:{SSHA256}WnO47Wpy/N3wLIVz25hU2hQpkerZbSOHEuxVCyW76OhvxSch\n");
+    let ours = Site::new("auth.test")
+        .set("passdb", &format!("passwd-file:{}", file.display()))
+        .set("auth_mechanisms", "plain login scram-sha-256")
+        .set("auth_failure_delay", "0")
+        .service(&format!("{}:{} inet n - n - - auth", at.ip(), at.port()))
+        .start();
+    let more = format!(
+        "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = inet:{}:{}\n",
+        at.ip(),
+        at.port()
+    );
+    let real = Postfix::start(master, "", &more);
+    for _ in 0..2 {
+        let mut client = Client::greeted(real.site.smtp());
+        assert!(client.hello().text.contains("AUTH PLAIN LOGIN SCRAM-SHA-256"), "{}", real.log());
+        assert_eq!(client.ask("AUTH PLAIN AGpvZQB3cm9uZw==").code, 535, "{}", real.log());
+        assert_eq!(client.ask("AUTH LOGIN").code, 334);
+        assert_eq!(client.ask("am9l").code, 334);
+        assert_eq!(client.ask("c2VjcmV0").code, 235, "{}", real.log());
+        client.ask("QUIT");
+    }
+    assert!(!ours.log().contains("secret"), "{}", ours.log());
 }
 
 #[test]

@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 mod account;
+mod cache;
 mod chain;
 pub mod databases;
 pub mod directory;

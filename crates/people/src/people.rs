@@ -9,6 +9,7 @@ use mail::logline::printable;
 use tokio::sync::Semaphore;
 use tokio::time::Sleep;
 
+use crate::cache::Cache;
 use crate::chain::{Found, No, PassChain, UserChain, Want};
 use crate::databases::{self, Clock, Password, Request};
 use crate::open::Opener;
@@ -31,6 +32,7 @@ struct Inner {
     plaintext_only_secured: bool,
     delay: Duration,
     workers: Workers,
+    cache: Option<Cache>,
     /// Places of look-ups that may block.
     places: Semaphore,
 }
@@ -66,7 +68,7 @@ impl People {
             let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
             mistakes.push(Mistake::new(Severity::Error, place, text));
         };
-        let opener = Opener { directory: params.directory_database.clone(), clock: parts.clock };
+        let opener = Opener { directory: params.directory_database.clone(), clock: parts.clock.clone() };
         let passdbs = opener.passdbs(&params.passdb, &mut |text| told("passdb", text));
         let userdbs = opener.userdbs(&params.userdb, &mut |text| told("userdb", text));
         let names = Names::read(&params).unwrap_or_else(|wrong| {
@@ -85,7 +87,11 @@ impl People {
                 told("auth_mechanisms", text);
             }
         }
+        let ports = passdbs.users.iter().chain(&passdbs.masters).any(|link| link.database.asks_port());
+        let (positive, negative) = (params.auth_cache_ttl, params.auth_cache_negative_ttl);
+        let cache = Cache::new(params.auth_cache_size, positive, negative, ports, parts.clock);
         People(Arc::new(Inner {
+            cache,
             passdbs,
             userdbs,
             names,
@@ -258,7 +264,6 @@ impl People {
     }
 
     async fn ask(&self, claim: &Claim, want: Want<'_>, facts: &Facts) -> Result<Found, No> {
-        let _place = self.place().await;
         let fields = Fields::default();
         let password = if let Want::Check(password) = want { Some(password) } else { None };
         let request = Request {
@@ -270,8 +275,17 @@ impl People {
             password,
             fields: &fields,
         };
+        let cached = password.zip(self.0.cache.as_ref()).map(|(it, cache)| (cache, cache.key(&request, it)));
+        if let Some(answer) = cached.as_ref().and_then(|(cache, key)| cache.find(key)) {
+            return answer;
+        }
+        let _place = self.place().await;
         let chain = if claim.master.is_some() { &self.0.passdbs.masters } else { &self.0.passdbs.users };
-        PassChain::ask(chain, &request, want, &self.0.workers).await
+        let answer = PassChain::ask(chain, &request, want, &self.0.workers).await;
+        if let Some((cache, key)) = cached {
+            cache.keep(key, &answer);
+        }
+        answer
     }
 
     /// The password is right: may he log in, and where is his mail?

@@ -418,3 +418,25 @@ async fn the_directory_has_app_passwords_and_closed_accounts() {
     directory.delete_account("joe@x.org").unwrap();
     assert_eq!(login(&people, "joe@x.org", "secret").await, Err(Why::Credentials));
 }
+
+#[tokio::test]
+async fn a_cache_saves_questions_where_it_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let conf = sql_site(
+        folder.path(),
+        "default_pass_scheme = PLAIN\npassword_query = SELECT password FROM users WHERE username = '%u'\n",
+    );
+    let main = format!("passdb = sql:{conf}\nuserdb = static:uid=1\n");
+    let people = |more: &str| people(&format!("{main}{more}"));
+    let (cached, fresh) = (people("auth_cache_size = 100000\n"), people(""));
+    for people in [&cached, &fresh] {
+        assert!(login(people, "joe@auf.org", "secret").await.is_ok());
+        assert_eq!(login(people, "joe@auf.org", "changed").await, Err(Why::Credentials));
+    }
+    let database = rusqlite::Connection::open(folder.path().join("users.db")).unwrap();
+    database.execute("UPDATE users SET password = 'changed' WHERE username = 'joe@auf.org'", []).unwrap();
+    assert!(login(&cached, "joe@auf.org", "secret").await.is_ok(), "believed for auth_cache_ttl");
+    assert_eq!(login(&cached, "joe@auf.org", "changed").await, Err(Why::Credentials));
+    assert_eq!(login(&fresh, "joe@auf.org", "secret").await, Err(Why::Credentials));
+    assert!(login(&fresh, "joe@auf.org", "changed").await.is_ok());
+}

@@ -222,6 +222,11 @@ pub trait PassDb: Send + Sync {
         Box::pin(std::future::ready(Ok(Checked::Compare)))
     }
 
+    /// Does the answer depend on the client's port? Then every connection is asked for anew.
+    fn asks_port(&self) -> bool {
+        false
+    }
+
     /// The scheme of passwords stored without one.
     fn default_scheme(&self) -> &str {
         "PLAIN"
@@ -258,6 +263,11 @@ impl UserDb for Broken {
     fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Fields>, Trouble>> {
         Box::pin(std::future::ready(Err(Trouble::new(self.0.clone()))))
     }
+}
+
+/// Has a template the client's port in it?
+pub(crate) fn has_port(template: &str) -> bool {
+    template.contains("%b") || template.contains("rport")
 }
 
 /// Work that may block, off the async threads.

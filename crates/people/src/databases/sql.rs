@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mail::Trouble;
 use tables::sql::{Answer, Kind as Server, Limits, Pool, Row as SqlRow, Statement, Target};
 
-use super::{Kind, Opening, PassDb, Request, Row, Secret, UserDb, dovecot_conf};
+use super::{Kind, Opening, PassDb, Request, Row, Secret, UserDb, dovecot_conf, has_port};
 use crate::expand::{Piece, Vars, check, pieces};
 use crate::{Boxed, Fields};
 
@@ -137,6 +137,10 @@ impl PassDb for Sql {
             }
             Ok(Some(Row { password: password.filter(|it| !it.is_empty()).map(Secret), fields }))
         })
+    }
+
+    fn asks_port(&self) -> bool {
+        has_port(&self.password)
     }
 
     fn default_scheme(&self) -> &str {

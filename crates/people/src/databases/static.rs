@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mail::Trouble;
 
-use super::{Kind, Opening, PassDb, Request, Row, Secret, UserDb};
+use super::{Kind, Opening, PassDb, Request, Row, Secret, UserDb, has_port};
 use crate::expand::{check, expand};
 use crate::{Boxed, Fields};
 
@@ -64,6 +64,10 @@ impl PassDb for Static {
             Some(Row { password, fields })
         });
         Box::pin(std::future::ready(row))
+    }
+
+    fn asks_port(&self) -> bool {
+        self.0.iter().any(|(_, value)| has_port(value))
     }
 }
 

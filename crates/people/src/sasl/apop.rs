@@ -11,7 +11,7 @@ use crate::schemes;
 /// The mechanism.
 pub const APOP: Mechanism = Mechanism {
     name: "APOP",
-    plaintext: false,
+    traits: &["private", "dictionary", "active"],
     client_first: true,
     word: "apop",
     possible: |facts| facts.service == "pop3",

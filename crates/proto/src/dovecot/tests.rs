@@ -69,7 +69,7 @@ fn only_the_login_under_way_is_answered() {
         b"OK\t1\tuser=eve\nnonsense\nOK\n\nOK\tx\tuser=eve\nFAIL\t2\tuser=orc\ttemp\treason=too late\n",
     );
     let refused =
-        Event::Refused { user: Some("orc".into()), reason: Some("too late".into()), temporary: false };
+        Event::Refused { user: Some("orc".into()), reason: Some("too late".into()), temporary: true };
     assert_eq!(machine.advance(), Ok(Some(refused)));
     assert_eq!(machine.advance(), Ok(None));
 }
