@@ -1,4 +1,5 @@
 //! Tables in data bases, beside the real servers and the real Postfix.
 
+mod auf;
 mod differential;
 mod restart;

@@ -26,6 +26,7 @@ pub const GROUPS: &[Group] = &[
     group("conf", "Running", conf::params::Process::DECLARATIONS),
     group("conf", "Several instances", conf::params::Instances::DECLARATIONS),
     group("tables", "Lookup tables", tables::params::Settings::DECLARATIONS),
+    group("tables", "Copies from one data base to another", tables::params::Copies::DECLARATIONS),
     group("queue", "What may enter the queue", queue::params::Storage::DECLARATIONS),
     group("queue", "Scheduling", queue::params::Qmgr::DECLARATIONS),
     group("queue", "Scheduling, by transport", queue::params::PerTransport::DECLARATIONS),

@@ -29,6 +29,7 @@ mod rules;
 mod source;
 mod spec;
 pub mod sql;
+pub mod sync;
 mod table;
 mod tables;
 mod template;

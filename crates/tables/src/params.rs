@@ -65,6 +65,16 @@ conf::params! {
     }
 }
 
+conf::params! {
+    /// Rows copied between data bases while the program runs.
+    pub struct Copies {
+        /// The files, in the form of `facteur sync`, that say what is copied.
+        sync_files: List = "", own;
+        /// How long after a copy the next one begins, in seconds.
+        sync_interval: Time = "600s", own;
+    }
+}
+
 impl Settings {
     /// What tables in data bases may use.
     pub fn databases(&self) -> crate::Databases {

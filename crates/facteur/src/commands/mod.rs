@@ -26,6 +26,7 @@ mod qshape;
 mod queue;
 mod reach;
 pub mod sendmail;
+mod sync;
 mod trace;
 
 use std::ffi::OsString;
@@ -72,6 +73,7 @@ pub const COMMANDS: &[&Command] = &[
     &qshape::COMMAND,
     &queue::COMMAND,
     &sendmail::COMMAND,
+    &sync::COMMAND,
     &trace::COMMAND,
 ];
 

@@ -1,5 +1,6 @@
 //! The running program: reads the configuration, opens queue and sockets, and stays until it is told to stop.
 
+mod copying;
 mod directories;
 mod kinds;
 mod listening;
@@ -33,6 +34,7 @@ use crate::config::Config;
 use crate::interfaces;
 use crate::logging;
 use crate::trace::{Journal, Tracing};
+use copying::Copying;
 use kinds::Lent;
 use listening::{Listening, Wanted};
 use signals::Order;
@@ -232,6 +234,7 @@ struct Program {
     screened: Arc<mta::postscreen::Memory>,
     readers: Arc<imap::Counts>,
     listening: Listening,
+    copying: Copying,
     /// The root parent, where there is one.
     door: Option<Arc<Door>>,
 }
@@ -272,6 +275,7 @@ async fn run(
         screened: Arc::default(),
         readers: Arc::default(),
         listening: Listening::default(),
+        copying: Copying::default(),
         door,
     };
     let manager = tokio::spawn(mta::qmgr::run(house.clone()));
@@ -295,6 +299,7 @@ async fn run(
         config.view.get("mail_version"),
         directory.display()
     );
+    program.copying = Copying::begin(&config.view);
     program.stay().await;
     manager.abort();
     house.queue.close();
@@ -415,6 +420,7 @@ impl Program {
         self.tables = tables;
         logging::trace_into(journal(&config.view));
         self.house.renew(setup);
+        self.copying = Copying::begin(&config.view);
         for what in self.listen(&config, &mut Vec::new()) {
             log::error!(target: "master", "reload: {what}");
         }

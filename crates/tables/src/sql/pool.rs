@@ -44,6 +44,8 @@ impl Default for Limits {
 /// What came back.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
+    /// The names of the columns, also where there are no rows.
+    pub columns: Arc<[String]>,
     /// The rows.
     pub rows: Vec<Row>,
     /// Was there a result set, if an empty one? An UPDATE has none.
@@ -368,6 +370,6 @@ impl Collector {
     }
 
     pub fn answer(self) -> Answer {
-        Answer { rows: self.rows, is_set: true, affected: 0 }
+        Answer { columns: self.columns, rows: self.rows, is_set: true, affected: 0 }
     }
 }

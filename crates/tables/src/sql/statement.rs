@@ -52,6 +52,13 @@ impl Statement {
         }
     }
 
+    /// Adds another statement.
+    #[must_use]
+    pub fn then(mut self, other: Statement) -> Statement {
+        self.pieces.extend(other.pieces);
+        self
+    }
+
     /// The statement with its values in place, for people to read; not for a server.
     pub fn shown(&self) -> String {
         self.pieces.iter().map(|(Piece::Text(text) | Piece::Value(text))| text.as_str()).collect()

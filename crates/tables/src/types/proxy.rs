@@ -43,4 +43,8 @@ impl Table for Proxy {
     fn folds(&self) -> bool {
         false
     }
+
+    fn question(&self, key: &[u8]) -> Option<String> {
+        self.table.current().question(key)
+    }
 }
