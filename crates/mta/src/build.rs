@@ -28,6 +28,7 @@ use crate::limits;
 use crate::params::Bounce;
 use crate::pickup;
 use crate::verify::Memory;
+use crate::verp::Verp;
 use crate::vouching::Vouching;
 
 /// What a configuration is built of.
@@ -211,7 +212,6 @@ fn transports(view: View, master: MasterCf) -> crate::house::TransportTable {
 fn notices(view: &View, site: &Site, bounce: &Bounce, mistakes: &mut Vec<Mistake>) -> Notices {
     let templates = templates(view, bounce, mistakes);
     let recipient = |name: &str| complete(&view.get(name), view);
-    let has = |class: &str| bounce.notify_classes.iter().any(|one| one == class);
     let expander = {
         let view = view.clone();
         move |text: &str| expand(&view, text)
@@ -226,7 +226,16 @@ fn notices(view: &View, site: &Site, bounce: &Bounce, mistakes: &mut Vec<Mistake
             .any(|class| class.eq_ignore_ascii_case("bounce")),
         smtputf8_enable: site.smtputf8_enable,
         delay_warning_time: bounce.delay_warning_time,
-        classes: Classes { bounce: has("bounce"), double_bounce: has("2bounce"), delay: has("delay") },
+        obsolete_from: view.get("header_from_format") == "obsolete",
+        confirm_delay_cleared: bounce.confirm_delay_cleared,
+        threaded: bounce.enable_threaded_bounces,
+        verp: Verp {
+            default: bounce.default_verp_delimiters.clone(),
+            filter: bounce.verp_delimiter_filter.clone(),
+            notices: !bounce.disable_verp_bounces,
+        },
+        classes: Classes::read(&bounce.notify_classes),
+        error_recipient: recipient("error_notice_recipient"),
         bounce_recipient: recipient("bounce_notice_recipient"),
         double_bounce_recipient: recipient("2bounce_notice_recipient"),
         delay_recipient: recipient("delay_notice_recipient"),

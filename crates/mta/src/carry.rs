@@ -10,20 +10,44 @@ use queue::scheduler::{Dead, Health, Work};
 use queue::{Action, Fate, Settlement};
 
 use crate::active::Active;
-use crate::bounce;
 use crate::house::{Carrier, House, Setup};
+use crate::{bounce, verp};
 
 /// Hands over, logs, and records; tells how the destination did.
 pub async fn carry(house: &House, setup: &Arc<Setup>, active: &Arc<Active>, work: &Work) -> Health {
-    let started = house.now();
-    let request = request(active, work);
+    let mut requests = requests(active, work).into_iter();
     let Some(carrier) = setup.carriers.get(&work.transport) else {
         let refusal = Refusal::later(51, Detail(3, 0), Blame::Admin, "mail transport unavailable");
         log::warn!(target: "qmgr", "transport {}: no such service in master.cf", mail::logline::printable(&work.transport));
-        let report = Report::all(&request, &refusal, "none");
-        record(house, setup, active, &report, "error", started);
+        refuse(house, setup, active, &indices(work), &refusal);
         return Health::Bad(dead(&refusal));
     };
+    let mut health = Health::Good;
+    while let Some(request) = requests.next() {
+        health = hand_over(house, setup, active, carrier, request).await;
+        let Health::Bad(why) = &health else { continue };
+        // Whoever did not take one part of the message is not asked about the others.
+        let left: Vec<usize> =
+            requests.flat_map(|request| request.targets).map(|target| target.index).collect();
+        refuse(house, setup, active, &left, &suspended(why));
+        break;
+    }
+    health
+}
+
+fn indices(work: &Work) -> Vec<usize> {
+    work.recipients.iter().map(|index| *index as usize).collect()
+}
+
+/// One request to one agent.
+async fn hand_over(
+    house: &House,
+    setup: &Setup,
+    active: &Active,
+    carrier: &Carrier,
+    request: Request,
+) -> Health {
+    let started = house.now();
     let probe = request.purpose == Purpose::Probe;
     let report = attempt(carrier, request).await;
     let program = carrier.program.clone();
@@ -36,6 +60,14 @@ pub async fn carry(house: &House, setup: &Arc<Setup>, active: &Arc<Active>, work
         Feedback::Alive => Health::Good,
         Feedback::Dead(refusal) => Health::Bad(dead(&refusal)),
     }
+}
+
+/// The refusal of a destination that is left alone: `delivery temporarily suspended: …`.
+pub fn suspended(why: &Dead) -> Refusal {
+    let mut digits = why.status.split('.').skip(1).filter_map(|part| part.parse().ok());
+    let detail = Detail(digits.next().unwrap_or(4), digits.next().unwrap_or(1));
+    let text = format!("delivery temporarily suspended: {}", why.reason);
+    Refusal::later(51, detail, Blame::NextHop, text)
 }
 
 /// Runs the agent in a task of its own: an agent that dies has delivered nothing that we know of, and that is
@@ -57,17 +89,18 @@ fn dead(refusal: &Refusal) -> Dead {
     Dead { status: refusal.status().to_string(), reason: refusal.log_text().to_owned() }
 }
 
-fn request(active: &Active, work: &Work) -> Request {
+/// What the agent is asked: one request, or with VERP one for each recipient, as each has a sender of its own.
+fn requests(active: &Active, work: &Work) -> Vec<Request> {
     let stored = &active.stored;
     let envelope = &stored.envelope;
     let targets = work.recipients.iter().filter_map(|index| {
         let recipient = active.recipient(*index as usize)?;
         Some(Target { index: *index as usize, recipient: recipient.into_owned() })
     });
-    Request {
+    let request = |sender: Address, targets: Vec<Target>| Request {
         id: stored.id.clone(),
-        sender: envelope.sender.clone(),
-        targets: targets.collect(),
+        sender,
+        targets,
         transport: work.transport.clone(),
         nexthop: work.nexthop.clone(),
         content: stored.body.clone(),
@@ -79,6 +112,15 @@ fn request(active: &Active, work: &Work) -> Request {
         client: envelope.client.clone(),
         rewrite_local: envelope.rewrite_local,
         purpose: if envelope.report == DeliveryReport::Probe { Purpose::Probe } else { Purpose::Deliver },
+    };
+    match &envelope.verp {
+        Some(delimiters) => targets
+            .map(|target| {
+                let sender = verp::sender(&envelope.sender, delimiters, &target.recipient);
+                request(sender, vec![target])
+            })
+            .collect(),
+        None => vec![request(envelope.sender.clone(), targets.collect())],
     }
 }
 
@@ -172,7 +214,11 @@ fn judge(
             }
             Outcome::Delivered { detail, text, relayed_dsn } => {
                 let verbose = active.stored.envelope.report == DeliveryReport::Verbose;
-                if verbose || (recipient.notify.success && !relayed_dsn) {
+                // Who was told of a delay is told of its end.
+                let cleared = setup.notices.confirm_delay_cleared
+                    && active.stored.delay_warned
+                    && (!recipient.notify.is_set() || recipient.notify.delay);
+                if verbose || cleared || (recipient.notify.success && !relayed_dsn) {
                     let status = format!("2.{}.{}", detail.0, detail.1);
                     let fate = bounce::Fate::delivered(recipient, one, &status, text);
                     success.get_or_insert(fate.report(&one.relay, now));

@@ -21,4 +21,5 @@ pub mod road;
 mod scanning;
 pub mod smtpd;
 pub mod verify;
+pub mod verp;
 pub mod vouching;

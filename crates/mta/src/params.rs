@@ -55,11 +55,9 @@ conf::params! {
         /// After how long a sender is told that mail is delayed, in hours; 0 means never.
         delay_warning_time: Time = "0h";
         /// Whether a sender who was told of a delay is also told of its end.
-        confirm_delay_cleared: YesNo = "no",
-            no_effect "senders are not told that a delay is over";
+        confirm_delay_cleared: YesNo = "no";
         /// Whether notices carry References to the message, so that readers show both together.
-        enable_threaded_bounces: YesNo = "no",
-            no_effect "notices carry no References header";
+        enable_threaded_bounces: YesNo = "no";
         /// About which classes of trouble the postmaster gets mail.
         notify_classes: List = "resource, software";
         /// Who gets copies of notices about undelivered mail.
@@ -69,18 +67,15 @@ conf::params! {
         /// Who gets copies of notices about delayed mail.
         delay_notice_recipient: Text = "postmaster";
         /// Who gets reports of resource, software, policy and protocol trouble.
-        error_notice_recipient: Text = "postmaster",
-            no_effect "trouble is logged and not mailed";
+        error_notice_recipient: Text = "postmaster";
         /// The sender of mail to the postmaster; what is sent to it is dropped, which ends loops of notices.
         double_bounce_sender: Text = "double-bounce";
         /// The characters that VERP puts between the parts of a sender address.
         default_verp_delimiters: Text = "+=";
         /// The characters that `sendmail -V` and XVERP may ask for as delimiters.
-        verp_delimiter_filter: Text = "-=+",
-            no_effect "VERP delimiters are checked against the default set";
+        verp_delimiter_filter: Text = "-=+";
         /// Whether VERP mail gets one notice for all recipients instead of one each.
-        disable_verp_bounces: YesNo = "no",
-            no_effect "notices are sent for all recipients of a message together";
+        disable_verp_bounces: YesNo = "no";
         /// The master.cf entry of the service that returns mail.
         bounce_service_name: Text = "bounce", no_effect "notices are made within the program";
         /// The master.cf entry of the service that collects reasons of delay.

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::active::Active;
 use crate::bounce::{self, post};
-use crate::carry::{carry, is_double_bounce, refuse, settle};
+use crate::carry::{carry, is_double_bounce, refuse, settle, suspended};
 use crate::house::{House, Setup};
 
 /// What tasks report to the queue manager.
@@ -88,7 +88,8 @@ impl Manager {
             Change::Requeued(id) => self.requeue(id),
             Change::Waiting(id, until) => self.scheduler.deferred(id, until),
             Change::Held(id) | Change::Removed(id) => self.scheduler.forget(&id),
-            Change::Expired(id) => self.scheduler.flush_message(&id),
+            // It goes back at its next attempt, as postsuper(1) says.
+            Change::Expired(_) => {}
             Change::Flush(Flush::All) => self.scheduler.flush_all(now),
             Change::Flush(Flush::Message(id)) => self.scheduler.flush_message(&id),
             Change::Flush(Flush::Site(site)) => self.flush_site(&site),
@@ -221,14 +222,6 @@ impl Manager {
     }
 }
 
-/// The refusal of a destination that is left alone: `delivery temporarily suspended: …`.
-fn suspended(why: &Dead) -> Refusal {
-    let mut digits = why.status.split('.').skip(1).filter_map(|part| part.parse().ok());
-    let detail = Detail(digits.next().unwrap_or(4), digits.next().unwrap_or(1));
-    let text = format!("delivery temporarily suspended: {}", why.reason);
-    Refusal::later(51, detail, Blame::NextHop, text)
-}
-
 /// Loads a message and says so in the log.
 fn activate(house: &House, id: &QueueId) -> Result<Arc<Active>, queue::Failure> {
     if house.queue.activate(id).is_none() {
@@ -238,9 +231,10 @@ fn activate(house: &House, id: &QueueId) -> Result<Arc<Active>, queue::Failure> 
     let left = stored.fates.iter().filter(|fate| fate.is_pending()).count();
     log::info!(
         target: "qmgr",
-        "{id}: from=<{}>, size={}, nrcpt={left} (queue active)",
+        "{id}: from=<{}>, size={}, nrcpt={} (queue active)",
         mail::logline::printable(&stored.envelope.sender.external()),
         stored.body.len(),
+        left + stored.envelope.redirected as usize,
     );
     Ok(Arc::new(Active::new(stored, house.now())))
 }
@@ -248,6 +242,10 @@ fn activate(house: &House, id: &QueueId) -> Result<Arc<Active>, queue::Failure> 
 /// Resolves the next recipients. Those that cannot be routed are refused on the spot.
 async fn route(house: &House, setup: &Setup, active: &Active, room: usize) -> (Vec<Target>, bool) {
     let (indices, more) = active.next_pending(room);
+    if active.stored.forced_expire {
+        give_up(house, setup, active, &indices);
+        return (Vec::new(), more);
+    }
     let envelope = &active.stored.envelope;
     let mut targets = Vec::with_capacity(indices.len());
     for index in indices {
@@ -266,6 +264,20 @@ async fn route(house: &House, setup: &Setup, active: &Active, room: usize) -> (V
         }
     }
     (targets, more)
+}
+
+/// `postsuper -e`: nothing is tried any more. What was deferred keeps its reason.
+fn give_up(house: &House, setup: &Setup, active: &Active, indices: &[usize]) {
+    let refusal = Refusal::later(51, Detail(7, 0), Blame::Admin, "message is administratively expired");
+    for index in indices {
+        let known = active.progress().fates[*index].clone();
+        match known {
+            Fate::Deferred(_) => {
+                settle(house, active, vec![(u32::try_from(*index).unwrap_or(u32::MAX), known)])
+            }
+            _ => refuse(house, setup, active, &[*index], &refusal),
+        }
+    }
 }
 
 /// Transport and next hop of one recipient.

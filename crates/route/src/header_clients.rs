@@ -43,13 +43,19 @@ impl HeaderClients {
         let mut rules = Vec::new();
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            rules.push(match word.to_ascii_lowercase().as_str() {
+            let folded = word.to_ascii_lowercase();
+            rules.push(match folded.as_str() {
                 "permit_inet_interfaces" => Rule::InetInterfaces,
                 "permit_mynetworks" => Rule::MyNetworks,
                 "permit_sasl_authenticated" => Rule::LoggedIn,
                 "permit_tls_all_clientcerts" => Rule::VerifiedCertificate,
                 "permit_tls_clientcerts" => Rule::ListedCertificate,
-                "check_address_map" => match words.next().map(|map| opener.tables.maps(PARAMETER, map)) {
+                // `static:all`: a table needs no word before it.
+                name if name == "check_address_map" || name.contains(':') => match Some(word)
+                    .filter(|word| word.contains(':'))
+                    .or_else(|| words.next())
+                    .map(|map| opener.tables.maps(PARAMETER, map))
+                {
                     Some(Ok(maps)) => Rule::Table(maps),
                     Some(Err(fault)) => {
                         opener.complain(PARAMETER, fault.to_string());

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use conf::params::Process;
 use conf::{Block, MasterCf, View};
+use mail::addresses::{mailboxes, parse};
 use master::Identity;
 use nix::unistd::{Uid, User};
 
@@ -216,8 +217,10 @@ impl Policy {
         let mut seen = HashSet::new();
         while let Some(file) = todo.pop().filter(|_| seen.len() < FILES) {
             let Some(text) = text(&file).filter(|_| seen.insert(file)) else { continue };
-            for line in text.lines().map(squeezed) {
-                if has_entry(&line, &entry) {
+            for line in text.lines() {
+                let unquoted = is_word(line, &entry);
+                let line = squeezed(line);
+                if unquoted || has_entry(&line, &entry) {
                     return true;
                 }
                 let included = line.split(":include:").skip(1).filter_map(|rest| rest.split(',').next());
@@ -234,6 +237,16 @@ fn has_entry(line: &str, entry: &str) -> bool {
         let (before, after) = (&line[..at], &line[at + entry.len()..]);
         let starts = before.is_empty() || before.ends_with([':', ',']);
         starts && !before.ends_with(":include:") && (after.is_empty() || after.starts_with(','))
+    })
+}
+
+/// Is it a word of the line, or of what stands behind its first colon, as local divides lists? An entry without quotes
+/// ends at a blank.
+fn is_word(line: &str, entry: &str) -> bool {
+    let value = line.split_once(':').map_or("", |(_, value)| value);
+    [line, value].iter().any(|text| {
+        let tokens = parse(text.as_bytes(), 0);
+        mailboxes(&tokens).any(|word| squeezed(&String::from_utf8_lossy(word.internal())) == entry)
     })
 }
 

@@ -27,8 +27,18 @@ pub struct Notices {
     pub smtputf8_enable: bool,
     /// `delay_warning_time`; zero is never.
     pub delay_warning_time: Duration,
-    /// `notify_classes`, as far as notices obey it.
+    /// `header_from_format = obsolete`.
+    pub obsolete_from: bool,
+    /// `confirm_delay_cleared`.
+    pub confirm_delay_cleared: bool,
+    /// `enable_threaded_bounces`.
+    pub threaded: bool,
+    /// What is said of VERP.
+    pub verp: crate::verp::Verp,
+    /// `notify_classes`.
     pub classes: Classes,
+    /// `error_notice_recipient`.
+    pub error_recipient: Address,
     /// `bounce_notice_recipient`.
     pub bounce_recipient: Address,
     /// `2bounce_notice_recipient`.
@@ -40,10 +50,60 @@ pub struct Notices {
 /// What the postmaster is told of (`notify_classes`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Classes {
-    /// `bounce`: copies of failure notices, without the body.
+    /// `bounce`: copies of failure notices, without the body, and SMTP sessions that gave the wrong recipients.
     pub bounce: bool,
-    /// `2bounce`: failure notices that could not be delivered.
+    /// `2bounce`: failure notices that could not be delivered; `bounce` means these, too.
     pub double_bounce: bool,
     /// `delay`: copies of delay notices.
     pub delay: bool,
+    /// `policy`: SMTP sessions in which a rule of the site said no.
+    pub policy: bool,
+    /// `protocol`: SMTP sessions with errors of protocol.
+    pub protocol: bool,
+    /// `resource`: mail that was not taken for want of disk or memory.
+    pub resource: bool,
+    /// `software`: mail that was not taken as something of ours failed.
+    pub software: bool,
+}
+
+/// What went wrong in a session, as `notify_classes` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A recipient that does not exist, or a message that would be returned.
+    Bounce,
+    /// A rule of the site said no.
+    Policy,
+    /// The other side broke the protocol.
+    Protocol,
+    /// There was no room.
+    Resource,
+    /// Something of ours failed.
+    Software,
+}
+
+impl Classes {
+    /// Is the postmaster told of this?
+    pub fn wants(&self, class: Class) -> bool {
+        match class {
+            Class::Bounce => self.bounce,
+            Class::Policy => self.policy,
+            Class::Protocol => self.protocol,
+            Class::Resource => self.resource,
+            Class::Software => self.software,
+        }
+    }
+
+    /// Reads `notify_classes`.
+    pub fn read(words: &[String]) -> Classes {
+        let has = |class: &str| words.iter().any(|word| word.eq_ignore_ascii_case(class));
+        Classes {
+            bounce: has("bounce"),
+            double_bounce: has("2bounce") || has("bounce"),
+            delay: has("delay"),
+            policy: has("policy"),
+            protocol: has("protocol"),
+            resource: has("resource"),
+            software: has("software"),
+        }
+    }
 }

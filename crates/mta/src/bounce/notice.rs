@@ -75,6 +75,8 @@ pub struct Original<'a> {
     pub eight_bit: bool,
     /// Bytes of its content.
     pub size: u64,
+    /// Its Message-Id, when the notice is to refer to it (`enable_threaded_bounces`).
+    pub thread: Option<&'a str>,
 }
 
 /// Who reads it.
@@ -168,6 +170,10 @@ pub fn compose(
         Reader::Postmaster => template.postmaster_subject.as_deref().unwrap_or(&template.subject),
     };
     head.push_str(&format!("From: {}\nSubject: {subject}\nTo: {}\n", template.from, to.external()));
+    if let Some(id) = original.thread {
+        let id = one_line(id);
+        head.push_str(&format!("References: {id}\nIn-Reply-To: {id}\n"));
+    }
     let automatic = if reader == Reader::Sender { "auto-replied" } else { "auto-generated" };
     head.push_str(&format!("Auto-Submitted: {automatic}\nMIME-Version: 1.0\n"));
     head.push_str("Content-Type: multipart/report; report-type=delivery-status;\n");
@@ -346,6 +352,7 @@ mod tests {
             smtputf8: false,
             eight_bit: false,
             size: 100,
+            thread: None,
         };
         change(&mut original);
         let site = Site {

@@ -70,6 +70,26 @@ pub async fn expanded(house: &Arc<House>, stored: Stored, recipients: Vec<Recipi
     }
 }
 
+/// Mail to the postmaster about something that went wrong.
+pub async fn to_postmaster(
+    house: &Arc<House>,
+    setup: &Arc<Setup>,
+    to: &Address,
+    subject: &str,
+    text: &str,
+) -> Result<Queued, Refusal> {
+    let shown = setup.notices.error_recipient.external();
+    let daemon = format!("MAILER-DAEMON@{}", setup.myhostname);
+    let (from, to_field) = match setup.notices.obsolete_from {
+        true => (format!("{daemon} (Mail Delivery System)"), format!("{shown} (Postmaster)")),
+        false => (format!("Mail Delivery System <{daemon}>"), format!("Postmaster <{shown}>")),
+    };
+    let content = format!("From: {from}\nTo: {to_field}\nSubject: {subject}\n\n{text}");
+    let sender = Address::from(format!("{}@{}", setup.double_bounce_sender, setup.myhostname));
+    let pieces = std::iter::once(Ok(Bytes::from(content)));
+    submit(house, setup, (sender, to), (false, BodyType::Unspecified), pieces, house.now()).await
+}
+
 /// A message that was refused after its sender had gone goes back to it. The error: it could not be sent back.
 pub async fn refused(house: &Arc<House>, mut stored: Stored, refusal: &Refusal) -> Result<QueueId, Refusal> {
     if refusal.blame == Blame::Policy || refusal.detail == Detail(3, 4) {
@@ -142,8 +162,16 @@ impl Writer<'_> {
             return Ok(());
         }
         let wanted: Vec<Fate> = fates.iter().filter(|fate| wants_failure(&fate.recipient)).cloned().collect();
-        if !wanted.is_empty() {
-            self.post(Kind::Failure, Reader::Sender, &sender, &wanted, Returned::Full).await?;
+        match self.envelope().verp.as_deref().filter(|_| notices.verp.notices) {
+            Some(delimiters) => {
+                for fate in &wanted {
+                    let to = crate::verp::sender(&sender, delimiters, &fate.recipient);
+                    let fate = std::slice::from_ref(fate);
+                    self.post(Kind::Failure, Reader::Sender, &to, fate, Returned::Full).await?;
+                }
+            }
+            None if wanted.is_empty() => {}
+            None => self.post(Kind::Failure, Reader::Sender, &sender, &wanted, Returned::Full).await?,
         }
         if notices.classes.bounce {
             let to = notices.bounce_recipient.clone();
@@ -203,6 +231,7 @@ impl Writer<'_> {
         let (setup, stored) = (self.setup, &self.active.stored);
         let envelope = self.envelope();
         let notices = &setup.notices;
+        let thread = if notices.threaded { message_id(&stored.body)? } else { None };
         let original = Original {
             id: &stored.id,
             sender: &envelope.sender,
@@ -212,6 +241,7 @@ impl Writer<'_> {
             smtputf8: envelope.smtputf8,
             eight_bit: envelope.body_type == BodyType::EightBitMime,
             size: stored.body.len(),
+            thread: thread.as_deref(),
         };
         let site = Site {
             myhostname: &setup.myhostname,
@@ -232,7 +262,9 @@ impl Writer<'_> {
         };
         let pieces =
             [Ok(Bytes::from(notice.head))].into_iter().chain(returned).chain([Ok(Bytes::from(notice.tail))]);
-        let new = self.submit(sender, to, envelope.smtputf8, pieces).await?;
+        let body_type = if notices.smtputf8_enable { BodyType::EightBitMime } else { BodyType::Unspecified };
+        let kind_of_mail = (envelope.smtputf8, body_type);
+        let new = submit(self.house, setup, (sender, to), kind_of_mail, pieces, self.now).await?;
         let what = match (kind, reader) {
             (Kind::Failure, Reader::Sender) => "sender non-delivery notification",
             (Kind::Failure, Reader::Postmaster) => "postmaster non-delivery notification",
@@ -243,52 +275,49 @@ impl Writer<'_> {
         log::info!(target: "bounce", "{}: {what}: {}", stored.id, new.id());
         Ok(())
     }
+}
 
-    async fn submit(
-        &self,
-        sender: Address,
-        to: &Address,
-        smtputf8: bool,
-        content: impl Iterator<Item = Result<Bytes, queue::Failure>> + Send,
-    ) -> Result<Queued, Refusal> {
-        let (house, setup) = (self.house, self.setup);
-        let id = house.queue.new_id(self.now);
-        let date = mail::date::rfc5322(self.now, &setup.zone);
-        let mut prepend = received::local(&setup.myhostname, &setup.mail_name, None, &id, &date);
-        prepend.push_str(&format!("Date: {date}\n"));
-        let envelope = Envelope {
-            sender,
-            recipients: vec![Recipient::new(to.clone())],
-            smtputf8,
-            body_type: if setup.notices.smtputf8_enable {
-                BodyType::EightBitMime
-            } else {
-                BodyType::Unspecified
-            },
-            rewrite_local: true,
-            origin: "bounce".to_owned(),
-            ..Envelope::default()
-        };
-        let message = Message {
-            id,
-            envelope,
-            orders: Orders::default(),
-            origin: "local".to_owned(),
-            skip: Skip {
-                checks: !setup.notices.checked,
-                milters: !setup.notices.checked,
-                guards: !setup.notices.checked,
-                bcc: true,
-                ..Skip::default()
-            },
-            extract: Extract::No,
-            arrival: self.now,
-            stranger: None,
-            prepend,
-            size_hint: 0,
-        };
-        accept(house, setup, message, content).await
-    }
+/// Puts a message of ours on the road. `smtputf8` and `body_type` say what kind of mail it is.
+async fn submit(
+    house: &Arc<House>,
+    setup: &Arc<Setup>,
+    (sender, to): (Address, &Address),
+    (smtputf8, body_type): (bool, BodyType),
+    content: impl Iterator<Item = Result<Bytes, queue::Failure>> + Send,
+    now: Timestamp,
+) -> Result<Queued, Refusal> {
+    let id = house.queue.new_id(now);
+    let date = mail::date::rfc5322(now, &setup.zone);
+    let mut prepend = received::local(&setup.myhostname, &setup.mail_name, None, &id, &date);
+    prepend.push_str(&format!("Date: {date}\n"));
+    let envelope = Envelope {
+        sender,
+        recipients: vec![Recipient::new(to.clone())],
+        smtputf8,
+        body_type,
+        rewrite_local: true,
+        origin: "bounce".to_owned(),
+        ..Envelope::default()
+    };
+    let message = Message {
+        id,
+        envelope,
+        orders: Orders::default(),
+        origin: "local".to_owned(),
+        skip: Skip {
+            checks: !setup.notices.checked,
+            milters: !setup.notices.checked,
+            guards: !setup.notices.checked,
+            bcc: true,
+            ..Skip::default()
+        },
+        extract: Extract::No,
+        arrival: now,
+        stranger: None,
+        prepend,
+        size_hint: 0,
+    };
+    accept(house, setup, message, content).await
 }
 
 /// `NOTIFY=` says when a sender hears of failure: always, unless it names other events only (RFC 3461 4.1).
@@ -299,6 +328,14 @@ fn wants_failure(recipient: &Recipient) -> bool {
 /// Of delay: when asked for, or when nothing was said.
 fn wants_delay(recipient: &Recipient) -> bool {
     !recipient.notify.is_set() || recipient.notify.delay
+}
+
+/// The Message-Id of the original, for the notice to refer to.
+fn message_id(body: &Body) -> Result<Option<String>, Refusal> {
+    let start = body.read_at(0, HEADER_MAX)?;
+    let head = &start[..mail::header::header_len(&start)];
+    let field = mail::header::fields(head).find(|field| field.is("message-id"));
+    Ok(field.map(|field| String::from_utf8_lossy(field.value()).split_whitespace().collect()))
 }
 
 /// The part of the original that goes back, piece by piece.

@@ -15,9 +15,15 @@ impl Characters {
         Characters { reject: unescape(reject), strip: unescape(strip) }
     }
 
-    /// Does the text hold a byte that refuses the message?
-    pub fn rejects(&self, text: &[u8]) -> bool {
-        !self.reject.is_empty() && text.iter().any(|byte| self.reject.contains(byte))
+    /// The line with the first byte that refuses the message, if the text holds one.
+    pub fn rejected<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        if self.reject.is_empty() {
+            return None;
+        }
+        let at = text.iter().position(|byte| self.reject.contains(byte))?;
+        let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |end| end + 1);
+        let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
+        Some(&text[start..end])
     }
 
     /// The text without the bytes to strip. Line ends always stay.
@@ -84,7 +90,8 @@ mod tests {
     #[test]
     fn bytes_are_refused_and_stripped() {
         let characters = Characters::new(r"\1", r"\0\n");
-        assert!(characters.rejects(b"a\x01") && !characters.rejects(b"a\x00"));
+        assert_eq!(characters.rejected(b"b\na\x01\nc"), Some(&b"a\x01"[..]));
+        assert_eq!(characters.rejected(b"a\x00"), None);
         assert_eq!(&*characters.strip(b"a\0b\n"), b"ab\n");
         assert!(matches!(characters.strip(b"plain\n"), Cow::Borrowed(_)));
         assert_eq!(&*without_stray_returns(b"a\rb\n"), b"a b\n");

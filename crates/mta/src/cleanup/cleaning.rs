@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
-use mail::header::{next_line, trim_line_end};
 use mail::{Address, Blame, DeliveryReport, Detail, Envelope, QueueId, Recipient, Refusal};
 
 use super::body::Looking;
@@ -181,8 +180,8 @@ impl<S: Sink> Cleaning<S> {
         let (stripped, replaced);
         let mut text = chunk;
         if !self.skip.checks {
-            if cleaner.characters.rejects(text) {
-                return Err(self.reject("content", first_line(text), "disallowed character"));
+            if let Some(line) = cleaner.characters.rejected(text) {
+                return Err(self.reject("content", line, "disallowed character"));
             }
             stripped = cleaner.characters.strip(text);
             text = &stripped;
@@ -251,13 +250,11 @@ impl<S: Sink> Cleaning<S> {
             rewriting.copy(address, &mut recipients).await?;
         }
         if let Some(address) = self.orders.redirect.take() {
-            recipients.redirect(address);
+            self.envelope.redirected = recipients.redirect(address);
+            // access(5): REDIRECT overrides FILTER.
+            self.envelope.content_filter = None;
         }
         self.recipients = recipients;
         Ok(())
     }
-}
-
-fn first_line(text: &[u8]) -> &[u8] {
-    trim_line_end(next_line(text))
 }

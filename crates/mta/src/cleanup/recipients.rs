@@ -27,13 +27,20 @@ impl Recipients {
         self.list
     }
 
-    /// REDIRECT: one recipient in the place of all. It keeps what the first one asked for and was called.
-    pub fn redirect(&mut self, address: Address) {
+    /// REDIRECT: one recipient in the place of all. It keeps what the first one by domain and name asked for and was
+    /// called. Gives how many others it stands for.
+    pub fn redirect(&mut self, address: Address) -> u32 {
+        let others = self.list.len().saturating_sub(1);
+        let key = |one: &Recipient| {
+            (one.address.domain().map(str::to_lowercase), one.address.as_str().to_lowercase())
+        };
+        self.list.sort_by_cached_key(key);
         self.list.truncate(1);
         match self.list.first_mut() {
             Some(first) => first.address = address,
             None => self.list.push(Recipient::new(address)),
         }
+        u32::try_from(others).unwrap_or(u32::MAX)
     }
 
     /// Adds a recipient unless it is there. `by_original` is `enable_original_recipient`, `limit` is

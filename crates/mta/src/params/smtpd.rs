@@ -27,8 +27,7 @@ conf::params! {
         /// How many recipients beyond that are turned away before each counts as an error.
         smtpd_recipient_overshoot_limit: Int(1..) = "1000";
         /// How many lines of the session are kept for a report to the postmaster.
-        smtpd_history_flush_threshold: Int(1..) = "100",
-            no_effect "sessions keep no transcript";
+        smtpd_history_flush_threshold: Int(1..) = "100";
         /// Whether a message gets its queue id only with its first valid recipient.
         smtpd_delay_open_until_valid_rcpt: YesNo = "yes";
         /// Commands that end the session at once.

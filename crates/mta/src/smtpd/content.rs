@@ -162,6 +162,9 @@ impl Session {
         self.forget_message();
         self.errors = 0;
         self.junk = 0;
+        if let Some(transcript) = &mut self.transcript {
+            transcript.all_is_well();
+        }
         let text = match size {
             Some(size) => format!("Ok: {size} bytes queued as {}", queued.id()),
             None => format!("Ok: queued as {}", queued.id()),

@@ -96,8 +96,8 @@ impl Session {
         if self.submitter.is_some() {
             return Ok(true);
         }
-        if let Some(forward) = &self.forward {
-            return Ok(forward.local);
+        if let Some(local) = self.forward.as_ref().and_then(|forward| forward.local) {
+            return Ok(local);
         }
         let Some(address) = self.peer.ip else { return Ok(false) };
         let settings = self.service.judge.settings();

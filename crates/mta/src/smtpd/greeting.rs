@@ -17,6 +17,7 @@ use super::keywords::Keywords;
 use super::service::Service;
 use super::session::{Session, facts};
 use super::tally::Tally;
+use super::transcript::Transcript;
 
 /// Takes a connection: the proxy in front, the client's name, what it may do.
 pub(super) async fn meet(
@@ -80,6 +81,7 @@ pub(super) async fn meet(
         submitter: None,
         milters: None,
         connections: 0,
+        transcript: None,
         counted: None,
         chunk: 0,
     };
@@ -212,7 +214,16 @@ impl Session {
             self.service.judge.judge(Stage::Client, &facts, &mut self.standing, &mut trail).await
         };
         match verdict {
-            Verdict::Pass => server.answer(Answer::Say(self.banner())),
+            Verdict::Pass => {
+                let banner = self.banner();
+                if self.submitter.is_none() {
+                    self.transcript = Transcript::of(&self.setup.notices.classes);
+                }
+                if let Some(transcript) = &mut self.transcript {
+                    transcript.went(&banner);
+                }
+                server.answer(Answer::Say(banner));
+            }
             Verdict::Refuse(refusal) => {
                 let reply = Reply::from(&*refusal);
                 if matches!(reply.code, 421 | 521) {

@@ -36,6 +36,15 @@ impl Session {
             Ok(params) => params,
             Err(reply) => return Said::error(reply),
         };
+        if let Some(asked) = &params.verp {
+            match self.setup.notices.verp.delimiters(asked) {
+                Ok(delimiters) => params.verp = Some(delimiters),
+                Err(allowed) => {
+                    let text = format!("Error: XVERP needs two characters from {allowed}");
+                    return Said::error(Reply::new(501, (5, 4), text));
+                }
+            }
+        }
         if !self.logins.are_possible() {
             params.auth = None;
         }
@@ -54,7 +63,11 @@ impl Session {
 
     /// Which ESMTP parameters this session takes.
     pub(super) fn accepts(&self) -> Accepts {
-        Accepts { smtputf8: self.service.settings.smtputf8, ..Accepts::default() }
+        Accepts {
+            smtputf8: self.service.settings.smtputf8,
+            dsn: !self.discarded.has("dsn"),
+            ..Accepts::default()
+        }
     }
 
     fn too_much_mail(&self) -> Option<Said> {
@@ -76,7 +89,7 @@ impl Session {
         utf8: bool,
         wrong: impl Fn() -> Reply,
     ) -> Result<Address, Said> {
-        let address = match path::address(token, self.service.settings.strict_paths) {
+        let address = match path::address(token, self.service.settings.strict_paths && command != "VRFY") {
             Ok(address) => address,
             Err(_) => {
                 if !matches!(token, Token::Unclosed(_)) {

@@ -28,6 +28,7 @@ mod service;
 mod session;
 mod tally;
 mod tls;
+mod transcript;
 mod xclient;
 mod xforward;
 

@@ -79,8 +79,7 @@ impl Session {
         };
         let site = site.text();
         let site = site.strip_prefix(['@', '#']).unwrap_or(site);
-        let literal = site.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let valid = literal.map_or_else(|| path::is_hostname(site), path::is_address_literal);
+        let valid = path::is_hostname(site) || path::is_address_literal(site);
         if !valid {
             return Said::error(Reply::plain(501, "Error: invalid parameter syntax"));
         }

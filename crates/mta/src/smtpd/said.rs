@@ -1,6 +1,9 @@
 //! What a command is answered, and whether it counts as an error of the client.
 
 use mail::Refusal;
+
+use super::transcript;
+use crate::bounce::Class;
 use proto::smtp::Reply;
 use proto::smtp::server::Answer;
 
@@ -13,6 +16,8 @@ pub(super) struct Said {
     pub ok: bool,
     /// Is it left out of the command's successes though it is no error (XCLIENT)?
     pub uncounted: bool,
+    /// What the postmaster calls it, if it is no success.
+    pub trouble: Class,
 }
 
 impl Said {
@@ -28,12 +33,12 @@ impl Said {
 
     /// Any answer.
     pub fn new(answer: Answer, ok: bool) -> Said {
-        Said { answer, ok, uncounted: false }
+        Said { answer, ok, uncounted: false, trouble: Class::Protocol }
     }
 
     /// The judge, the queue or the road said no.
     pub fn refused(refusal: &Refusal) -> Said {
-        Said::error(Reply::from(refusal))
+        Said { trouble: transcript::class(refusal), ..Said::error(Reply::from(refusal)) }
     }
 
     /// The reply, if words are said.

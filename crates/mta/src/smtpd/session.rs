@@ -21,6 +21,7 @@ use super::pace::Pace;
 use super::said::Said;
 use super::service::Service;
 use super::tally::Tally;
+use super::transcript::Transcript;
 use super::xforward::Forward;
 use crate::house::Setup;
 use crate::road::Receiving;
@@ -65,6 +66,8 @@ pub(super) struct Session {
     pub milters: Option<Box<filter::milter::Chain>>,
     /// Connections of this client, itself included.
     pub connections: u32,
+    /// What was said, where the postmaster may want to read it.
+    pub transcript: Option<Box<Transcript>>,
 }
 
 /// A message on its way, from MAIL on.
@@ -122,6 +125,7 @@ pub(super) async fn run(service: Arc<Service>, accepted: Accepted, submitter: Op
     session.submitter = submitter;
     session.talk(&mut server).await;
     Box::pin(session.leave_milters()).await;
+    Box::pin(session.report()).await;
     session.farewell();
     drop(place);
 }
@@ -139,7 +143,11 @@ impl Session {
                         server.answer(Answer::Close(reply));
                         continue;
                     }
-                    let said = if self.logins.under_way() {
+                    let login = self.logins.under_way();
+                    if let Some(transcript) = &mut self.transcript {
+                        transcript.came(if login { b"(login)" } else { without_login(&line.bytes) });
+                    }
+                    let said = if login {
                         Box::pin(self.login_line(line)).await
                     } else {
                         let waiting = server.waiting();
@@ -153,6 +161,7 @@ impl Session {
                         Box::pin(self.settle_milters()).await;
                     }
                     self.say(server, said).await;
+                    Box::pin(self.report_long_session()).await;
                 }
                 Next::Event(Event::Content(bytes)) => self.feed(bytes).await,
                 Next::Event(Event::EndOfContent { last }) => {
@@ -200,6 +209,16 @@ impl Session {
             Answer::Say(reply) if ends => Answer::Close(reply),
             answer => answer,
         };
+        if let Some(transcript) = &mut self.transcript {
+            match &answer {
+                Answer::Say(reply) | Answer::Close(reply) | Answer::Data(reply) => transcript.went(reply),
+                Answer::SkipChunk { reply, .. } => transcript.went(reply),
+                _ => {}
+            }
+            if !said.ok {
+                transcript.trouble(said.trouble);
+            }
+        }
         let closes = matches!(answer, Answer::Close(_) | Answer::HangUp);
         server.answer(answer);
         if !said.ok {
@@ -208,8 +227,11 @@ impl Session {
         if !closes && self.errors >= self.pace().hard_error_limit {
             self.ended = Some("too many errors");
             self.tarpit(server).await;
-            let text = format!("{} Error: too many errors", self.host());
-            server.answer(Answer::Close(Reply::new(421, (7, 0), text)));
+            let reply = Reply::new(421, (7, 0), format!("{} Error: too many errors", self.host()));
+            if let Some(transcript) = &mut self.transcript {
+                transcript.went(&reply);
+            }
+            server.answer(Answer::Close(reply));
         }
     }
 
@@ -309,6 +331,15 @@ impl Session {
         let span = self.service.rates.anvil_rate_time_unit;
         let count = self.service.counters.count(what, (&self.service.name, address), span, net::clock::now());
         (i64::from(count) > limit).then(|| (count, address.clone()))
+    }
+}
+
+/// A command as the postmaster may read it: of AUTH the word alone.
+fn without_login(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    match line.get(..4) {
+        Some(word) if word.eq_ignore_ascii_case(b"AUTH") => word,
+        _ => line,
     }
 }
 

@@ -12,8 +12,9 @@ use super::xclient::{address, read};
 pub(super) struct Forward {
     /// The original client.
     pub client: Client,
-    /// `SOURCE=LOCAL`: its headers are rewritten as those of local mail.
-    pub local: bool,
+    /// `SOURCE=LOCAL`: its headers are rewritten as those of local mail. Where nothing is said, the client that speaks
+    /// decides.
+    pub local: Option<bool>,
 }
 
 const NAMES: [&str; 7] = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE"];
@@ -34,7 +35,7 @@ impl Session {
             let unknown = || "unknown".to_owned();
             let (name, address) = (unknown(), unknown());
             let client = Client { reverse_name: name.clone(), name, address, ..Client::default() };
-            Box::new(Forward { client, local: false })
+            Box::new(Forward { client, local: None })
         });
         for token in command.args() {
             let read = read(token.text(), "XFORWARD", &NAMES);
@@ -85,8 +86,8 @@ fn set(forward: &mut Forward, name: &str, value: Value) -> Result<(), Reply> {
         ("IDENT", Value::Known(value)) => forward.client.ident = super::hello::harmless(&value),
         ("IDENT", _) => forward.client.ident.clear(),
         ("SOURCE", Value::Known(value)) => match value.to_ascii_uppercase().as_str() {
-            "LOCAL" => forward.local = true,
-            "REMOTE" => forward.local = false,
+            "LOCAL" => forward.local = Some(true),
+            "REMOTE" => forward.local = Some(false),
             _ => return Err(bad(&value)),
         },
         _ => {}

@@ -80,6 +80,7 @@ impl MailParams {
                     }
                     _ => return Err(bad("Bad ENVID parameter syntax")),
                 },
+                ("RET" | "ENVID", _) if !accepts.dsn => return Err(dsn_disabled()),
                 ("AUTH", Some(value)) if accepts.auth => {
                     if params.auth.as_deref().is_some_and(|auth| !auth.is_empty()) {
                         return Err(Reply::new(503, (5, 4), "Error: multiple AUTH= options"));
@@ -110,11 +111,16 @@ impl RcptParams {
                     Some(orcpt) if params.orcpt.is_none() => params.orcpt = Some(orcpt),
                     _ => return Err(bad("Error: Bad ORCPT parameter syntax")),
                 },
+                "NOTIFY" | "ORCPT" if !accepts.dsn => return Err(dsn_disabled()),
                 _ => return Err(unsupported(text)),
             }
         }
         Ok(params)
     }
+}
+
+fn dsn_disabled() -> Reply {
+    Reply::new(501, (7, 1), "DSN support is disabled")
 }
 
 fn bad(text: &'static str) -> Reply {

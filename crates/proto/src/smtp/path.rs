@@ -37,7 +37,7 @@ pub fn address(token: Token<'_>, strict: bool) -> Result<Address, BadPath> {
     }
     let address = join(words)?;
     match words.iter().rposition(|word| *word == Word::Special('@')) {
-        Some(at) => check_domain(&words[at + 1..])?,
+        Some(at) => check_domain(&words[at + 1..], strict)?,
         None if strict && !words.is_empty() && !address.eq_ignore_ascii_case("postmaster") => {
             return Err(BadPath);
         }
@@ -128,13 +128,17 @@ fn join(words: &[Word]) -> Result<String, BadPath> {
     Ok(out)
 }
 
-fn check_domain(words: &[Word]) -> Result<(), BadPath> {
+/// Domains that are no names: empty and numeric ones pass, for `resolve_null_domain` and `resolve_numeric_domain` say
+/// what becomes of them.
+fn check_domain(words: &[Word], strict: bool) -> Result<(), BadPath> {
     let good = match words {
+        [] => !strict,
         [Word::Literal(text)] => is_address_literal(text),
         _ => {
             let domain = join(words)?;
             // A final dot is forgiven, as it is removed by address rewriting.
-            is_hostname(domain.strip_suffix('.').unwrap_or(&domain))
+            let domain = domain.strip_suffix('.').unwrap_or(&domain);
+            is_hostname(domain) || domain.parse::<std::net::Ipv4Addr>().is_ok()
         }
     };
     if good { Ok(()) } else { Err(BadPath) }
@@ -199,7 +203,7 @@ mod tests {
             ("<.x@y.test>", Some(".x@y.test"), true),
             ("<x..z@y.test>", Some("x..z@y.test"), true),
             ("<x@y.test.>", Some("x@y.test."), true),
-            ("<x@1.2.3.4>", None, false),
+            ("<x@1.2.3.4>", Some("x@1.2.3.4"), false),
             ("<a@b@c.test>", Some("a@b@c.test"), true),
             ("<x(comment)@y.test>", Some("x@y.test"), false),
             ("<a@b.test,c@d.test>", None, false),

@@ -44,9 +44,13 @@ impl Walk<'_> {
         match self.list_owner(name).await {
             Ok(Some(owner)) => {
                 inner.sender = owner.clone();
-                // The list answers for its members: the sender's wishes end here (RFC 3461 5.2.7.3).
+                // The list answers for its members: what they were called ends here (RFC 3461 5.2.7.3).
                 let recipient = &mut inner.recipient;
-                *recipient = Recipient { address: recipient.address.clone(), ..Recipient::default() };
+                *recipient = Recipient {
+                    address: recipient.address.clone(),
+                    notify: recipient.notify,
+                    ..Recipient::default()
+                };
                 inner.owner = Some(owner.as_str().to_owned());
             }
             Ok(None) if rules.params.reset_owner_alias => inner.owner = None,

@@ -62,7 +62,7 @@ impl Walk<'_> {
             return self.settle(at, refusal(Detail(1, 3), text));
         };
         match at.account.as_ref().map(|account| &account.home) {
-            None => self.settle(at, refusal(Detail(1, 1), format!("unknown home directory for: {text}"))),
+            None => self.misconfigured(at, mail::Class::Never),
             Some(home) if !home.is_absolute() => {
                 self.settle(at, refusal(Detail(3, 0), format!("bad home directory for: {text}")));
             }

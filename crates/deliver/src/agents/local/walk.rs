@@ -13,7 +13,7 @@ use super::user::Account;
 use crate::{Delivered, Letter, Purpose, Request, looping};
 
 /// Deepest nesting of aliases and files.
-const LEVELS: u32 = 100;
+const LEVELS: u32 = 200;
 
 /// What list an address stands in: decides whether commands and files are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,8 +263,9 @@ impl<'a> Walk<'a> {
         at.unmatched = None;
         if at.level > LEVELS {
             let shown = mail::logline::printable(&at.local);
-            log::warn!(target: &self.rules.program, "possible alias database loop for {shown}");
-            let refusal = Refusal::never(54, Detail(4, 6), Blame::Admin, "possible alias database loop");
+            let text = format!("alias database loop for {shown}");
+            log::warn!(target: &self.rules.program, "{text}");
+            let refusal = Refusal::never(54, Detail(4, 6), Blame::Admin, text);
             return self.settle(&at, refusal);
         }
         let local = at.local.clone();

@@ -111,14 +111,20 @@ impl Agent for Pipe {
 impl Pipe {
     async fn run(&self, request: &Request) -> Result<Outcome, Refusal> {
         let attributes = self.attributes.as_ref().map_err(|text| self.misconfigured(text))?;
+        // The header that these flags add names one recipient.
+        for flag in ['D', 'O'] {
+            if attributes.has(flag) && request.targets.len() > 1 {
+                let limit = format!("{}_destination_recipient_limit", self.name);
+                return Err(self.misconfigured(&format!("pipe flag `{flag}' requires {limit} = 1")));
+            }
+        }
         let rights = self.rights(attributes).await?;
         let argv = macros::expand(attributes, request, &self.delimiter)
             .map_err(|name| self.misconfigured(&format!("unknown macro name: \"{name}\"")))?;
         let shown = argv[0].clone();
         let size = request.content.len();
         if attributes.size > 0 && size > attributes.size {
-            let text = format!("message size {size} exceeds limit {}", attributes.size);
-            return Err(Refusal::new(Class::Never, 52, Detail(2, 3), Blame::Policy, text));
+            return Err(Refusal::new(Class::Never, 52, Detail(2, 3), Blame::Policy, "message too large"));
         }
         if attributes.has('D')
             && let Some(target) = request.targets.first()

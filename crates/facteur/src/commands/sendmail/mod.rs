@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use mail::addresses::{mailboxes, parse};
 use mail::{Address, DeliveryReport, Envelope, Recipient, header};
+use mta::verp::Verp;
 use nix::unistd::{User, getuid};
 use queue::Submission;
 
@@ -55,6 +56,7 @@ fn run(words: Vec<OsString>) -> u8 {
         Mode::Daemon => other("postfix", with_config(&["start"])),
         Mode::Aliases(Some(database)) => other("postalias", with_config(&[database])),
         Mode::Aliases(None) => other("newaliases", with_config(&[])),
+        Mode::Idle => 0,
         Mode::List => other("postqueue", with_config(&["-p"])),
         Mode::Flush => other("postqueue", with_config(&["-f"])),
         Mode::FlushSite(site) => other("postqueue", with_config(&["-s", site])),
@@ -125,6 +127,13 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
             return Err(format!("{who}: No recipient addresses found in message header"));
         }
     }
+    let verp = match &options.verp {
+        Some(_) if sender.is_null() => {
+            return Err(format!("{who}: -V option requires non-null sender address"));
+        }
+        Some(asked) => Some(verp(asked, &config)?),
+        None => None,
+    };
     let recipient = |address: Address| Recipient { notify: options.notify, ..Recipient::new(address) };
     let envelope = Envelope {
         sender,
@@ -133,7 +142,7 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
         body_type: options.body_type,
         envid: options.envid.clone(),
         ret: options.ret,
-        verp: options.verp.clone().map(|given| verp(&given, &config)),
+        verp,
         report: options.report,
         ..Envelope::default()
     };
@@ -149,7 +158,7 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
 /// The message of `-bv`: nobody gets it, and standard input has none.
 fn probe(sender: &Address, recipients: &[Address]) -> Vec<u8> {
     let to: Vec<String> = recipients.iter().map(Address::external).collect();
-    format!("From: {}\nSubject: probe\nTo: {}\n", sender.external(), to.join(",\n\t")).into_bytes()
+    format!("From: {}\nSubject: probe\nTo:\t{}\n", sender.external(), to.join(",\n\t")).into_bytes()
 }
 
 /// `-f`, or the login name of the caller.
@@ -182,8 +191,12 @@ fn full_name(options: &Options, user: Option<&User>) -> Option<String> {
     found.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-fn verp(given: &str, config: &Config) -> String {
-    if given.is_empty() { config.view.get("default_verp_delimiters") } else { given.to_owned() }
+/// The delimiters of VERP.
+fn verp(asked: &str, config: &Config) -> Result<String, String> {
+    let get = |name: &str| config.view.get(name);
+    let rules =
+        Verp { default: get("default_verp_delimiters"), filter: get("verp_delimiter_filter"), notices: true };
+    rules.delimiters(asked).map_err(|allowed| format!("-V requires two characters from {allowed}"))
 }
 
 /// The addresses of a list as it may stand on a command line: `Some One <a@b>, c@d (comment)`.
@@ -227,7 +240,7 @@ mod tests {
     #[test]
     fn a_probe_names_who_asks_and_about_whom() {
         let text = probe(&"me@x.test".into(), &["a@y.test".into(), "b c@y.test".into()]);
-        let expected = "From: me@x.test\nSubject: probe\nTo: a@y.test,\n\t\"b c\"@y.test\n";
+        let expected = "From: me@x.test\nSubject: probe\nTo:\ta@y.test,\n\t\"b c\"@y.test\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 

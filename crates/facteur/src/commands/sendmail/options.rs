@@ -15,6 +15,8 @@ pub enum Mode {
     Daemon,
     /// `-bi`, `-I`: build the alias database (of `-oA`).
     Aliases(Option<String>),
+    /// `-q15m` without `-bd`: nothing, not even a message is taken; the queue manager has its own intervals.
+    Idle,
     /// `-bp`: list the queue.
     List,
     /// `-q`: try the queue now.
@@ -48,6 +50,8 @@ pub struct Options {
     pub ret: Option<Ret>,
     /// `-V`.
     pub envid: Option<String>,
+    /// `-q15m`.
+    interval: bool,
     /// `-XV`: VERP delimiters, empty for the default ones.
     pub verp: Option<String>,
     /// `-bv`, `-v`.
@@ -75,6 +79,7 @@ impl Default for Options {
             notify: Notify::default(),
             ret: None,
             envid: None,
+            interval: false,
             verp: None,
             report: DeliveryReport::No,
             label: None,
@@ -107,6 +112,21 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Options, String>
                 options.mode = Mode::Flush;
                 continue;
             }
+            // What -XV was called before -V gave the envelope id.
+            "-V" if words.front().is_some_and(|next| next.len() == 2) => {
+                options
+                    .warnings
+                    .push("option -V is deprecated with Postfix 2.3; specify -XV instead".to_owned());
+                options.verp = Some(String::new());
+                continue;
+            }
+            old if old.starts_with("-V") && old.len() == 4 => {
+                let warning =
+                    format!("option {old} is deprecated with Postfix 2.3; specify -X{} instead", &old[1..]);
+                options.warnings.push(warning);
+                options.verp = Some(old[2..].to_owned());
+                continue;
+            }
             _ if !word.starts_with('-') || word == "-" => {
                 // As getopt(3) of old: options end at the first other word.
                 options.recipients.push(word);
@@ -131,6 +151,9 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Options, String>
             valued(letter, value, &mut options, &mut alias_database)?;
             break;
         }
+    }
+    if options.interval && options.mode == Mode::Deliver {
+        options.mode = Mode::Idle;
     }
     if let Mode::Aliases(database) = &mut options.mode {
         *database = alias_database;
@@ -175,7 +198,10 @@ fn valued(
         'N' => match notify(&value) {
             Ok(notify) => options.notify = notify,
             Err(word) => {
-                options.warnings.push(format!("unknown DSN NOTIFY value \"{word}\" in \"{value}\""));
+                if let Some(word) = word {
+                    let warning = format!("unknown DSN NOTIFY command value \"{word}\" in \"{value}\"");
+                    options.warnings.push(warning);
+                }
                 options.warnings.push("bad -N option value -- ignored".to_owned());
             }
         },
@@ -231,7 +257,7 @@ fn queue_run(value: &str, options: &mut Options) -> Result<(), String> {
     let rest = value.get(1..).unwrap_or_default().to_owned();
     match value.chars().next() {
         // An interval, given together with -bd: the queue manager has its own.
-        Some(digit) if digit.is_ascii_digit() => {}
+        Some(digit) if digit.is_ascii_digit() => options.interval = true,
         Some('S' | 'R') if !rest.is_empty() => options.mode = Mode::FlushSite(rest),
         Some('I') if !rest.is_empty() => options.mode = Mode::FlushMessage(rest),
         _ => return Err(format!("-q{value} is not implemented")),
@@ -239,8 +265,8 @@ fn queue_run(value: &str, options: &mut Options) -> Result<(), String> {
     Ok(())
 }
 
-/// `never`, or a list of `success`, `failure`, `delay`. The error is the word that is none of them.
-fn notify(value: &str) -> Result<Notify, String> {
+/// `never`, or a list of `success`, `failure`, `delay`. The error is the word that is none of them, if there is one.
+fn notify(value: &str) -> Result<Notify, Option<String>> {
     let mut notify = Notify::default();
     for word in value.split([',', ' ', '\t']).filter(|word| !word.is_empty()) {
         match word.to_ascii_lowercase().as_str() {
@@ -248,11 +274,11 @@ fn notify(value: &str) -> Result<Notify, String> {
             "failure" => notify.failure = true,
             "delay" => notify.delay = true,
             "never" => notify.never = true,
-            _ => return Err(word.to_owned()),
+            _ => return Err(Some(word.to_owned())),
         }
     }
     if !notify.is_set() || (notify.never && (notify.success || notify.failure || notify.delay)) {
-        return Err(value.to_owned());
+        return Err(None);
     }
     Ok(notify)
 }
@@ -312,6 +338,22 @@ mod tests {
             assert_eq!(read(line).unwrap_err(), what, "{line}");
         }
         assert_eq!(read("-N bogus a@b").unwrap().warnings.len(), 2);
-        assert_eq!(read("-N never,success a@b").unwrap().warnings.len(), 2);
+        assert_eq!(read("-N never,success a@b").unwrap().warnings.len(), 1);
+    }
+
+    #[test]
+    fn verp_was_once_asked_for_by_v() {
+        for (line, verp, envid, warnings) in [
+            ("-XV a@b", Some(""), None, 0),
+            ("-XV-= a@b", Some("-="), None, 0),
+            ("-V-= a@b", Some("-="), None, 1),
+            ("-V id a@b", Some(""), None, 1),
+            ("-V id1 a@b", None, Some("id1"), 0),
+            ("-Vid1 a@b", None, Some("id1"), 0),
+        ] {
+            let options = read(line).unwrap();
+            let found = (options.verp.as_deref(), options.envid.as_deref(), options.warnings.len());
+            assert_eq!(found, (verp, envid, warnings), "{line}");
+        }
     }
 }

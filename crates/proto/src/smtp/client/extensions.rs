@@ -54,7 +54,7 @@ impl Extensions {
                 "SMTPUTF8" => found.smtputf8 = true,
                 "DSN" => found.dsn = true,
                 // Without a value it promises nothing.
-                "SIZE" => found.size = words.next().and_then(|size| size.parse().ok()),
+                "SIZE" => found.size = Some(words.next().and_then(|size| size.parse().ok()).unwrap_or(0)),
                 "STARTTLS" => found.starttls = true,
                 "AUTH" => {
                     for mechanism in words {

@@ -1,0 +1,194 @@
+//! What was said in a session, kept for a report to the postmaster (`notify_classes`).
+
+use mail::Refusal;
+use mail::logline::printable;
+use proto::smtp::Reply;
+
+use super::session::Session;
+use crate::bounce::{Class, Classes, post};
+
+/// Most bytes that are kept of a session.
+const MOST: usize = 64 << 10;
+
+/// Columns of a report.
+const WIDTH: usize = 78;
+
+/// The dialogue so far, and what went wrong in it.
+#[derive(Debug, Default)]
+pub(super) struct Transcript {
+    text: Vec<u8>,
+    lines: usize,
+    troubles: Vec<Class>,
+}
+
+impl Transcript {
+    /// A new one, where somebody may want to read it.
+    pub fn of(classes: &Classes) -> Option<Box<Transcript>> {
+        let read =
+            classes.bounce || classes.policy || classes.protocol || classes.resource || classes.software;
+        read.then(Box::default)
+    }
+
+    /// The client said this.
+    pub fn came(&mut self, line: &[u8]) {
+        self.line("In:  ", line);
+    }
+
+    /// We said this.
+    pub fn went(&mut self, reply: &Reply) {
+        let mut text = Vec::new();
+        reply.write(&mut text);
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            self.line("Out: ", line.strip_suffix(b"\r").unwrap_or(line));
+        }
+    }
+
+    fn line(&mut self, who: &str, line: &[u8]) {
+        if self.text.len() + line.len() > MOST {
+            return;
+        }
+        self.text.extend_from_slice(who.as_bytes());
+        self.text.extend_from_slice(line);
+        self.text.push(b'\n');
+        self.lines += 1;
+    }
+
+    /// Something went wrong.
+    pub fn trouble(&mut self, class: Class) {
+        if !self.troubles.contains(&class) {
+            self.troubles.push(class);
+        }
+    }
+
+    /// A message was taken: what went wrong before does not matter any more.
+    pub fn all_is_well(&mut self) {
+        self.troubles.clear();
+    }
+
+    /// The report, with long lines folded.
+    fn report(&self, ended: Option<&str>) -> String {
+        let mut text = "Transcript of session follows.\n\n".to_owned();
+        for line in self.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            fold(&mut text, &printable(&String::from_utf8_lossy(line)));
+        }
+        text.push('\n');
+        if let Some(reason) = ended {
+            text.push_str(&format!("Session aborted, reason: {reason}\n"));
+        }
+        text.push_str("\nFor other details, see the local mail logfile\n");
+        text
+    }
+}
+
+/// Adds a line, divided at blanks; what follows is indented.
+fn fold(out: &mut String, line: &str) {
+    let mut rest = line;
+    let mut indent = "";
+    loop {
+        let columns = WIDTH - indent.len();
+        let mut end = rest.len();
+        if rest.chars().count() > columns {
+            // The last word that fits; one that is too long by itself stays whole.
+            let words = rest.match_indices(' ').map(|(at, _)| at).filter(|at| !rest[..*at].trim().is_empty());
+            let fits = |at: &usize| rest[..*at].chars().count() <= columns;
+            let (within, beyond): (Vec<usize>, Vec<usize>) = words.partition(fits);
+            end = within.last().or(beyond.first()).copied().unwrap_or(end);
+        }
+        out.push_str(&format!(" {indent}{}\n", rest[..end].trim_end()));
+        rest = rest[end..].trim_start();
+        if rest.is_empty() {
+            return;
+        }
+        indent = "    ";
+    }
+}
+
+/// What the postmaster would call this refusal.
+pub(super) fn class(refusal: &Refusal) -> Class {
+    use mail::{Blame, Detail};
+    let (storage, too_big, loops) = (Detail(3, 1), Detail(3, 4), Detail(4, 6));
+    match refusal.blame {
+        _ if refusal.say.contains("User unknown") => Class::Bounce,
+        // A rule that cannot be applied.
+        _ if refusal.detail == Detail(3, 5) => Class::Policy,
+        Blame::Ourselves | Blame::Admin if refusal.detail == storage => Class::Resource,
+        Blame::Ourselves | Blame::NextHop => Class::Software,
+        Blame::Peer if refusal.detail == too_big || refusal.detail == loops => Class::Bounce,
+        Blame::Peer => Class::Protocol,
+        Blame::Policy | Blame::Admin => Class::Policy,
+    }
+}
+
+impl Session {
+    /// Tells the postmaster of a session in which something went wrong that he wants to hear of, and begins anew.
+    pub(super) async fn report(&mut self) {
+        let Some(transcript) = self.transcript.take() else { return };
+        let setup = self.setup.clone();
+        let notices = &setup.notices;
+        self.transcript = Transcript::of(&notices.classes);
+        if !transcript.troubles.iter().any(|class| notices.classes.wants(*class)) {
+            return;
+        }
+        let to = match transcript.troubles.contains(&Class::Bounce) {
+            true => &notices.bounce_recipient,
+            false => &notices.error_recipient,
+        };
+        let subject = format!("{} SMTP server: errors from {}", setup.mail_name, self.peer.label());
+        let text = transcript.report(self.ended);
+        if let Err(refusal) = post::to_postmaster(&self.service.house, &setup, to, &subject, &text).await {
+            log::warn!(target: self.program(), "postmaster notification: {}", refusal.log_text());
+        }
+    }
+
+    /// Between messages a long session is reported, or forgotten (`smtpd_history_flush_threshold`).
+    pub(super) async fn report_long_session(&mut self) {
+        let most = usize::try_from(self.service.params.smtpd_history_flush_threshold).unwrap_or(usize::MAX);
+        if self.transaction.is_none()
+            && self.transcript.as_ref().is_some_and(|transcript| transcript.lines > most)
+        {
+            self.report().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_shows_both_sides() {
+        let mut transcript = Transcript::default();
+        transcript.went(&Reply::plain(220, "mx.test ESMTP"));
+        transcript.came(b"MAIL FROM:<a\x07b>");
+        transcript.went(&Reply::new(501, (5, 1), "no"));
+        let report = transcript.report(Some("timeout"));
+        for part in [
+            " Out: 220 mx.test ESMTP\n In:  MAIL FROM:<a?b>\n Out: 501 5.5.1 no\n\n",
+            "\nSession aborted, reason: timeout\n",
+        ] {
+            assert!(report.contains(part), "{report}");
+        }
+    }
+
+    #[test]
+    fn long_lines_are_folded_at_blanks() {
+        let folded = |line: &str| {
+            let mut out = String::new();
+            fold(&mut out, line);
+            out
+        };
+        let (a, b, c) = ("a".repeat(60), "b".repeat(40), "c".repeat(200));
+        assert_eq!(folded(&format!("In:  {a} {b}")), format!(" In:  {a}\n     {b}\n"));
+        assert_eq!(folded(&c), format!(" {c}\n"));
+        assert_eq!(folded(&format!("{c} {c} x")), format!(" {c}\n     {c}\n     x\n"));
+    }
+
+    #[test]
+    fn a_client_cannot_make_it_grow_without_end() {
+        let mut transcript = Transcript::default();
+        for _ in 0..1000 {
+            transcript.came(&[b'x'; 1000]);
+        }
+        assert!(transcript.text.len() <= MOST);
+    }
+}
