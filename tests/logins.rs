@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use testbed::{Address, Client, Instance, Site, address, neighbour, wait};
+use testbed::{Address, Client, Instance, Site, neighbour, wait};
 
 /// Passwords of "secret" that Dovecot made, and settings of single accounts.
 const USERS: &str = "\

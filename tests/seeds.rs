@@ -232,3 +232,67 @@ fn slow_domains_get_one_message_at_a_time_while_others_fly_and_devnull_swallows(
     let after = fs::metadata("/dev/null").expect("it is still there");
     assert!(after.file_type().is_char_device() && after.permissions().mode() == before, "{after:?}");
 }
+
+#[test]
+fn two_sites_keep_each_others_mail_while_one_is_away() {
+    let (ours, branch) = (Site::new("mail.beauvelo.fr"), Site::new("mail.beauvt.fr"));
+    let (to_us, to_branch) = (ours.nexthop(), branch.nexthop());
+    let pair = |site: Site, own: &str, other: &str, nexthop: &str| {
+        site.set("virtual_mailbox_domains", own)
+            .set("virtual_mailbox_maps", &format!("inline:{{bob@{own}=bob/}}"))
+            .set("relay_domains", other)
+            .set("transport_maps", &format!("inline:{{{other}=smtp:{nexthop}}}"))
+            .set("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination")
+    };
+    let mut ours = pair(ours, "beauvelo.fr", "beauvt.fr", &to_branch).start();
+    let branch = pair(branch, "beauvt.fr", "beauvelo.fr", &to_us);
+    // The branch is away: its mail waits with us.
+    ours.send("client@x.test", &["bob@beauvt.fr"], "Subject: pour la filiale\n\nx\n");
+    ours.wait_log(&["to=<bob@beauvt.fr>", "status=deferred"]);
+    let branch = branch.start();
+    // It is back, and asks for it.
+    let mut client = ours.client();
+    client.hello();
+    client.expect(250, "ETRN beauvt.fr");
+    assert!(branch.maildir("bob").one().contains("by mail.beauvelo.fr ("));
+    // The other way round.
+    assert!(ours.stop().success());
+    branch.send("client@x.test", &["bob@beauvelo.fr"], "Subject: pour le siege\n\nx\n");
+    branch.wait_log(&["to=<bob@beauvelo.fr>", "status=deferred"]);
+    ours.restart();
+    assert_eq!(branch.run("postqueue", &["-s", "beauvelo.fr"]).status, 0);
+    assert!(ours.maildir("bob").one().contains("by mail.beauvt.fr ("));
+}
+
+#[test]
+fn an_answering_script_answers_the_sender() {
+    if !neighbour::root() {
+        return;
+    }
+    let outside = Sink::new();
+    let site = Site::new("mail.beauvelo.fr");
+    let program = testbed::program().display().to_string();
+    let conf = site.conf().display().to_string();
+    let script = site.script(
+        "repondeur.sh",
+        &format!(
+            "cat > /dev/null\nprintf 'Subject: absent\\nTo: %s\\n\\nDe retour lundi.\\n' \"$1\" |\n\
+             exec {program} sendmail -C {conf} -i -f conges@beauvelo.fr \"$1\""
+        ),
+    );
+    let mx = site
+        .set("relayhost", &outside.nexthop())
+        .set("virtual_alias_maps", "inline:{conges@beauvelo.fr=conges@repondeur.beauvelo.fr}")
+        .set("transport_maps", "inline:{repondeur.beauvelo.fr=repondeur:}")
+        .service(&format!(
+            "repondeur unix - n n - - pipe flags=Rq user=nobody argv={} ${{sender}}",
+            script.display()
+        ))
+        .start();
+    mx.send("client@x.test", &["conges@beauvelo.fr"], "Subject: question\n\nx\n");
+    mx.wait_log(&["to=<conges@repondeur.beauvelo.fr>", "status=sent (delivered via repondeur service)"]);
+    let answer = outside.one();
+    assert!(answer.sender.starts_with("<conges@beauvelo.fr>"), "{answer:?}");
+    assert!(answer.recipients[0].starts_with("<client@x.test>"), "{answer:?}");
+    assert!(answer.text().contains("De retour lundi.\n"), "{}", answer.text());
+}

@@ -115,3 +115,45 @@ fn what_sendmail_reads_is_no_end_of_data_when_it_goes_out() {
     assert_clean(&lmtp, 1);
     assert!(mx.maildir("u1").messages().is_empty());
 }
+
+/// Sends every improper end of data to a site that hands its mail to a filter; gives how many were sent.
+fn send_through(mx: &testbed::Instance) -> usize {
+    let mut client = mx.client();
+    client.hello();
+    let improper: Vec<_> =
+        matrix().into_iter().filter(|(before, after)| !is_proper_end(before, after)).collect();
+    for (before, after) in &improper {
+        client.expect(250, "MAIL FROM:<a@x.test>");
+        client.expect(250, "RCPT TO:<a@far.test>");
+        client.expect(354, "DATA");
+        client.send(format!("Subject: first\r\n\r\nx{before}.{after}{SECOND}\r\n.\r\n").as_bytes());
+        let reply = client.reply();
+        assert_eq!(reply.code, 250, "{before:?} {after:?}: {reply:?}");
+        client.expect(252, "VRFY <u0@box.test>");
+    }
+    improper.len()
+}
+
+#[test]
+fn a_content_filter_sees_one_message_and_not_two() {
+    let filter = Sink::new();
+    let mx = Site::new("mx.test")
+        .set("content_filter", &format!("smtp:{}", filter.nexthop()))
+        .set("smtpd_error_sleep_time", "0")
+        .start();
+    let count = send_through(&mx);
+    assert_clean(&filter, count);
+    assert_eq!(filter.taken().len(), count);
+}
+
+#[test]
+fn a_filter_in_front_of_the_queue_sees_one_message_and_not_two() {
+    let filter = Sink::new();
+    let mx = Site::new("mx.test")
+        .set("smtpd_error_sleep_time", "0")
+        .smtpd_option(&format!("smtpd_proxy_filter={}", filter.address()))
+        .start();
+    let count = send_through(&mx);
+    assert_clean(&filter, count);
+    assert_eq!(filter.taken().len(), count);
+}

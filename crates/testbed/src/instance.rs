@@ -96,12 +96,19 @@ impl Instance {
         Pid::from_raw(self.child.as_ref().expect("it runs").id().try_into().expect("a process id"))
     }
 
-    /// Its resident memory that is shared with nobody and backed by no file, in bytes.
+    /// The resident memory of all its processes that is shared with nobody and backed by no file, in bytes.
     pub fn memory(&self) -> u64 {
-        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid())).expect("it runs");
-        let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).expect("Linux says so");
-        let kilobytes: u64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
-        kilobytes * 1024
+        let mut processes = vec![self.pid().as_raw()];
+        let mut sum = 0;
+        // Started as root, it is a parent and its children.
+        while let Some(process) = processes.pop() {
+            sum += anonymous(process);
+            let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+            let children = children.unwrap_or_default();
+            processes.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+        assert!(sum > 0, "Linux says how much memory a process has");
+        sum
     }
 
     /// Changes the configuration on disk; the program hears of it by [`Instance::reload`].
@@ -212,6 +219,14 @@ impl Site {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// What one process has, in bytes; nothing when it has ended meanwhile.
+fn anonymous(process: i32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
 }
 
 fn greets(at: Address) -> bool {

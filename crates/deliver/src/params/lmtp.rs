@@ -36,8 +36,7 @@ conf::params! {
         /// The IPv6 address to connect from.
         lmtp_bind_address6: Text = "";
         /// Whether mail waits when that address cannot be used, instead of leaving from another.
-        lmtp_bind_address_enforce: YesNo = "no",
-            no_effect "a bind address that does not work defers the mail";
+        lmtp_bind_address_enforce: YesNo = "no";
         /// Which kind of address is tried first where a server has both: `ipv4`, `ipv6` or `any`.
         lmtp_address_preference: Enum("any", "ipv4", "ipv6") = "any";
         /// Whether both kinds of address are among those that are tried.

@@ -15,8 +15,8 @@ use crate::trace::{self, Event};
 pub const COMMAND: Command =
     Command { name: "trace", summary: "what happened to a message, or to mail of an address", run };
 
-const USAGE: &str =
-    "usage: facteur trace [-c config_dir] [--json] QUEUE_ID | MESSAGE_ID | ADDRESS | @DOMAIN\n";
+const USAGE: &str = "usage: facteur trace [-c config_dir] [--json] QUEUE_ID | MESSAGE_ID | ADDRESS | @DOMAIN | CLIENT\n\
+     CLIENT is the IP address or the name of a client; ADDRESS that of a sender or recipient.\n";
 
 /// Words in front of the id of a message that came of this one.
 const LEADS: [&str; 3] = ["notification: ", "queued as ", "forwarded as "];
@@ -117,17 +117,33 @@ fn related<'a>(events: &'a [Event], key: &str) -> BTreeSet<&'a str> {
     }
 }
 
-/// Does a line name this address, domain or message id?
+/// Does a line name this address, domain, message id or client?
 fn names(text: &str, key: &str) -> bool {
     let key = key.trim_start_matches('<').trim_end_matches('>').to_lowercase();
     if !key.contains('@') {
-        return false;
+        return is_from(text, &key);
     }
     let text = text.to_lowercase();
     if key.starts_with('@') {
         return text.contains(&format!("{key}>"));
     }
     ["from=<", "to=<", "message-id=<"].iter().any(|field| text.contains(&format!("{field}{key}>")))
+}
+
+/// Does a message come from this client, or was it refused? `client=name[address]`, ` from name[address]: `.
+fn is_from(text: &str, key: &str) -> bool {
+    let key = key.trim_start_matches('[').trim_end_matches(']');
+    // A word without a dot or colon is a queue id, or too common a name.
+    if !key.contains(['.', ':']) {
+        return false;
+    }
+    let client = match text.strip_prefix("client=") {
+        Some(client) => Some(client),
+        None => text.split_once(" from ").map(|(_, client)| client).filter(|_| text.contains("reject")),
+    };
+    let Some((name, rest)) = client.and_then(|client| client.split_once('[')) else { return false };
+    let address = rest.split(']').next().unwrap_or_default();
+    name.eq_ignore_ascii_case(key) || address.eq_ignore_ascii_case(key)
 }
 
 fn print_text(found: &[Vec<&Event>], out: &mut dyn Write) -> io::Result<()> {
@@ -202,5 +218,13 @@ mod tests {
         assert_eq!(ids("b@Y.test"), ["AAAAAA1", "NOQUEUE", "AAAAAA3", "AAAAAA1"]);
         assert_eq!(ids("other@x.test"), ["AAAAAA2"]);
         assert_eq!(ids("@y.test"), ["AAAAAA1", "NOQUEUE", "AAAAAA3", "AAAAAA1"]);
+    }
+
+    #[test]
+    fn mail_and_refusals_are_found_by_client() {
+        let ids = |key: &str| shape(key).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!(ids("192.0.2.1"), ["AAAAAA1", "NOQUEUE", "AAAAAA3", "AAAAAA1"]);
+        assert_eq!(ids("[192.0.2.2]"), ["AAAAAA1", "AAAAAA3", "AAAAAA1"]);
+        assert_eq!(ids("192.0.2.3"), Vec::<String>::new());
     }
 }

@@ -1,5 +1,6 @@
 //! A connection to a server, ready for mail: greeting, hello, TLS, login.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use mail::{Class, Refusal};
 use net::drive::Client;
 use net::tls::{HandshakeError, Summary, Trust};
-use net::{clock, connect};
+use net::{Stream, clock, connect};
 use proto::smtp::client::{Event, Extensions, Stage};
 use proto::smtp::reply::Received;
 
@@ -104,15 +105,29 @@ pub struct Wish<'a> {
     pub aged: bool,
 }
 
+/// Connects from the bind address; from another where that one is not ours now (`smtp_bind_address_enforce`).
+async fn connect_from(service: &Service, to: SocketAddr) -> io::Result<Stream> {
+    let (bind, patience) = (service.bind_address(to.ip()), service.times.smtp_connect_timeout);
+    match connect::tcp(to, bind, patience).await {
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrNotAvailable
+                && bind.is_some()
+                && !service.client.smtp_bind_address_enforce =>
+        {
+            let bind = bind.map(|bind| bind.to_string()).unwrap_or_default();
+            log::warn!(target: &service.program, "bind to {bind}: {}", crate::mailbox::reason(&error));
+            connect::tcp(to, None, patience).await
+        }
+        other => other,
+    }
+}
+
 impl Session {
     /// Connects and gets ready.
     pub async fn open(service: &Service, wish: &Wish<'_>) -> Result<Session, NoSession> {
         let place = wish.place;
         let stream = match &place.to {
-            Target::Tcp(address) => {
-                connect::tcp(*address, service.bind_address(address.ip()), service.times.smtp_connect_timeout)
-                    .await
-            }
+            Target::Tcp(address) => connect_from(service, *address).await,
             Target::Unix(path, _) => connect::unix(path, service.times.smtp_connect_timeout).await,
         };
         let stream =

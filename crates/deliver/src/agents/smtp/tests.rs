@@ -257,6 +257,19 @@ async fn a_server_that_is_not_there_is_followed_by_the_fallback() {
 }
 
 #[tokio::test]
+async fn a_bind_address_that_is_not_ours_is_done_without_unless_it_is_enforced() {
+    let sink = Sink::start(&[]).await;
+    // An address for examples (RFC 5737) is nobody's.
+    let bound = format!("{MAIN}smtp_bind_address = 192.0.2.1\n");
+    let (client, _) = agent(&bound, SMTP);
+    let report = client.deliver(to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+    assert!(words(&report)[0].ends_with("2.0.0 250 2.0.0 taken"), "{:?}", words(&report));
+    let (client, _) = agent(&format!("{bound}smtp_bind_address_enforce = yes\n"), SMTP);
+    let report = client.deliver(to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+    assert!(words(&report)[0].contains(" 4.4.1 "), "{:?}", words(&report));
+}
+
+#[tokio::test]
 async fn lmtp_answers_for_each_recipient() {
     let sink =
         Sink::start(&[("LHLO", "250-sink\r\n250 PIPELINING"), ("EOM", "250 2.1.5 one\r\n552 5.2.2 full")])
