@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use mail::logline::printable;
 use mail::{Address, Blame, Detail, Refusal};
 use net::dns::Resolver;
-use sign::dmarc::{Policy, Verdict};
+use sign::dmarc::{Dmarc, Policy, Verdict};
 use sign::{Inspection, Question, Seal, Settings, Verdicts, results};
 
 use crate::cleanup::Clean;
@@ -96,16 +96,14 @@ impl Vouching {
 
     /// What the domain of From asks for, as far as we follow it.
     fn act(&self, clean: &mut Clean<queue::Draft>, verdicts: &Verdicts) -> Result<(), Refusal> {
-        let Some(dmarc) = verdicts.dmarc.as_ref().filter(|dmarc| dmarc.verdict == Verdict::Fail) else {
-            return Ok(());
-        };
+        let Some(dmarc) = &verdicts.dmarc else { return Ok(()) };
         let said = format!("rejected by DMARC policy for {}", dmarc.domain);
         let log = |clean: &Clean<queue::Draft>, word: &str, text: &str| {
             let from = clean.envelope.sender.external();
             let line = format!("{word}: END-OF-MESSAGE: {text}; from=<{from}>");
             log::info!(target: "cleanup", "{}: {}", clean.id, printable(&line));
         };
-        match dmarc.policy.min(self.settings.dmarc_action) {
+        match followed(dmarc, self.settings.dmarc_action) {
             Policy::None => Ok(()),
             Policy::Quarantine => {
                 log(clean, "hold", &format!("DMARC policy for {}", dmarc.domain));
@@ -154,6 +152,14 @@ impl Vouching {
     }
 }
 
+/// The policy that is followed: of a message that fails, what the domain asks for, and no more than `limit`.
+fn followed(dmarc: &Dmarc, limit: Policy) -> Policy {
+    match dmarc.verdict {
+        Verdict::Fail => dmarc.policy.min(limit),
+        Verdict::None | Verdict::Pass | Verdict::TempError | Verdict::PermError => Policy::None,
+    }
+}
+
 /// Gives the body piece by piece, and others a turn between.
 async fn read(letter: &Letter, mut take: impl FnMut(&[u8])) -> Result<(), Refusal> {
     let mut at = letter.body_start();
@@ -175,4 +181,26 @@ fn replace(house: &House, clean: &mut Clean<queue::Draft>, letter: &Letter) -> R
         clean.content = draft;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_followed_as_far_as_it_is_set_and_never_in_doubt() {
+        let dmarc = |verdict, policy| Dmarc { verdict, domain: "a.test".into(), policy, reason: None };
+        for (policy, limit, expected) in [
+            (Policy::Reject, Policy::Reject, Policy::Reject),
+            (Policy::Reject, Policy::Quarantine, Policy::Quarantine),
+            (Policy::Reject, Policy::None, Policy::None),
+            (Policy::Quarantine, Policy::Reject, Policy::Quarantine),
+            (Policy::None, Policy::Reject, Policy::None),
+        ] {
+            assert_eq!(followed(&dmarc(Verdict::Fail, policy), limit), expected);
+        }
+        for verdict in [Verdict::None, Verdict::Pass, Verdict::TempError, Verdict::PermError] {
+            assert_eq!(followed(&dmarc(verdict, Policy::Reject), Policy::Reject), Policy::None);
+        }
+    }
 }
