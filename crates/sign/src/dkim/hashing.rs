@@ -1,5 +1,7 @@
 //! What signatures are computed over.
 
+use std::collections::HashMap;
+
 use mail::header::Field;
 
 use crate::canon::{self, Canon};
@@ -63,19 +65,20 @@ pub(crate) fn header_hash_input(
     canon: Canon,
     signature: &[u8],
 ) -> Vec<u8> {
+    // One look at each field, however many names there are: a stranger chooses both.
+    let mut places: HashMap<Vec<u8>, Vec<usize>> =
+        names.iter().map(|name| (name.to_ascii_lowercase().into_bytes(), Vec::new())).collect();
+    for (at, raw) in fields.iter().enumerate() {
+        let name = Field::parse(raw).map(|field| field.name().to_ascii_lowercase());
+        if let Some(found) = name.and_then(|name| places.get_mut(&name)) {
+            found.push(at);
+        }
+    }
     let mut out = Vec::with_capacity(2048);
-    // How far up each name was taken already.
-    let mut taken: Vec<(&str, usize)> = Vec::new();
     for name in names {
-        let at = taken.iter().position(|(known, _)| known.eq_ignore_ascii_case(name)).unwrap_or_else(|| {
-            taken.push((name, fields.len()));
-            taken.len() - 1
-        });
-        let above = &fields[..taken[at].1];
-        let found = above.iter().rposition(|raw| Field::parse(raw).is_some_and(|field| field.is(name)));
-        taken[at].1 = found.unwrap_or(0);
-        if let Some(found) = found {
-            canon::header(canon, &fields[found], &mut out);
+        let found = places.get_mut(name.to_ascii_lowercase().as_bytes()).and_then(Vec::pop);
+        if let Some(at) = found {
+            canon::header(canon, &fields[at], &mut out);
         }
     }
     canon::field(canon, &without_b(signature), &mut out);

@@ -98,3 +98,19 @@ fn secrets_are_not_shown_and_odd_keys_are_named() {
     }
     assert!(generate(Algorithm::Rsa, 512).is_err());
 }
+
+/// A million fields and hundreds of names cost one look at each.
+#[tokio::test]
+async fn many_fields_and_many_names() {
+    let names: Vec<String> = (0..190).map(|number| format!("X-{number}")).collect();
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let signature = format!(
+        "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=a.test; s=s; h=From:{}; bh={hash}; b=AAAA",
+        names.join(":")
+    );
+    let mut fields = fields(&[&signature, &signature]);
+    fields.extend((0..200_000).map(|_| b"X: 1".to_vec()));
+    let key = key(Algorithm::Rsa, "s");
+    let dns = Names::new(&[("s._domainkey.a.test", &record_of(&key.key))]);
+    assert_eq!(results(&dns, fields, b"", 0).await, [Dkim::Fail, Dkim::Fail]);
+}
