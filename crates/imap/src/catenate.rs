@@ -77,8 +77,8 @@ fn parse(text: &str) -> Option<Url> {
     let mut url = Url { mailbox: None, uid_validity: None, uid: 0, section: None, partial: None };
     let mut rest = text;
     if let Some(absolute) = rest.strip_prefix('/') {
-        let (path, after) = absolute.split_once("/;UID=")?;
-        let (name, validity) = match path.split_once(";UIDVALIDITY=") {
+        let (path, after) = split_any_case(absolute, "/;UID=")?;
+        let (name, validity) = match split_any_case(path, ";UIDVALIDITY=") {
             Some((name, validity)) => (name, Some(validity.parse().ok()?)),
             None => (path, None),
         };
@@ -86,12 +86,13 @@ fn parse(text: &str) -> Option<Url> {
         url.uid_validity = validity;
         rest = after;
     } else {
-        rest = rest.strip_prefix(";UID=").or_else(|| rest.strip_prefix("/;UID="))?;
+        rest = split_any_case(rest, ";UID=").filter(|(before, _)| before.is_empty())?.1;
     }
     let mut parts = rest.split("/;");
     url.uid = parts.next()?.parse().ok().filter(|uid| *uid > 0)?;
     for part in parts {
-        match part.split_once('=')? {
+        let (name, value) = part.split_once('=')?;
+        match (name.to_ascii_uppercase().as_str(), value) {
             ("SECTION", section) => url.section = Some(unescape(section)?),
             ("PARTIAL", range) => {
                 url.partial = Some(match range.split_once('.') {
@@ -103,6 +104,12 @@ fn parse(text: &str) -> Option<Url> {
         }
     }
     Some(url)
+}
+
+/// As `split_once`, whatever the case.
+fn split_any_case<'a>(text: &'a str, by: &str) -> Option<(&'a str, &'a str)> {
+    let at = text.to_ascii_uppercase().find(by)?;
+    Some((&text[..at], &text[at + by.len()..]))
 }
 
 /// `%20` and the like.
@@ -135,6 +142,7 @@ mod tests {
         );
         assert_eq!((url.section.as_deref(), url.partial), (Some("1.2"), Some((0, Some(1024)))));
         assert_eq!(parse(";UID=7").unwrap().mailbox, None);
+        assert_eq!(parse("/box/;uid=7/;section=HEADER").unwrap().section.as_deref(), Some("HEADER"));
         for bad in
             ["", "/INBOX", "/INBOX/;UID=0", "/a%2/;UID=1", "imap://host/INBOX/;UID=1", "/a/;UID=1/;FOO=1"]
         {

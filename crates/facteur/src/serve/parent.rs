@@ -39,7 +39,7 @@ pub fn run(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
     let office = Office {
         directory,
         owner,
-        writable: ["queue_directory", "data_directory"].map(|name| config.view.get(name).into()).to_vec(),
+        writable: writable(&config),
         policy: RefCell::new(Policy::default()),
         checks: RefCell::default(),
         pid_file: pid_file(&config),
@@ -127,6 +127,29 @@ fn checks(config: &Config) -> checker::Allowed {
     checker::Allowed::read(passdbs(config).iter().map(String::as_str))
 }
 
+/// Where the worker may write: in the queue, and where mailboxes are that are read through it.
+fn writable(config: &Config) -> Vec<PathBuf> {
+    let view = &config.view;
+    let mut directories: Vec<PathBuf> =
+        ["queue_directory", "data_directory"].map(|name| view.get(name).into()).to_vec();
+    let reads = |service: &conf::Service| ["imapd", "pop3d", "lmtpd"].contains(&service.command.as_str());
+    for service in config.master.services.iter().filter(|service| reads(service)) {
+        let view = view.for_service(service);
+        directories.extend(fixed(&view.get("mail_location")));
+        directories.extend(
+            Some(view.get("virtual_mailbox_base")).filter(|base| !base.is_empty()).map(PathBuf::from),
+        );
+    }
+    directories
+}
+
+/// The directory above the first part of a `mail_location` that differs from user to user.
+fn fixed(location: &str) -> Option<PathBuf> {
+    let path = location.split_once(':')?.1.split(':').next()?;
+    let path = if path.contains('%') { path.split('%').next()?.rsplit_once('/')?.0 } else { path };
+    (path.len() > 1 && path.starts_with('/')).then(|| PathBuf::from(path))
+}
+
 fn owner(view: &View) -> Result<Identity, String> {
     let name = Process::read(view, &mut Vec::new()).mail_owner;
     let user = User::from_name(&name).map_err(|error| format!("mail_owner {name}: {}", error.desc()))?;
@@ -209,6 +232,15 @@ fn spool_group(view: &View) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mailboxes_lie_below_what_all_have_in_common() {
+        let fixed = |location: &str| fixed(location).map(|path| path.display().to_string());
+        assert_eq!(fixed("maildir:/var/vmail/%d/%n:LAYOUT=fs").as_deref(), Some("/var/vmail"));
+        assert_eq!(fixed("facteur:/srv/mail/%u").as_deref(), Some("/srv/mail"));
+        assert_eq!(fixed("maildir:~/Maildir"), None);
+        assert_eq!(fixed("mbox:/%u"), None);
+    }
 
     #[test]
     fn files_are_found_in_values() {

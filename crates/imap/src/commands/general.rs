@@ -85,12 +85,15 @@ pub fn enable(session: &mut Session, call: &mut Call<'_>) -> Answer {
     call.args.end()?;
     let mut enabled = String::new();
     for name in names {
-        let now = &mut session.enabled;
         match name.as_str() {
-            "CONDSTORE" => now.condstore = true,
-            "QRESYNC" => (now.condstore, now.qresync) = (true, true),
-            "IMAP4REV2" => now.rev2 = true,
-            "UTF8=ACCEPT" => now.utf8 = true,
+            "CONDSTORE" => session.enable_condstore(),
+            "QRESYNC" => {
+                session.enable_condstore();
+                session.enabled.qresync = true;
+            }
+            "IMAP4REV2" => session.enabled.rev2 = true,
+            "UTF8=ACCEPT" => session.enabled.utf8 = true,
+            "UIDONLY" => session.enabled.uid_only = true,
             _ => continue,
         }
         enabled.push(' ');

@@ -40,16 +40,12 @@ pub fn list(session: &mut Session, call: &mut Call<'_>) -> Answer {
     let patterns = patterns(&list.reference, &list.patterns, separator);
     let mut lines = candidates(&*account)?;
     if list.recursive_match {
-        add_levels(&mut lines, &list);
+        add_levels(&mut lines, &list, |name| matches(&patterns, name, separator));
     }
-    let mut found = Vec::new();
-    for line in lines.into_values() {
-        let asked = is_asked(&line, &list);
-        if (asked || line.child_info) && matches(&patterns, &line.folder.name, separator) {
-            found.push((line, asked));
-        }
-    }
-    for (line, _) in found {
+    let found = |line: &Line| {
+        (is_asked(line, &list) || line.child_info) && matches(&patterns, &line.folder.name, separator)
+    };
+    for line in lines.into_values().filter(found) {
         say_list(session, &line, &list, separator);
         let name = &line.folder.name;
         if !list.status.is_empty() && line.exists && line.folder.selectable {
@@ -88,9 +84,9 @@ fn candidates(account: &dyn Account) -> Result<BTreeMap<(bool, String), Line>, F
 }
 
 /// For RECURSIVEMATCH: the levels above what was asked for.
-fn add_levels(lines: &mut BTreeMap<(bool, String), Line>, list: &List) {
-    let asked: Vec<Name> =
-        lines.values().filter(|line| is_asked(line, list)).map(|line| line.folder.name.clone()).collect();
+fn add_levels(lines: &mut BTreeMap<(bool, String), Line>, list: &List, is_listed: impl Fn(&Name) -> bool) {
+    let hidden = |line: &&Line| is_asked(line, list) && !is_listed(&line.folder.name);
+    let asked: Vec<Name> = lines.values().filter(hidden).map(|line| line.folder.name.clone()).collect();
     for name in asked {
         let mut level = name.parent();
         while let Some(above) = level {

@@ -10,6 +10,7 @@ mod folders;
 mod general;
 mod list;
 mod login;
+mod metadata;
 mod quota;
 mod search;
 mod select;
@@ -119,6 +120,9 @@ pub const COMMANDS: &[Command] = &[
     on_messages("SEARCH", search::search),
     on_messages("SORT", search::sort),
     on_messages("THREAD", search::thread),
+    slow("ESEARCH", LoggedIn, search::esearch),
+    slow("GETMETADATA", LoggedIn, metadata::get),
+    slow("SETMETADATA", LoggedIn, metadata::set),
 ];
 
 /// The command of a name, in any case.
@@ -133,7 +137,7 @@ const BASE: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE";
 const EXTENSIONS: &str = "NAMESPACE CHILDREN UIDPLUS UNSELECT LIST-EXTENDED LIST-STATUS STATUS=SIZE SPECIAL-USE \
     CREATE-SPECIAL-USE MOVE CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN PARTIAL SORT SORT=DISPLAY \
     THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS BINARY MULTIAPPEND CATENATE REPLACE OBJECTID SAVEDATE PREVIEW \
-    UTF8=ACCEPT QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE UNAUTHENTICATE";
+    UTF8=ACCEPT MULTISEARCH METADATA UIDONLY QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE UNAUTHENTICATE";
 
 /// The capabilities a client is told, in its present state.
 pub fn capabilities(session: &Session) -> String {

@@ -28,8 +28,9 @@ pub fn status(session: &mut Session, call: &mut Call<'_>) -> Answer {
 pub fn say(session: &mut Session, name: &Name, items: &[StatusItem], status: &Status) {
     let separator = session.separator();
     let limit = session.settings.append_limit as u64;
-    let enables = items.contains(&StatusItem::HighestModSeq);
-    session.enabled.condstore |= enables;
+    if items.contains(&StatusItem::HighestModSeq) {
+        session.enable_condstore();
+    }
     let out: &mut Out = &mut session.out;
     out.put(b"* STATUS ");
     out.mailbox(name, separator);

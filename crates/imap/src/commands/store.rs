@@ -14,7 +14,9 @@ pub fn store(session: &mut Session, call: &mut Call<'_>) -> Answer {
     if session.selected()?.read_only {
         return Ok(Done::ok("Store ignored with read-only mailbox.", Tell::Flags));
     }
-    session.enabled.condstore |= wanted.unchanged_since.is_some();
+    if wanted.unchanged_since.is_some() {
+        session.enable_condstore();
+    }
     let (flags, keywords) = split_flags(&wanted.flags)?;
     let mut change = FlagChange { keywords, ..change(wanted.how, flags) };
     change.unchanged_since = wanted.unchanged_since;
@@ -50,10 +52,7 @@ pub fn store(session: &mut Session, call: &mut Call<'_>) -> Answer {
         session.selected = Some(selected);
     }
     let tell = if call.uid { Tell::All } else { Tell::Flags };
-    if missing > 0 {
-        session.tell(tell);
-        return Err(Fail::no("EXPUNGEISSUED", "Some of the requested messages no longer exist."));
-    }
+    let code = if missing > 0 && code.is_empty() { "EXPUNGEISSUED".to_owned() } else { code };
     Ok(Done::with(code, "Store completed.", tell))
 }
 

@@ -97,10 +97,6 @@ pub struct Return {
     pub save: bool,
     /// `PARTIAL`
     pub partial: Option<(i64, i64)>,
-    /// `UPDATE`. RFC 5267.
-    pub update: bool,
-    /// `CONTEXT`: a hint.
-    pub context: bool,
 }
 
 /// SEARCH, or the search within SORT, THREAD and ESEARCH.
@@ -319,8 +315,6 @@ fn returns(cursor: &mut Cursor<'_>) -> Parsed<Return> {
             "ALL" => returns.all = true,
             "COUNT" => returns.count = true,
             "SAVE" => returns.save = true,
-            "UPDATE" => returns.update = true,
-            "CONTEXT" => returns.context = true,
             "PARTIAL" => {
                 cursor.space()?;
                 returns.partial = Some(partial_range(cursor)?);

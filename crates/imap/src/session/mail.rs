@@ -48,6 +48,15 @@ impl Session {
         })
     }
 
+    /// The client has shown that it knows CONDSTORE: from here on it is told MODSEQ. RFC 7162 3.1.
+    pub fn enable_condstore(&mut self) {
+        if !std::mem::replace(&mut self.enabled.condstore, true)
+            && let Some(selected) = &self.selected
+        {
+            crate::respond::say!(self.out, "* OK [HIGHESTMODSEQ {}] Highest", selected.known.modseq.max(1));
+        }
+    }
+
     /// The selected mailbox.
     ///
     /// # Errors

@@ -326,7 +326,9 @@ impl Session {
                 Some("Error in IMAP command received by server: Log in first.")
             }
             Allowed::Selected if self.selected.is_none() => Some("No mailbox selected."),
-            Allowed::Selected if self.enabled.uid_only && command.uid && !uid => {
+            Allowed::Selected
+                if self.enabled.uid_only && command.uid && !uid && command.name != "EXPUNGE" =>
+            {
                 Some("[UIDREQUIRED] Message numbers are not used any more.")
             }
             _ => None,

@@ -54,7 +54,9 @@ pub fn fetch(session: &mut Session, call: &mut Call<'_>) -> Answer {
             say!(session.out, "* VANISHED (EARLIER) {gone}");
         }
     }
-    session.enabled.condstore |= plan.mod_seq;
+    if plan.mod_seq {
+        session.enable_condstore();
+    }
     Ok(Done::Slices(Box::new(Fetching { plan, uids, at: 0, marks, uid: call.uid, missing: false })))
 }
 
@@ -73,7 +75,7 @@ struct Fetching {
 impl Slices for Fetching {
     fn step(&mut self, session: &mut Session) -> Option<Answer> {
         if self.at == self.uids.len() {
-            return Some(self.end(session));
+            return Some(self.end());
         }
         let Some(selected) = session.selected.as_deref() else {
             return Some(Err(Fail::Refused("No mailbox selected.")));
@@ -89,11 +91,10 @@ impl Slices for Fetching {
 }
 
 impl Fetching {
-    fn end(&self, session: &mut Session) -> Answer {
+    fn end(&self) -> Answer {
         let tell = if self.uid { Tell::All } else { Tell::Flags };
         if self.missing {
-            session.tell(tell);
-            return Err(Fail::no("EXPUNGEISSUED", "Some of the requested messages no longer exist."));
+            return Ok(Done::with("EXPUNGEISSUED".to_owned(), "Some messages no longer exist.", tell));
         }
         Ok(Done::ok("Fetch completed.", tell))
     }

@@ -19,13 +19,15 @@ pub struct Query<'a> {
     pub selected: &'a Selected,
     /// The time, in seconds since 1970.
     pub now: i64,
+    /// The client counts in UIDs alone (RFC 9586).
+    pub uid_only: bool,
 }
 
 impl Query<'_> {
     /// UIDs of the messages that fit, ascending.
     ///
     /// # Errors
-    /// A number that does not exist; the store fails.
+    /// The store fails.
     pub fn run(&self, key: &Key<'_>) -> Result<Vec<u32>, Fail> {
         let all: Vec<u32> = self.selected.known.iter().map(|entry| entry.uid).collect();
         self.among(key, all)
@@ -37,7 +39,6 @@ impl Query<'_> {
             Key::And(keys) => {
                 let mut keys: Vec<&Key<'_>> = keys.iter().collect();
                 keys.sort_by_key(|key| cost(key));
-                // A set of numbers that do not exist is a mistake even where nothing is left to look at.
                 keys.into_iter().try_fold(among, |left, key| self.among(key, left))
             }
             Key::Or(one, other) => {
@@ -51,6 +52,9 @@ impl Query<'_> {
             Key::Not(inner) => {
                 let found = self.among(inner, among.clone())?;
                 Ok(without(&among, &found))
+            }
+            Key::Numbers(_) if self.uid_only => {
+                Err(Fail::Refused("[UIDREQUIRED] Message numbers are not used any more."))
             }
             Key::Numbers(set) => self.of_set(set, false, among),
             Key::Uids(set) => self.of_set(set, true, among),
@@ -119,8 +123,17 @@ impl Query<'_> {
         }
     }
 
+    /// Numbers that there are not find nothing.
     fn of_set(&self, wanted: &set::Set, uid: bool, among: Vec<u32>) -> Result<Vec<u32>, Fail> {
-        let uids = self.selected.uids(wanted, uid)?;
+        let known = &self.selected.known;
+        let uids: Vec<u32> = match wanted.resolve(known.len()).filter(|_| !uid) {
+            None => self.selected.uids(wanted, true)?,
+            Some(ranges) => ranges
+                .into_iter()
+                .flat_map(|(first, last)| known.range(first, last))
+                .map(|(_, entry)| entry.uid)
+                .collect(),
+        };
         Ok(among.into_iter().filter(|uid| uids.binary_search(uid).is_ok()).collect())
     }
 

@@ -1,6 +1,7 @@
 //! SEARCH, SORT, THREAD. RFC 9051 6.4.4, RFC 5256, 5267, 5182, 7162, 9394.
 
 mod evaluate;
+mod many;
 mod sort;
 mod thread;
 
@@ -14,6 +15,7 @@ use crate::grammar::set;
 use crate::session::{Answer, Done, Fail, Session, Tell};
 
 pub use evaluate::Query;
+pub use many::esearch;
 
 /// SEARCH.
 pub fn search(session: &mut Session, call: &mut Call<'_>) -> Answer {
@@ -66,7 +68,7 @@ fn refuse(session: &mut Session, refused: grammar::Refused) -> Answer {
 /// UIDs of the messages found, ascending.
 fn find(session: &Session, key: &Key<'_>) -> Result<Vec<u32>, Fail> {
     let selected = session.selected()?;
-    let query = Query { selected, now: (session.settings.clock)() };
+    let query = Query { selected, now: (session.settings.clock)(), uid_only: session.enabled.uid_only };
     query.run(key)
 }
 
@@ -92,7 +94,9 @@ fn finish(
             selected.saved = saved;
         }
     }
-    session.enabled.condstore |= by_mod_seq;
+    if by_mod_seq {
+        session.enable_condstore();
+    }
     let highest =
         |uids: &[u32]| uids.iter().filter_map(|uid| known.find(*uid)).map(|entry| entry.modseq).max();
     let numbers: Vec<u32> = match call.uid {
@@ -118,9 +122,8 @@ fn finish(
         || returns.all
         || returns.partial.is_some()
     {
-        let tag = call.tag;
         out.put(b"* ESEARCH (TAG ");
-        out.string(tag);
+        out.string(call.tag);
         out.put(b")");
         if call.uid {
             out.put(b" UID");

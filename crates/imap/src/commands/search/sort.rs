@@ -88,6 +88,10 @@ fn mailbox(list: &[Address]) -> String {
 
 fn display(list: &[Address]) -> String {
     let Some(first) = list.first() else { return String::new() };
+    if first.domain.is_none() {
+        // A group is shown by its name.
+        return mailbox(list);
+    }
     let name = first.name.as_deref().map(mime::words::decode).filter(|name| !name.is_empty());
     let shown = name.or_else(|| first.addr_spec().map(|spec| String::from_utf8_lossy(&spec).into_owned()));
     mime::fold::casemap(&shown.unwrap_or_default())

@@ -165,12 +165,14 @@ impl Forest {
                     forest.nodes.len() - 1
                 });
                 if let Some(above) = above {
-                    forest.link(above, reference, false);
+                    forest.link(above, reference);
                 }
                 above = Some(reference);
             }
+            // What the message says itself counts more than what others say of it.
+            forest.unlink(node);
             if let Some(above) = above {
-                forest.link(above, node, true);
+                forest.link(above, node);
             }
         }
         forest
@@ -181,10 +183,9 @@ impl Forest {
         self.nodes.len() - 1
     }
 
-    /// Makes `child` an answer to `parent`, unless that made a circle. A link that is known stays, except for what
-    /// the message itself says (`own`).
-    fn link(&mut self, parent: usize, child: usize, own: bool) {
-        if self.nodes[child].parent.is_some() && !own {
+    /// Makes `child` an answer to `parent`, unless it is one to another, or that made a circle.
+    fn link(&mut self, parent: usize, child: usize) {
+        if self.nodes[child].parent.is_some() {
             return;
         }
         let mut above = Some(parent);
@@ -194,11 +195,14 @@ impl Forest {
             }
             above = self.nodes[node].parent;
         }
-        if let Some(former) = self.nodes[child].parent {
-            self.nodes[former].children.retain(|other| *other != child);
-        }
         self.nodes[child].parent = Some(parent);
         self.nodes[parent].children.push(child);
+    }
+
+    fn unlink(&mut self, child: usize) {
+        if let Some(former) = self.nodes[child].parent.take() {
+            self.nodes[former].children.retain(|other| *other != child);
+        }
     }
 
     /// Steps 4 to 6: places without messages go, subjects join what has no references, and all is sorted by date.

@@ -56,6 +56,12 @@ fn a_reply_without_references_joins_by_subject() {
 }
 
 #[test]
+fn what_a_message_says_itself_counts() {
+    // From imaptest: a circle between the second and the third.
+    assert_eq!(threads(&["1 30 - a", "2 10 - b a c", "3 20 - c b"], Algorithm::Refs), "(3 2)(1)");
+}
+
+#[test]
 fn circles_doubles_and_long_chains_are_survived() {
     let lines = ["1 10 a x y", "2 20 a y x", "3 30 a x", "4 40 b -"];
     assert!(threads(&lines, Algorithm::References).contains('4'));
