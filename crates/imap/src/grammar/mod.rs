@@ -7,6 +7,7 @@ mod cursor;
 pub mod dates;
 pub mod fetch;
 mod frame;
+pub mod fuzz;
 pub mod mailbox;
 pub mod search;
 pub mod set;

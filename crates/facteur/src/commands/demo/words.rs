@@ -36,6 +36,7 @@ impl Language {
 /// Printed when mail is taken.
 pub fn welcome(language: Language, site: &Site) -> String {
     let (dir, smtp, submission) = (site.directory.display(), site.smtp_port, site.submission_port);
+    let (imap, imaps) = (site.imap_port, site.imaps_port);
     let [alice, bob, carol] = USERS;
     match language {
         Language::English => format!(
@@ -44,12 +45,14 @@ pub fn welcome(language: Language, site: &Site) -> String {
              \x20 Everything is in   {dir}\n\
              \x20 SMTP               127.0.0.1:{smtp}\n\
              \x20 Submission         127.0.0.1:{submission} (STARTTLS; certificate authority: {dir}/tls/ca.pem)\n\
+             \x20 IMAP               127.0.0.1:{imap}, with TLS from the start 127.0.0.1:{imaps}\n\
              \n\
              Send a message:\n\
              \x20 swaks --server 127.0.0.1:{smtp} --to {bob}@{DOMAIN} --from {alice}@{DOMAIN}\n\
              \x20 printf 'Subject: hello\\n\\nhi\\n' | curl smtp://127.0.0.1:{smtp} --mail-from {alice}@{DOMAIN} \\\n\
              \x20     --mail-rcpt {bob}@{DOMAIN} --upload-file -\n\
-             Read it:\n\
+             Read it (passwords are {bob}-demo and the like):\n\
+             \x20 curl imap://127.0.0.1:{imap}/INBOX -u {bob}@{DOMAIN}:{bob}-demo -X 'FETCH 1:* (FLAGS ENVELOPE)'\n\
              \x20 ls {dir}/mail/{bob}/new\n\
              Look at queue and log:\n\
              \x20 facteur postqueue -c {dir}/conf -p\n\
@@ -63,12 +66,14 @@ pub fn welcome(language: Language, site: &Site) -> String {
              \x20 Tout est dans      {dir}\n\
              \x20 SMTP               127.0.0.1:{smtp}\n\
              \x20 Soumission         127.0.0.1:{submission} (STARTTLS ; autorité de certification : {dir}/tls/ca.pem)\n\
+             \x20 IMAP               127.0.0.1:{imap}, avec TLS dès le début 127.0.0.1:{imaps}\n\
              \n\
              Envoyer un message :\n\
              \x20 swaks --server 127.0.0.1:{smtp} --to {bob}@{DOMAIN} --from {alice}@{DOMAIN}\n\
              \x20 printf 'Subject: bonjour\\n\\nsalut\\n' | curl smtp://127.0.0.1:{smtp} --mail-from {alice}@{DOMAIN} \\\n\
              \x20     --mail-rcpt {bob}@{DOMAIN} --upload-file -\n\
-             Le lire :\n\
+             Le lire (les mots de passe sont {bob}-demo et ainsi de suite) :\n\
+             \x20 curl imap://127.0.0.1:{imap}/INBOX -u {bob}@{DOMAIN}:{bob}-demo -X 'FETCH 1:* (FLAGS ENVELOPE)'\n\
              \x20 ls {dir}/mail/{bob}/new\n\
              Voir la file d'attente et le journal :\n\
              \x20 facteur postqueue -c {dir}/conf -p\n\
