@@ -15,11 +15,14 @@ pub fn mailbox(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<String> {
     decode(&name, utf8)
 }
 
+/// What is wrong with a name that cannot be decoded. It is answered with NO: the command as such was right.
+pub const BAD_NAME: Bad = Bad("Invalid mailbox name");
+
 fn decode(name: &[u8], utf8: bool) -> Parsed<String> {
-    let text = std::str::from_utf8(name).map_err(|_| Bad("invalid mailbox name"))?;
+    let text = std::str::from_utf8(name).map_err(|_| BAD_NAME)?;
     // Clients that have not asked for UTF-8 send it all the same.
     let name = if utf8 || !text.is_ascii() { Some(text.to_owned()) } else { store::from_utf7(text) };
-    let name = name.ok_or(Bad("invalid mailbox name"))?;
+    let name = name.ok_or(BAD_NAME)?;
     Ok(if name.eq_ignore_ascii_case("INBOX") { "INBOX".to_owned() } else { name })
 }
 

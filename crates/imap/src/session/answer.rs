@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{Session, Tell};
 use crate::grammar::Bad;
+use crate::grammar::mailbox::BAD_NAME;
 use crate::grammar::search::Refused;
 use crate::login::Login;
 
@@ -74,14 +75,14 @@ impl Fail {
 
 impl From<Bad> for Fail {
     fn from(bad: Bad) -> Fail {
-        Fail::Bad(bad)
+        if bad == BAD_NAME { Fail::no("CANNOT", format!("{}.", bad.0)) } else { Fail::Bad(bad) }
     }
 }
 
 impl From<Refused> for Fail {
     fn from(refused: Refused) -> Fail {
         match refused {
-            Refused::Bad(bad) => Fail::Bad(bad),
+            Refused::Bad(bad) => bad.into(),
             Refused::Charset => Fail::no("BADCHARSET (US-ASCII UTF-8)", "Unknown charset."),
         }
     }
