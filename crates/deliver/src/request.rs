@@ -56,6 +56,15 @@ pub struct Request {
     pub rewrite_local: bool,
     /// Deliver, or only probe.
     pub purpose: Purpose,
+    /// An earlier attempt may have delivered without anybody knowing: it ended badly, or with the program.
+    pub again: bool,
+}
+
+impl Request {
+    /// Names this delivery for ever: the id alone may be given again once the message is gone.
+    pub fn token(&self, index: usize) -> String {
+        format!("Q{}A{:x}N{index}", self.id, self.arrival.as_microsecond())
+    }
 }
 
 /// What became of one recipient, or of one of those it was expanded to.

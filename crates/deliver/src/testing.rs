@@ -35,6 +35,7 @@ pub fn request(sender: &str, recipients: &[&str], content: &'static [u8]) -> Req
         client: Client::default(),
         rewrite_local: false,
         purpose: Purpose::Deliver,
+        again: false,
     }
 }
 

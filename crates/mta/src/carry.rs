@@ -112,6 +112,7 @@ fn requests(active: &Active, work: &Work) -> Vec<Request> {
         client: envelope.client.clone(),
         rewrite_local: envelope.rewrite_local,
         purpose: if envelope.report == DeliveryReport::Probe { Purpose::Probe } else { Purpose::Deliver },
+        again: stored.inherited || stored.attempts > 0,
     };
     match &envelope.verp {
         Some(delimiters) => targets

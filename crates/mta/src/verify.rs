@@ -130,6 +130,7 @@ impl Verifier {
             client: Client::default(),
             rewrite_local: true,
             purpose: Purpose::Probe,
+            again: false,
         };
         let Some(carrier) = setup.carriers.get(&stop.transport) else {
             return Err(Refusal::from(mail::Trouble::new(format!(

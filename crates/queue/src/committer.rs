@@ -17,7 +17,7 @@ use crate::frame::Frame;
 use crate::index::{Message, Place, SegmentInfo};
 use crate::record::{RecordKind, write_removed};
 use crate::segment::Segment;
-use crate::shared::{Job, LAZY_COUNT, Rest, Shared, Then};
+use crate::shared::{COMPANY, Job, LAZY_COUNT, Rest, Shared, Then};
 use crate::{Change, Failure, State};
 
 /// Records nobody waits for are synced after so long without other work, or when there are [`LAZY_COUNT`] of them.
@@ -25,6 +25,10 @@ const LAZY: Duration = Duration::from_millis(50);
 
 /// They are written much sooner, for what is written outlives a crash of the program: but not each by itself.
 const GATHER: Duration = Duration::from_millis(1);
+
+/// After a sync, records gather for so long, unless [`COMPANY`] wait already: a disk that syncs at once would be asked
+/// for each message, and the processors would be busy with little else. A message that comes alone does not wait.
+const PACE: Duration = Duration::from_micros(500);
 
 /// After a failure, records that must be written are tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -60,7 +64,9 @@ impl Committer {
         loop {
             let Batch { jobs, closing } = self.take();
             let idle = jobs.is_empty();
-            self.commit(jobs, idle || closing);
+            if self.commit(jobs, idle || closing) && !closing {
+                self.pace();
+            }
             if closing && self.shared.lock().jobs.is_empty() {
                 break;
             }
@@ -106,8 +112,21 @@ impl Committer {
         Batch { jobs: mem::take(&mut inner.jobs), closing: inner.closing }
     }
 
-    /// Writes records, and syncs them if somebody waits for one or `sync_now` says so.
-    pub(crate) fn commit(&mut self, jobs: Vec<Job>, sync_now: bool) {
+    /// Lets records gather after a sync.
+    fn pace(&self) {
+        let mut inner = self.shared.lock();
+        let mut rested = false;
+        while !rested && !inner.closing && inner.jobs.len() < COMPANY {
+            inner.rest = Rest::Pacing;
+            let woken = self.shared.committer.wait_timeout(inner, PACE);
+            let (guard, result) = woken.unwrap_or_else(PoisonError::into_inner);
+            (inner, rested) = (guard, result.timed_out());
+        }
+        inner.rest = Rest::Awake;
+    }
+
+    /// Writes records, and syncs them if somebody waits for one or `sync_now` says so. Was it time to sync?
+    pub(crate) fn commit(&mut self, jobs: Vec<Job>, sync_now: bool) -> bool {
         let backlog = mem::take(&mut self.backlog);
         match self.write(backlog) {
             Ok(()) => drop(self.write(jobs)),
@@ -116,9 +135,11 @@ impl Committer {
         }
         let awaited = |(job, _): &(Job, Place)| job.waiter.as_ref().is_some_and(|waiter| !waiter.is_closed());
         let due = sync_now || self.written.len() >= LAZY_COUNT || self.written.iter().any(awaited);
-        if due && !self.written.is_empty() {
+        let due = due && !self.written.is_empty();
+        if due {
             self.sync();
         }
+        due
     }
 
     fn write(&mut self, jobs: Vec<Job>) -> Result<(), Failure> {

@@ -98,6 +98,8 @@ pub(crate) struct Message {
     pub(crate) in_file: bool,
     pub(crate) recipients: u32,
     pub(crate) left: u32,
+    /// Was it in the journal when the queue was opened?
+    pub(crate) inherited: bool,
     done: Bits,
     /// Grows with every change: compaction works without the lock and checks it at the end.
     pub(crate) version: u32,
@@ -114,6 +116,7 @@ impl Message {
             in_file: head.in_file,
             recipients: head.recipients,
             left: head.recipients,
+            inherited: false,
             done: Bits::new(head.recipients),
             version: 0,
         }

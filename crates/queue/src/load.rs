@@ -143,6 +143,7 @@ impl Snapshot {
             attempts: status.attempts,
             forced_expire: status.forced_expire,
             delay_warned: status.delay_warned,
+            inherited: self.message.inherited,
         })
     }
 }

@@ -205,6 +205,9 @@ pub struct Stored {
     pub forced_expire: bool,
     /// A notice of delay was sent.
     pub delay_warned: bool,
+    /// It was in the queue when the program started: it may have been delivered by the one before, which did not live
+    /// to record it.
+    pub inherited: bool,
 }
 
 impl Stored {
@@ -222,6 +225,7 @@ impl Stored {
             attempts: 0,
             forced_expire: false,
             delay_warned: false,
+            inherited: false,
         }
     }
 }

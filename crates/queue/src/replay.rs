@@ -91,6 +91,7 @@ fn apply(index: &mut Index, segment: u32, offset: u64, head: &Head, meta: &[u8])
         RecordKind::Message => {
             let (head, fates) = read_message_head(&mut Reader(meta))?;
             let mut message = Message::new(&head, place);
+            message.inherited = true;
             message.apply(&fates);
             match message.left {
                 0 => drop(index.remove(&head.id)),

@@ -22,6 +22,9 @@ use crate::{Failure, Kind, Settings};
 /// So many records are written even if nobody waits for one of them.
 pub(crate) const LAZY_COUNT: usize = 512;
 
+/// So many records do not wait for more.
+pub(crate) const COMPANY: usize = 8;
+
 /// Tells one waiter what became of its record.
 pub(crate) type Waiter = oneshot::Sender<Result<(), Failure>>;
 
@@ -80,6 +83,8 @@ pub(crate) enum Rest {
     Awake,
     /// It will look in a moment: records that nobody waits for gather meanwhile.
     Gathering,
+    /// It has just synced: records gather, whoever waits for them.
+    Pacing,
     /// There is nothing to write; it looks when it is woken.
     Sleeping,
 }
@@ -137,6 +142,7 @@ impl Shared {
         let wake = match inner.rest {
             Rest::Awake => false,
             Rest::Gathering => awaited || inner.jobs.len() >= LAZY_COUNT,
+            Rest::Pacing => inner.jobs.len() >= COMPANY,
             Rest::Sleeping => true,
         };
         if wake {

@@ -13,7 +13,7 @@ use super::status_filter::StatusFilter;
 use super::{AgentKind, Built, Setup, log_name};
 use crate::mailbox::crew::Crew;
 use crate::mailbox::frame::Head;
-use crate::mailbox::{Locking, MailboxJob, MboxPlace, OpenAs, Place, Unexplained};
+use crate::mailbox::{Locking, MailboxJob, MaildirPlace, MboxPlace, OpenAs, Place, Unexplained};
 use crate::params::{Mailbox, VirtualAgent};
 use crate::privilege::Rights;
 use crate::{Agent, Boxed, Delivered, Feedback, Purpose, Report, Request, Target};
@@ -169,7 +169,13 @@ impl Virtual {
         };
         let place = if maildir {
             let micros = u32::try_from(now.subsec_microsecond()).unwrap_or(0);
-            Place::Maildir { directory: path, stamp: (now.as_second(), micros), host: self.host.clone() }
+            Place::Maildir(MaildirPlace {
+                directory: path,
+                stamp: (now.as_second(), micros),
+                token: request.token(target.index),
+                host: self.host.clone(),
+                again: request.again,
+            })
         } else {
             Place::Mbox(MboxPlace {
                 path,

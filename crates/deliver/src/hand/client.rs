@@ -1,7 +1,7 @@
 //! The side that asks.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use master::{Door, Identity, wire};
 use net::clock;
-use queue::Body;
 
-use super::job::{Job, What, decode_outcome};
+use super::job::{Job, ONE, PIECE, SEVERAL, What, decode_outcome, with_length};
 use crate::child::ChildJob;
+use crate::mailbox::crew::Order;
 use crate::mailbox::frame::Content;
 use crate::mailbox::{Failure, MailboxJob, OpenAs, Place, Unexplained};
 use crate::privilege::Rights;
@@ -35,26 +35,51 @@ impl Hand {
         Hand { door, free: Mutex::default() }
     }
 
-    /// Has a message written into a mailbox; returns once it is on disk.
-    pub fn deliver(&self, job: &MailboxJob, content: &Body) -> Result<(), Failure> {
-        let who = match &job.place {
-            Place::Mbox(place) => match place.open_as {
-                OpenAs::User => job.rights,
-                OpenAs::Group(gid) => Rights { gid, ..job.rights },
-                OpenAs::Ourselves => Rights { uid: 0, gid: 0 },
-            },
-            Place::Maildir { .. } => job.rights,
+    /// Has messages written into mailboxes; returns once they are on disk, with what became of each.
+    pub fn deliver(&self, who: Rights, orders: &[Order]) -> Vec<Result<(), Failure>> {
+        let failed =
+            |error: &io::Error| Err(Failure::io("cannot act as the recipient", error, Unexplained::LATER));
+        let mut lane = match self.order(identity(who), orders) {
+            Ok(lane) => lane,
+            // Nothing was shown yet, and the message that cannot be read is one of several.
+            Err(_) if orders.len() > 1 => {
+                return orders.chunks(1).flat_map(|one| self.deliver(who, one)).collect();
+            }
+            Err(error) => return vec![failed(&error)],
         };
-        self.ask(who, &Job::Mailbox(job.clone()), Some(content))
-            .and_then(|answer| decode_outcome(&answer))
-            .unwrap_or_else(|error| {
-                Err(Failure::io("cannot act as the recipient", &error, Unexplained::LATER))
-            })
+        let mut lost = None;
+        let outcomes = orders.iter().map(|_| {
+            if let Some(error) = &lost {
+                return failed(error);
+            }
+            match answer(&mut lane).and_then(|answer| decode_outcome(&answer)) {
+                Ok(outcome) => outcome,
+                Err(error) => failed(lost.insert(error)),
+            }
+        });
+        let outcomes = outcomes.collect();
+        if lost.is_none() {
+            self.put_back(identity(who), lane);
+        }
+        outcomes
+    }
+
+    /// Hands over orders, all of them or none.
+    fn order(&self, who: Identity, orders: &[Order]) -> io::Result<UnixStream> {
+        // The deliverer of a lane that was free may have ended meanwhile; nothing was begun then.
+        if let Some(lane) = self.take(who)
+            && hand_over(&lane, orders).is_ok()
+        {
+            return Ok(lane);
+        }
+        let lane = self.door.deliverer(who, None)?;
+        hand_over(&lane, orders)?;
+        Ok(lane)
     }
 
     /// The first of these `.forward` files that is there.
     pub(crate) fn find(&self, who: Rights, files: &[PathBuf]) -> io::Result<Option<usize>> {
-        let answer = self.ask(who, &Job::Find(files.to_vec()), None)?;
+        let answer = self.ask(who, &Job::Find(files.to_vec()))?;
         Ok(answer.first().map(|index| usize::from(*index)))
     }
 
@@ -65,7 +90,7 @@ impl Hand {
         file: &std::path::Path,
         what: What,
     ) -> Result<(Vec<u8>, u32), String> {
-        let answer = self.ask(who, &Job::Read(file.to_owned(), what), None);
+        let answer = self.ask(who, &Job::Read(file.to_owned(), what));
         let answer = answer.map_err(|error| format!("cannot be read: {}", crate::mailbox::reason(&error)))?;
         let mut fields = wire::Reader::new(&answer);
         let mut read = || io::Result::Ok((fields.number()?, fields.small()?, fields.bytes()?));
@@ -80,7 +105,7 @@ impl Hand {
     /// ends; closing the lane ends the program.
     pub(crate) fn run(&self, job: &ChildJob, input: OwnedFd, output: OwnedFd) -> io::Result<UnixStream> {
         let mut lane = self.door.deliverer(identity(job.rights), job.chroot.as_deref())?;
-        start(&lane, &Job::Run(job.clone()).encode(), 0, &[input.as_raw_fd(), output.as_raw_fd()])?;
+        start(&lane, &Job::Run(job.clone()), &[input.as_raw_fd(), output.as_raw_fd()])?;
         let answer = answer(&mut lane)?;
         match wire::Reader::new(&answer).number()? {
             0 => Ok(lane),
@@ -88,24 +113,24 @@ impl Hand {
         }
     }
 
-    fn ask(&self, who: Rights, job: &Job, content: Option<&Body>) -> io::Result<Vec<u8>> {
+    fn ask(&self, who: Rights, job: &Job) -> io::Result<Vec<u8>> {
         let who = identity(who);
-        let (job, length) = (job.encode(), content.map_or(0, Body::len));
         let mut lane = match self.take(who) {
             // The deliverer may have ended meanwhile; nothing was begun then.
-            Some(lane) if start(&lane, &job, length, &[]).is_ok() => lane,
+            Some(lane) if start(&lane, job, &[]).is_ok() => lane,
             _ => {
                 let lane = self.door.deliverer(who, None)?;
-                start(&lane, &job, length, &[])?;
+                start(&lane, job, &[])?;
                 lane
             }
         };
-        if let Some(content) = content {
-            Content::Queued(content).each(&mut |piece| lane.write_all(piece))?;
-        }
         let answer = answer(&mut lane)?;
-        self.free().entry(who).or_default().push((lane, clock::now()));
+        self.put_back(who, lane);
         Ok(answer)
+    }
+
+    fn put_back(&self, who: Identity, lane: UnixStream) {
+        self.free().entry(who).or_default().push((lane, clock::now()));
     }
 
     fn take(&self, who: Identity) -> Option<UnixStream> {
@@ -127,14 +152,35 @@ fn identity(rights: Rights) -> Identity {
     Identity { uid: rights.uid, gid: rights.gid }
 }
 
-/// A job begins with one byte, which carries the descriptors, and two lengths.
-fn start(mut lane: &UnixStream, job: &[u8], content: u64, descriptors: &[RawFd]) -> io::Result<()> {
-    wire::send(lane, b"j", descriptors)?;
-    let mut packet = Vec::with_capacity(job.len() + 16);
-    packet.extend_from_slice(&(job.len() as u64).to_be_bytes());
-    packet.extend_from_slice(&content.to_be_bytes());
-    packet.extend_from_slice(job);
-    lane.write_all(&packet)
+/// Whose deliverer writes this mailbox.
+pub fn who(job: &MailboxJob) -> Rights {
+    match &job.place {
+        Place::Mbox(place) => match place.open_as {
+            OpenAs::User => job.rights,
+            OpenAs::Group(gid) => Rights { gid, ..job.rights },
+            OpenAs::Ourselves => Rights { uid: 0, gid: 0 },
+        },
+        Place::Maildir(_) => job.rights,
+    }
+}
+
+/// One byte, which carries the descriptors, and the job.
+fn start(mut lane: &UnixStream, job: &Job, descriptors: &[RawFd]) -> io::Result<()> {
+    wire::send(lane, &[ONE], descriptors)?;
+    lane.write_all(&with_length(&job.encode()))
+}
+
+/// One byte, how many, and each with its content.
+fn hand_over(lane: &UnixStream, orders: &[Order]) -> io::Result<()> {
+    let mut lane = BufWriter::with_capacity(PIECE, lane);
+    lane.write_all(&[SEVERAL])?;
+    lane.write_all(&(orders.len() as u64).to_be_bytes())?;
+    for Order { job, content } in orders {
+        lane.write_all(&with_length(&Job::Mailbox(job.clone()).encode()))?;
+        lane.write_all(&content.len().to_be_bytes())?;
+        Content::Queued(content).each(&mut |piece| lane.write_all(piece))?;
+    }
+    lane.flush()
 }
 
 fn answer(lane: &mut UnixStream) -> io::Result<Vec<u8>> {

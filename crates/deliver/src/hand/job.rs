@@ -10,13 +10,26 @@ use mail::{Class, Detail};
 use master::wire::{Reader, Writer};
 
 use crate::child::ChildJob;
-use crate::mailbox::{Failure, Lock, Locking, MailboxJob, MboxPlace, OpenAs, Place, Unexplained};
+use crate::mailbox::{
+    Failure, Lock, Locking, MailboxJob, MaildirPlace, MboxPlace, OpenAs, Place, Unexplained,
+};
 use crate::privilege::Rights;
+
+/// The byte before a job, and the one before several mailbox jobs, each with its content.
+pub(crate) const ONE: u8 = b'j';
+pub(crate) const SEVERAL: u8 = b'm';
+/// Bytes that are read or written at a time.
+pub(crate) const PIECE: usize = 64 * 1024;
+
+/// A packet behind its length.
+pub(crate) fn with_length(packet: &[u8]) -> Vec<u8> {
+    [&(packet.len() as u64).to_be_bytes(), packet].concat()
+}
 
 /// What a deliverer is asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum Job {
-    /// Write the content that follows into a mailbox.
+    /// Write the content that follows into a mailbox; only among [`SEVERAL`].
     Mailbox(MailboxJob),
     /// Run a program; its standard input and output come along.
     Run(ChildJob),
@@ -76,9 +89,11 @@ impl Job {
 fn mailbox(out: &mut Writer, job: &MailboxJob) {
     rights(out, job.rights).bytes(&job.head).number(job.limit);
     match &job.place {
-        Place::Maildir { directory, stamp: (seconds, micros), host } => {
-            out.number(0).bytes(directory.as_os_str().as_bytes());
-            out.number(seconds.cast_unsigned()).number((*micros).into()).bytes(host.as_bytes());
+        Place::Maildir(place) => {
+            let (seconds, micros) = place.stamp;
+            out.number(0).bytes(place.directory.as_os_str().as_bytes());
+            out.number(seconds.cast_unsigned()).number(micros.into());
+            out.bytes(place.token.as_bytes()).bytes(place.host.as_bytes()).number(place.again.into());
         }
         Place::Mbox(place) => {
             out.number(1).bytes(place.path.as_os_str().as_bytes());
@@ -105,11 +120,13 @@ fn mailbox(out: &mut Writer, job: &MailboxJob) {
 fn read_mailbox(fields: &mut Reader<'_>) -> io::Result<MailboxJob> {
     let (rights, head, limit) = (read_rights(fields)?, fields.bytes()?.to_vec(), fields.number()?);
     let place = if fields.number()? == 0 {
-        Place::Maildir {
+        Place::Maildir(MaildirPlace {
             directory: path(fields)?,
             stamp: (fields.number()?.cast_signed(), fields.small()?),
+            token: fields.text()?.to_owned(),
             host: fields.text()?.to_owned(),
-        }
+            again: fields.number()? != 0,
+        })
     } else {
         let path = path(fields)?;
         let open_as = match (fields.number()?, fields.small()?) {
@@ -236,7 +253,13 @@ mod tests {
             special: false,
             unexplained: Unexplained::NEVER,
         };
-        let maildir = Place::Maildir { directory: "/m/".into(), stamp: (-1, 999_999), host: "h".to_owned() };
+        let maildir = Place::Maildir(MaildirPlace {
+            directory: "/m/".into(),
+            stamp: (-1, 999_999),
+            token: "Q1A2N3".to_owned(),
+            host: "h".to_owned(),
+            again: true,
+        });
         let mailbox =
             |place| Job::Mailbox(MailboxJob { rights, place, head: b"From x\n".to_vec(), limit: 7 });
         let child = ChildJob {

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use master::Door;
 
-pub use client::Hand;
+pub use client::{Hand, who};
 pub(crate) use job::What;
 pub use policy::{Policy, named_rights};
 pub use serve::serve;

@@ -96,7 +96,7 @@ impl Policy {
     /// May this mailbox or file be written?
     pub(super) fn may_write(&self, who: Identity, job: &MailboxJob) -> Result<(), String> {
         let (path, ours) = match &job.place {
-            Place::Maildir { directory, .. } => (directory, false),
+            Place::Maildir(place) => (&place.directory, false),
             Place::Mbox(place) => (&place.path, place.open_as == OpenAs::Ourselves),
         };
         let plain = path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);

@@ -1,6 +1,6 @@
 //! The deliverer's side: a thread for each lane.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -11,12 +11,12 @@ use std::time::Duration;
 use master::wire::Writer;
 use master::{Identity, Lanes, wire};
 
-use super::job::{Job, What, encode_outcome};
+use super::job::{Job, PIECE, SEVERAL, What, encode_outcome, with_length};
 use super::policy::Policy;
 use crate::agents::local;
 use crate::child::{self, ChildJob};
 use crate::mailbox::frame::Content;
-use crate::mailbox::{Failure, MailboxJob, Unexplained, carry_out_here};
+use crate::mailbox::{Batch, Failure, Unexplained};
 
 /// A lane on which nothing is asked for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
@@ -41,25 +41,16 @@ pub fn serve(who: Identity, policy: &Policy, lanes: &Lanes, seconds: fn() -> u64
 
 fn work(who: Identity, policy: &Policy, mut lane: UnixStream, seconds: fn() -> u64) -> io::Result<()> {
     lane.set_read_timeout(Some(IDLE))?;
-    while let Some((_, descriptors)) = wire::receive_some(&lane, 1)? {
-        let mut lengths = [0; 16];
-        lane.read_exact(&mut lengths)?;
-        let (job, content) = lengths.split_first_chunk::<8>().expect("there are sixteen");
-        let job = u64::from_be_bytes(*job);
-        let content = u64::from_be_bytes(content.try_into().expect("eight are left"));
-        if job > LONGEST {
-            return Err(io::ErrorKind::InvalidData.into());
+    while let Some((first, descriptors)) = wire::receive_some(&lane, 1)? {
+        if first == [SEVERAL] {
+            let outcomes = mailboxes(who, policy, &lane, seconds)?;
+            let answers = outcomes.iter().flat_map(|outcome| with_length(&encode_outcome(outcome)));
+            lane.write_all(&answers.collect::<Vec<u8>>())?;
+            continue;
         }
-        let mut packet = vec![0; usize::try_from(job).map_err(io::Error::other)?];
-        lane.read_exact(&mut packet)?;
-        let reply = match Job::decode(&packet)? {
-            Job::Mailbox(job) => {
-                let mut body = (&lane).take(content);
-                let outcome = mailbox(who, policy, &job, Content::Stream(content, &mut body), seconds);
-                // After a failure the rest of the message is still under way.
-                io::copy(&mut body, &mut io::sink())?;
-                encode_outcome(&outcome)
-            }
+        let reply = match Job::decode(&packet(&mut lane)?)? {
+            // They come among several only.
+            Job::Mailbox(_) => return Err(io::ErrorKind::InvalidData.into()),
             Job::Run(job) => return run(who, policy, &job, descriptors, lane),
             Job::Find(files) => {
                 let there = |file: &&std::path::PathBuf| {
@@ -76,15 +67,45 @@ fn work(who: Identity, policy: &Policy, mut lane: UnixStream, seconds: fn() -> u
     Ok(())
 }
 
-fn mailbox(
+/// Writes the messages that follow. The other side sends nothing else before it has the answers.
+fn mailboxes(
     who: Identity,
     policy: &Policy,
-    job: &MailboxJob,
-    content: Content<'_>,
+    lane: &UnixStream,
     seconds: fn() -> u64,
-) -> Result<(), Failure> {
-    policy.may_write(who, job).map_err(|why| Failure::plain(why, Unexplained::LATER))?;
-    carry_out_here(job, content, &seconds)
+) -> io::Result<Vec<Result<(), Failure>>> {
+    let mut lane = BufReader::with_capacity(PIECE, lane);
+    let mut batch = Batch::default();
+    for _ in 0..number(&mut lane)? {
+        let Job::Mailbox(job) = Job::decode(&packet(&mut lane)?)? else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let length = number(&mut lane)?;
+        let mut body = (&mut lane).take(length);
+        match policy.may_write(who, &job) {
+            Ok(()) => batch.add(&job, Content::Stream(length, &mut body), &seconds),
+            Err(why) => batch.refuse(Failure::plain(why, Unexplained::LATER)),
+        }
+        // After a failure the rest of the message is still under way.
+        io::copy(&mut body, &mut io::sink())?;
+    }
+    Ok(batch.finish())
+}
+
+fn number(lane: &mut impl Read) -> io::Result<u64> {
+    let mut number = [0; 8];
+    lane.read_exact(&mut number)?;
+    Ok(u64::from_be_bytes(number))
+}
+
+fn packet(lane: &mut impl Read) -> io::Result<Vec<u8>> {
+    let length = number(lane)?;
+    if length > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut packet = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    lane.read_exact(&mut packet)?;
+    Ok(packet)
 }
 
 fn read(who: Identity, policy: &Policy, file: &Path, what: What) -> Vec<u8> {
@@ -149,7 +170,5 @@ fn run(
 }
 
 fn answer(lane: &mut UnixStream, reply: &[u8]) -> io::Result<()> {
-    let mut packet = (reply.len() as u64).to_be_bytes().to_vec();
-    packet.extend_from_slice(reply);
-    lane.write_all(&packet)
+    lane.write_all(&with_length(reply))
 }

@@ -2,58 +2,95 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::MailboxJob;
 use super::failure::{Failure, Unexplained};
 use super::frame::{self, Content};
-use crate::privilege::Acting;
+use super::{MailboxJob, MaildirPlace};
+use crate::privilege::{Acting, Rights};
 
 /// Tells apart the files this process writes in one second.
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
-/// Delivers one message; makes the directories when they are missing.
-pub fn deliver(
+/// A message in `tmp` that is not on disk yet. Dropped, its file is removed.
+pub struct Written {
+    rights: Rights,
+    file: File,
+    tmp: Temporary,
+    new: PathBuf,
+}
+
+/// Writes one message into `tmp`; makes the directories when they are missing. `None` when an earlier attempt has
+/// delivered it.
+pub fn write(
     job: &MailboxJob,
-    directory: &Path,
-    (seconds, micros): (i64, u32),
-    host: &str,
+    place: &MaildirPlace,
     content: Content<'_>,
-) -> Result<(), Failure> {
+) -> Result<Option<Written>, Failure> {
+    let MaildirPlace { directory, stamp: (seconds, micros), token, host, again } = place;
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let tmp = directory.join("tmp").join(format!("{seconds}.P{}Q{count}.{host}", std::process::id()));
     let _acting = Acting::as_user(job.rights).map_err(|error| {
         let text = format!("create maildir file {}", tmp.display());
         Failure::io(text, &error, Unexplained::LATER)
     })?;
-    let create = |error: io::Error, path: &Path| {
-        Failure::io(format!("create maildir file {}", path.display()), &error, Unexplained::LATER)
-    };
-    let file = with_directories(directory, || exclusive(&tmp)).map_err(|error| create(error, &tmp))?;
-    let unwritten = Unwritten(Some(&tmp));
-    write(job, content, &file)
+    if *again && is_there(directory, &format!("{token}.")) {
+        log::info!("{}: message {token} is there since an earlier attempt", directory.display());
+        return Ok(None);
+    }
+    let file =
+        with_directories(directory, || exclusive(&tmp)).map_err(|error| cannot_create(&error, &tmp))?;
+    let tmp = Temporary(tmp);
+    copy(job, content, &file)
         .map_err(|error| Failure::io("error writing message", &error, Unexplained::WRITE))?;
-    let meta = file.metadata().map_err(|error| create(error, &tmp))?;
+    let meta = file.metadata().map_err(|error| cannot_create(&error, &tmp.0))?;
     // The inode exists as long as the message does: no other file has this name on this host.
-    let name = format!("{seconds}.V{:x}I{:x}M{micros}.{host}", meta.dev(), meta.ino());
+    let name = format!("{seconds}.V{:x}I{:x}M{micros}{token}.{host}", meta.dev(), meta.ino());
     let new = directory.join("new").join(name);
-    with_directories(directory, || std::fs::rename(&tmp, &new)).map_err(|error| create(error, &new))?;
-    unwritten.done();
-    Ok(())
+    Ok(Some(Written { rights: job.rights, file, tmp, new }))
+}
+
+impl Written {
+    /// Returns once the message is on disk and in `new`.
+    pub fn show(self) -> Result<(), Failure> {
+        let _acting = Acting::as_user(self.rights).map_err(|error| cannot_create(&error, &self.new))?;
+        let Written { file, tmp, new, .. } = self;
+        file.sync_data().map_err(|error| Failure::io("error writing message", &error, Unexplained::WRITE))?;
+        let directory = new.parent().and_then(Path::parent).expect("it was put into a Maildir");
+        with_directories(directory, || std::fs::rename(&tmp.0, &new))
+            .map_err(|error| cannot_create(&error, &new))?;
+        tmp.moved();
+        Ok(())
+    }
+}
+
+fn cannot_create(error: &io::Error, path: &Path) -> Failure {
+    Failure::io(format!("create maildir file {}", path.display()), error, Unexplained::LATER)
+}
+
+/// Is a message with this in its name among those that were not removed? Whoever reads mail moves it to `cur`, and adds
+/// flags at the end.
+fn is_there(directory: &Path, token: &str) -> bool {
+    ["new", "cur"].iter().any(|name| {
+        let entries = std::fs::read_dir(directory.join(name)).into_iter().flatten().flatten();
+        entries
+            .into_iter()
+            .any(|entry| memchr::memmem::find(entry.file_name().as_bytes(), token.as_bytes()).is_some())
+    })
 }
 
 fn exclusive(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn write(job: &MailboxJob, content: Content<'_>, mut file: &File) -> io::Result<()> {
+fn copy(job: &MailboxJob, content: Content<'_>, mut file: &File) -> io::Result<()> {
     if job.limit > 0 && job.head.len() as u64 + content.size() > job.limit {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
-    frame::copy(&job.head, content, &frame::Dress::plain(), &mut file)?;
-    file.sync_data()
+    frame::copy(&job.head, content, &frame::Dress::plain(), &mut file).map(|_| ())
 }
 
 /// Tries `act`; when a directory is missing, makes all of them and tries again.
@@ -70,20 +107,20 @@ fn with_directories<T>(directory: &Path, act: impl Fn() -> io::Result<T>) -> io:
 }
 
 /// Removes the temporary file of a delivery that failed.
-struct Unwritten<'a>(Option<&'a Path>);
+struct Temporary(PathBuf);
 
-impl Unwritten<'_> {
-    fn done(mut self) {
-        self.0 = None;
+impl Temporary {
+    fn moved(mut self) {
+        self.0 = PathBuf::new();
     }
 }
 
-impl Drop for Unwritten<'_> {
+impl Drop for Temporary {
     fn drop(&mut self) {
-        if let Some(path) = self.0
-            && let Err(error) = std::fs::remove_file(path)
+        if !self.0.as_os_str().is_empty()
+            && let Err(error) = std::fs::remove_file(&self.0)
         {
-            log::warn!("remove {}: {error}", path.display());
+            log::warn!("remove {}: {error}", self.0.display());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Writing a message into a Maildir, an mbox file, or any file: shared by virtual and local.
 //!
 //! A [`MailboxJob`] is plain data (paths, ids, bytes to put before the message): it can be carried out by this
-//! program or be handed to a process with fewer rights. [`carry_out`] blocks; agents go through the [`crew`].
+//! program or be handed to a process with fewer rights. A [`Batch`] blocks; agents go through the [`crew`].
 
 pub mod crew;
 mod failure;
@@ -16,10 +16,7 @@ pub use lock::{Lock, Locking};
 
 use std::path::PathBuf;
 
-use queue::Body;
-
 use self::frame::Content;
-use crate::hand;
 use crate::privilege::Rights;
 
 /// One message into one mailbox.
@@ -39,16 +36,24 @@ pub struct MailboxJob {
 #[derive(Clone, Debug)]
 pub enum Place {
     /// A directory with `tmp`, `new` and `cur`, made when missing.
-    Maildir {
-        /// The directory.
-        directory: PathBuf,
-        /// Time of delivery for the file name: seconds and microseconds.
-        stamp: (i64, u32),
-        /// The host name in the file name.
-        host: String,
-    },
+    Maildir(MaildirPlace),
     /// A file that messages are appended to.
     Mbox(MboxPlace),
+}
+
+/// A Maildir, and the name of the file in it.
+#[derive(Clone, Debug)]
+pub struct MaildirPlace {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Time of delivery: seconds and microseconds.
+    pub stamp: (i64, u32),
+    /// Names the delivery: an attempt that is made `again` knows by it what an earlier one has left.
+    pub token: String,
+    /// The host name.
+    pub host: String,
+    /// May the message be there already?
+    pub again: bool,
 }
 
 /// An mbox file and how it is opened.
@@ -79,21 +84,29 @@ pub enum OpenAs {
     Ourselves,
 }
 
-/// Delivers; returns once the message is on disk.
-///
-/// Where another process has the rights for it, that one is asked.
-pub fn carry_out(job: &MailboxJob, content: &Body, now: &dyn Fn() -> u64) -> Result<(), Failure> {
-    match hand::hired() {
-        Some(hand) => hand.deliver(job, content),
-        None => carry_out_here(job, Content::Queued(content), now),
-    }
-}
+/// Deliveries with the rights of this process that are made durable together: a disk writes several files in
+/// little more time than one.
+#[derive(Default)]
+pub struct Batch(Vec<Result<Option<maildir::Written>, Failure>>);
 
-/// Delivers with the rights of this process.
-pub fn carry_out_here(job: &MailboxJob, content: Content<'_>, now: &dyn Fn() -> u64) -> Result<(), Failure> {
-    match &job.place {
-        Place::Maildir { directory, stamp, host } => maildir::deliver(job, directory, *stamp, host, content),
-        Place::Mbox(place) => mbox::deliver(job, place, content, now),
+impl Batch {
+    /// Writes one message. One for a Maildir can be seen there only after [`finish`](Batch::finish).
+    pub fn add(&mut self, job: &MailboxJob, content: Content<'_>, now: &dyn Fn() -> u64) {
+        self.0.push(match &job.place {
+            Place::Maildir(place) => maildir::write(job, place, content),
+            Place::Mbox(place) => mbox::deliver(job, place, content, now).map(|()| None),
+        });
+    }
+
+    /// A message that must not be written.
+    pub fn refuse(&mut self, failure: Failure) {
+        self.0.push(Err(failure));
+    }
+
+    /// Returns once the messages are on disk, with what became of each, in the order in which they were added.
+    pub fn finish(self) -> Vec<Result<(), Failure>> {
+        let show = |written: Option<maildir::Written>| written.map_or(Ok(()), maildir::Written::show);
+        self.0.into_iter().map(|one| one.and_then(show)).collect()
     }
 }
 

@@ -25,7 +25,17 @@ fn mbox(path: &Path, kinds: &[Lock]) -> Place {
 }
 
 fn maildir(path: &Path) -> Place {
-    Place::Maildir { directory: path.to_owned(), stamp: (1_000_000_000, 42), host: "mx.test".to_owned() }
+    Place::Maildir(maildir_place(path, "Q1A2N0"))
+}
+
+fn maildir_place(path: &Path, token: &str) -> MaildirPlace {
+    MaildirPlace {
+        directory: path.to_owned(),
+        stamp: (1_000_000_000, 42),
+        token: token.to_owned(),
+        host: "mx.test".to_owned(),
+        again: false,
+    }
 }
 
 /// A user that tests may be: ourselves, or nobody when we are root.
@@ -48,6 +58,12 @@ fn deliver(place: Place, text: &str, limit: u64) -> Result<(), Failure> {
     carry_out(&job, &Body::from(Bytes::copy_from_slice(text.as_bytes())), &|| 2_000_000_000)
 }
 
+fn carry_out(job: &MailboxJob, content: &Body, now: &dyn Fn() -> u64) -> Result<(), Failure> {
+    let mut batch = Batch::default();
+    batch.add(job, Content::Queued(content), now);
+    batch.finish().pop().expect("one was added")
+}
+
 #[test]
 fn a_maildir_is_made_and_its_messages_have_names_of_their_own() {
     let (_dir, home) = home();
@@ -58,7 +74,7 @@ fn a_maildir_is_made_and_its_messages_have_names_of_their_own() {
     assert_eq!(new.len(), 3);
     for entry in &new {
         let name = entry.file_name().into_string().expect("text");
-        assert!(name.starts_with("1000000000.V") && name.ends_with("M42.mx.test"), "{name}");
+        assert!(name.starts_with("1000000000.V") && name.ends_with("M42Q1A2N0.mx.test"), "{name}");
         assert_eq!(entry.metadata().expect("metadata").permissions().mode() & 0o777, 0o600);
     }
     assert_eq!(std::fs::read_dir(home.join("a/b/Maildir/tmp")).expect("tmp").count(), 0);
@@ -117,4 +133,52 @@ fn an_mbox_that_cannot_be_an_mbox() {
     assert_eq!(failure.class, mail::Class::Later);
     let failure = deliver(mbox(Path::new("/dev/zero"), &[]), "x\n", 0).expect_err("a device");
     assert_eq!(failure.text, "destination /dev/zero is not a regular file");
+}
+
+/// The names in `new` and `cur`.
+fn names(maildir: &Path) -> Vec<String> {
+    let list = |name| std::fs::read_dir(maildir.join(name)).expect("a Maildir").flatten();
+    let both = list("new").chain(list("cur"));
+    both.map(|entry| entry.file_name().into_string().expect("text")).collect()
+}
+
+#[test]
+fn an_attempt_made_again_finds_what_the_one_before_has_left() {
+    let (_dir, home) = home();
+    let place = |token, again| Place::Maildir(MaildirPlace { again, ..maildir_place(&home, token) });
+    deliver(place("QaA1N0", false), "x\n", 0).expect("delivered");
+    deliver(place("QaA1N0", true), "x\n", 0).expect("delivered before");
+    assert_eq!(names(&home).len(), 1);
+    // Another recipient of the message, and another message.
+    deliver(place("QaA1N01", true), "x\n", 0).expect("delivered");
+    deliver(place("QaA12N0", true), "x\n", 0).expect("delivered");
+    assert_eq!(names(&home).len(), 3);
+    // Its reader has seen it meanwhile.
+    for name in names(&home) {
+        std::fs::rename(home.join("new").join(&name), home.join("cur").join(format!("{name}:2,S")))
+            .expect("moved");
+    }
+    deliver(place("QaA1N0", true), "x\n", 0).expect("delivered before");
+    assert_eq!(names(&home).len(), 3);
+}
+
+#[test]
+fn a_batch_goes_on_after_a_failure() {
+    let (_dir, home) = home();
+    let mut batch = Batch::default();
+    let body = Body::from(Bytes::from_static(b"x\n"));
+    let job = |name: &str, limit| MailboxJob {
+        rights: rights(),
+        place: maildir(&home.join(name)),
+        head: Vec::new(),
+        limit,
+    };
+    batch.add(&job("a", 0), Content::Queued(&body), &|| 0);
+    batch.add(&job("b", 1), Content::Queued(&body), &|| 0);
+    batch.refuse(Failure::plain("no", Unexplained::LATER));
+    batch.add(&job("c", 0), Content::Queued(&body), &|| 0);
+    assert_eq!(std::fs::read_dir(home.join("a/new")).expect("new").count(), 0, "seen before it is on disk");
+    let outcomes: Vec<_> = batch.finish().into_iter().map(|outcome| outcome.is_ok()).collect();
+    assert_eq!(outcomes, [true, false, false, true]);
+    assert_eq!((names(&home.join("a")).len(), names(&home.join("c")).len()), (1, 1));
 }

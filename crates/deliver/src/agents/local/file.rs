@@ -9,7 +9,7 @@ use super::tokens::restricted;
 use super::user::Account;
 use super::walk::{At, Walk};
 use crate::mailbox::frame::Head;
-use crate::mailbox::{Locking, MailboxJob, MboxPlace, OpenAs, Place, Unexplained};
+use crate::mailbox::{Locking, MailboxJob, MaildirPlace, MboxPlace, OpenAs, Place, Unexplained};
 use crate::privilege::Rights;
 
 impl Walk<'_> {
@@ -84,12 +84,14 @@ impl Walk<'_> {
             return self.sent(at, "delivers to maildir");
         }
         let now = self.now();
-        let place = Place::Maildir {
+        let place = MaildirPlace {
             directory: PathBuf::from(path),
             stamp: (now.as_second(), u32::try_from(now.subsec_microsecond()).unwrap_or(0)),
+            token: self.name(),
             host: self.rules.host.clone(),
+            again: self.request.again,
         };
-        match self.write(at, place, rights, false).await {
+        match self.write(at, Place::Maildir(place), rights, false).await {
             Ok(()) => self.sent(at, "delivered to maildir"),
             Err(failure) => {
                 if failure.denied {

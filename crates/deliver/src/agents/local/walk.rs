@@ -146,6 +146,11 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Names the delivery of the queued recipient.
+    pub fn name(&self) -> String {
+        self.request.token(self.index)
+    }
+
     /// Was this done before on this walk? Remembered up to `duplicate_filter_limit`.
     pub fn been_here(&mut self, what: String) -> bool {
         let what = what.to_lowercase();
