@@ -5,6 +5,7 @@ mod databases;
 mod demo;
 mod durability;
 mod logins;
+mod mailboxes;
 mod neighbours;
 mod notices;
 mod postfix;

@@ -6,6 +6,7 @@
 
 mod agent;
 pub mod agents;
+mod cellar;
 mod child;
 mod command;
 mod environment;

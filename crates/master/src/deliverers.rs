@@ -40,13 +40,13 @@ pub(crate) struct Deliverers {
 }
 
 impl Deliverers {
-    /// A lane to the process of `post`, which is started when it is not there. It closes `door`, the parent's
-    /// end of the worker's.
+    /// A lane to the process of `post`, which is started when it is not there. It closes `doors`, the parent's
+    /// ends of those of others.
     pub(crate) fn lane(
         &mut self,
         post: &Post,
         staff: &dyn Staff,
-        door: Option<BorrowedFd<'_>>,
+        doors: &[BorrowedFd<'_>],
     ) -> io::Result<OwnedFd> {
         if let Some(deliverer) = self.running.get(post) {
             // One that has ended meanwhile takes no more; a new one does.
@@ -58,17 +58,17 @@ impl Deliverers {
         if self.running.len() >= MOST {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "too many users get mail at once"));
         }
-        let deliverer = self.start(post, staff, door)?;
+        let deliverer = self.start(post, staff, doors)?;
         let lane = deliverer.lane()?;
         self.running.insert(post.clone(), deliverer);
         Ok(lane)
     }
 
-    fn start(&self, post: &Post, staff: &dyn Staff, door: Option<BorrowedFd<'_>>) -> io::Result<Deliverer> {
+    fn start(&self, post: &Post, staff: &dyn Staff, doors: &[BorrowedFd<'_>]) -> io::Result<Deliverer> {
         let (control, theirs) = UnixStream::pair()?;
         let mut others = self.controls();
         others.push(control.as_fd());
-        others.extend(door);
+        others.extend(doors);
         let pid = sys::fork(&others, || {
             let lanes = Lanes::new(theirs);
             match post {

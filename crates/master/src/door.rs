@@ -41,6 +41,11 @@ impl Door {
         self.descriptor(&Request::Checker).map(UnixStream::from)
     }
 
+    /// A lane to the keeper of mailboxes.
+    pub fn keeper(&self) -> io::Result<UnixStream> {
+        self.descriptor(&Request::Keeper).map(UnixStream::from)
+    }
+
     /// The log file, opened again.
     pub fn log(&self) -> io::Result<File> {
         self.descriptor(&Request::Log).map(File::from)

@@ -15,18 +15,25 @@ pub struct Lanes {
     pub(crate) control: UnixStream,
     /// One clone goes with each lane.
     open: Arc<()>,
+    /// How long to wait for a lane; `None` is for ever.
+    idle: Option<Duration>,
 }
 
 impl Lanes {
     pub(crate) fn new(control: UnixStream) -> Lanes {
-        Lanes { control, open: Arc::new(()) }
+        Lanes { control, open: Arc::new(()), idle: Some(IDLE) }
+    }
+
+    /// Of a process that does not end because nobody needs it.
+    pub(crate) fn lasting(control: UnixStream) -> Lanes {
+        Lanes { idle: None, ..Lanes::new(control) }
     }
 
     /// The next lane, and what to drop when it has ended. `None` when this process should end: nobody has needed
     /// it for a while, or the parent wants new ones.
     pub fn next(&self) -> Option<(UnixStream, Arc<()>)> {
         loop {
-            let [ready] = sys::readable([Some(std::os::fd::AsFd::as_fd(&self.control))], Some(IDLE)).ok()?;
+            let [ready] = sys::readable([Some(std::os::fd::AsFd::as_fd(&self.control))], self.idle).ok()?;
             if ready {
                 let (_, mut sockets) = wire::receive(&self.control).ok()??;
                 return Some((UnixStream::from(sockets.pop()?), self.open.clone()));

@@ -1,7 +1,8 @@
-//! The root parent: it keeps root, forks everything else, and does five typed things for it.
+//! The root parent: it keeps root, forks everything else, and does seven typed things for it.
 //!
 //! Started as root, [`run`] forks one *worker* with the rights of `mail_owner`, which meets the world, and a
-//! *deliverer* for each user that gets mail, with that user's rights. The worker asks through its [`Door`]; what is
+//! *deliverer* for each user that gets mail, with that user's rights. Where mailboxes are kept for others to read, a
+//! *keeper* has them, with the rights of their owner. Worker and keeper ask through its [`Door`]; what is
 //! not in [`Request`] cannot be asked, and each request is checked against [`Rules`] that the parent has
 //! read itself. There is one thread, no TLS, and no parser of foreign bytes here.
 

@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,12 +45,16 @@ pub trait Staff {
     fn deliver(&self, who: Identity, lanes: &Lanes);
     /// The life of the process that checks logins. It keeps root: what it may do is for this to hold.
     fn check(&self, lanes: &Lanes);
+    /// Whose rights the keeper of mailboxes has, where there is one.
+    fn keeper(&self) -> Option<Identity>;
+    /// The keeper's life, in a process of its own with the rights of the mailboxes' owner. Returns its exit status.
+    fn keep(&self, door: Door, lanes: Lanes) -> u8;
 }
 
 /// Runs as the root parent until SIGTERM or SIGINT; gives the exit status.
 ///
-/// SIGHUP and SIGUSR1 are passed on to the worker. A worker that ends before it was ready ends the parent
-/// too; one that crashes later is started again.
+/// SIGHUP and SIGUSR1 are passed on to the worker and the keeper. A worker that ends before it was ready ends the parent
+/// too; one that crashes later is started again, and so is the keeper.
 ///
 /// # Errors
 /// The system refuses a process, a socket or signals.
@@ -66,10 +71,13 @@ pub fn run(staff: &dyn Staff) -> io::Result<u8> {
         rules: staff.rules().unwrap_or_default(),
         deliverers: Deliverers::default(),
         worker: None,
+        keeper: None,
         ready: false,
         stopping: false,
+        ended: None,
     };
     parent.start()?;
+    parent.start_keeper()?;
     parent.watch(&queue)
 }
 
@@ -79,9 +87,34 @@ struct Parent<'a> {
     rules: Rules,
     deliverers: Deliverers,
     worker: Option<(Pid, OwnedFd)>,
+    keeper: Option<Keeper>,
     /// The worker has once taken mail.
     ready: bool,
     stopping: bool,
+    /// The exit status of a worker that was told to end.
+    ended: Option<u8>,
+}
+
+/// The process that keeps the mailboxes: our ends of its door, and of the way to its lanes.
+struct Keeper {
+    pid: Pid,
+    door: OwnedFd,
+    lanes: UnixStream,
+}
+
+impl Keeper {
+    fn lane(&self) -> io::Result<OwnedFd> {
+        let (ours, theirs) = UnixStream::pair()?;
+        wire::send(&self.lanes, b"l", &[theirs.as_raw_fd()])?;
+        Ok(ours.into())
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Worker,
+    Keeper,
 }
 
 impl Parent<'_> {
@@ -90,7 +123,7 @@ impl Parent<'_> {
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let parent = nix::unistd::getpid();
         let (staff, signals) = (self.staff, self.signals);
-        let mut others = self.deliverers.controls();
+        let mut others = self.own_ends();
         others.push(ours.as_fd());
         let pid = sys::fork(&others, || {
             let (owner, writable) = staff.owner();
@@ -111,16 +144,61 @@ impl Parent<'_> {
         Ok(())
     }
 
+    /// Starts the keeper, where there is to be one and there is none.
+    fn start_keeper(&mut self) -> io::Result<()> {
+        let Some(who) = self.staff.keeper().filter(|_| self.keeper.is_none() && !self.stopping) else {
+            return Ok(());
+        };
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        let (lanes, their_lanes) = UnixStream::pair()?;
+        let parent = nix::unistd::getpid();
+        let (staff, signals) = (self.staff, self.signals);
+        let mut others = self.own_ends();
+        others.extend([ours.as_fd(), lanes.as_fd()]);
+        let pid = sys::fork(&others, || {
+            let kept = promises::keeper(who).and_then(|()| {
+                promises::end_with(parent)?;
+                signals.thread_unblock()?;
+                Ok(())
+            });
+            match kept {
+                Ok(()) => staff.keep(Door::new(theirs), Lanes::lasting(their_lanes)),
+                Err(error) => {
+                    log::error!(target: "master", "cannot act as user {}: {error}", who.uid);
+                    1
+                }
+            }
+        })?;
+        self.keeper = Some(Keeper { pid, door: ours, lanes });
+        Ok(())
+    }
+
+    /// Descriptors that no child keeps.
+    fn own_ends(&self) -> Vec<BorrowedFd<'_>> {
+        let mut ends = self.deliverers.controls();
+        ends.extend(doors(self.worker.as_ref(), self.keeper.as_ref()));
+        ends
+    }
+
     fn watch(&mut self, queue: &SignalFd) -> io::Result<u8> {
         loop {
             let door = self.worker.as_ref().map(|(_, door)| door.as_fd());
-            let pause = self.worker.is_none().then_some(PAUSE);
-            let [signal, asked] = sys::readable([Some(queue.as_fd()), door], pause)?;
+            let keeper = self.keeper.as_ref().map(|keeper| keeper.door.as_fd());
+            let missing = self.worker.is_none() || (self.keeper.is_none() && self.staff.keeper().is_some());
+            let pause = (missing && !self.stopping).then_some(PAUSE);
+            let [signal, asked, kept] = sys::readable([Some(queue.as_fd()), door, keeper], pause)?;
             if asked {
-                self.serve();
+                self.serve(Asker::Worker);
             }
-            if !signal && self.worker.is_none() {
-                self.start()?;
+            if kept {
+                self.serve(Asker::Keeper);
+            }
+            if !signal && !asked && !kept {
+                if self.worker.is_none() && !self.stopping {
+                    self.start()?;
+                }
+                self.start_keeper()?;
             }
             while let Some(info) = queue.read_signal()? {
                 let signal =
@@ -138,7 +216,7 @@ impl Parent<'_> {
             Signal::SIGCHLD => return self.bury(),
             Signal::SIGTERM | Signal::SIGINT => {
                 self.stopping = true;
-                if self.worker.is_none() {
+                if self.worker.is_none() && self.keeper.is_none() {
                     return Some(0);
                 }
                 self.pass_on(Signal::SIGTERM);
@@ -149,6 +227,9 @@ impl Parent<'_> {
                     self.deliverers.renew();
                 }
                 self.pass_on(signal);
+                if let Err(error) = self.start_keeper() {
+                    log::error!(target: "master", "cannot start the keeper of mailboxes: {error}");
+                }
             }
             _ => self.pass_on(signal),
         }
@@ -156,9 +237,10 @@ impl Parent<'_> {
     }
 
     fn pass_on(&self, signal: Signal) {
-        if let Some((worker, _)) = &self.worker {
+        let keeper = self.keeper.as_ref().map(|keeper| keeper.pid);
+        for pid in self.worker.iter().map(|(worker, _)| *worker).chain(keeper) {
             // It may just have ended; then we are told.
-            let _ = kill(*worker, signal);
+            let _ = kill(pid, signal);
         }
     }
 
@@ -172,28 +254,38 @@ impl Parent<'_> {
                 _ => return None,
             };
             self.deliverers.ended(pid);
-            if self.worker.as_ref().is_none_or(|(worker, _)| *worker != pid) {
+            if self.keeper.as_ref().is_some_and(|keeper| keeper.pid == pid) {
+                self.keeper = None;
+            } else if self.worker.as_ref().is_some_and(|(worker, _)| *worker == pid) {
+                self.worker = None;
+                self.ended = Some(status);
+                if !self.stopping && !self.ready {
+                    return self.ended;
+                }
+            } else {
                 continue;
             }
-            self.worker = None;
-            if self.stopping || !self.ready {
-                return Some(status);
+            if self.stopping {
+                if self.worker.is_none() && self.keeper.is_none() {
+                    return self.ended.or(Some(0));
+                }
+                continue;
             }
             log::warn!(target: "master", "process {pid} has ended with {how}; it is started again in {} seconds", PAUSE.as_secs());
         }
     }
 
     /// Answers one request.
-    fn serve(&mut self) {
-        let Some((_, socket)) = &self.worker else { return };
+    fn serve(&mut self, asker: Asker) {
+        let Some(socket) = self.door(asker) else { return };
         let request = match wire::receive(socket) {
             Ok(Some((packet, _))) => Request::decode(&packet),
             // It ends, and we shall be told.
             Ok(None) => return std::thread::sleep(Duration::from_millis(1)),
             Err(error) => Err(error),
         };
-        let answer = request.and_then(|request| self.carry_out(&request));
-        let Some((_, socket)) = &self.worker else { return };
+        let answer = request.and_then(|request| self.carry_out(&request, asker));
+        let Some(socket) = self.door(asker) else { return };
         let descriptor = answer.as_ref().ok().and_then(|fd| fd.as_ref().map(AsRawFd::as_raw_fd));
         let packet = door::encode(answer.as_ref().map(|_| ()));
         if let Err(error) = wire::send(socket, &packet, descriptor.as_slice()) {
@@ -201,7 +293,14 @@ impl Parent<'_> {
         }
     }
 
-    fn carry_out(&mut self, request: &Request) -> io::Result<Option<OwnedFd>> {
+    fn door(&self, asker: Asker) -> Option<&OwnedFd> {
+        match asker {
+            Asker::Worker => self.worker.as_ref().map(|(_, door)| door),
+            Asker::Keeper => self.keeper.as_ref().map(|keeper| &keeper.door),
+        }
+    }
+
+    fn carry_out(&mut self, request: &Request, asker: Asker) -> io::Result<Option<OwnedFd>> {
         let refused = || {
             log::warn!(target: "master", "refused: {request:?}: the configuration names no such thing");
             io::Error::new(io::ErrorKind::PermissionDenied, "the root process refuses")
@@ -209,30 +308,45 @@ impl Parent<'_> {
         match request {
             Request::Open(path) if self.rules.may_open(path) => open(path, &self.rules).map(Some),
             Request::Listen(address) if self.rules.may_listen(*address) => listen_on(*address).map(Some),
-            Request::Deliverer(who, root) if self.rules.may_deliver(*who, root.as_deref()) => {
-                let door = self.worker.as_ref().map(|(_, door)| door.as_fd());
-                self.deliverers.lane(&Post::User(*who, root.clone()), self.staff, door).map(Some)
+            Request::Deliverer(who, root)
+                if asker == Asker::Worker && self.rules.may_deliver(*who, root.as_deref()) =>
+            {
+                let doors = doors(self.worker.as_ref(), self.keeper.as_ref());
+                self.deliverers.lane(&Post::User(*who, root.clone()), self.staff, &doors).map(Some)
             }
             Request::Checker if self.rules.checks => {
-                let door = self.worker.as_ref().map(|(_, door)| door.as_fd());
-                self.deliverers.lane(&Post::Checks, self.staff, door).map(Some)
+                let doors = doors(self.worker.as_ref(), self.keeper.as_ref());
+                self.deliverers.lane(&Post::Checks, self.staff, &doors).map(Some)
             }
-            Request::Open(_) | Request::Listen(_) | Request::Deliverer(..) | Request::Checker => {
-                Err(refused())
-            }
+            Request::Keeper if asker == Asker::Worker => match &self.keeper {
+                Some(keeper) => keeper.lane().map(Some),
+                None => Err(io::Error::new(io::ErrorKind::NotConnected, "nobody keeps mailboxes")),
+            },
+            Request::Open(_)
+            | Request::Listen(_)
+            | Request::Deliverer(..)
+            | Request::Checker
+            | Request::Keeper => Err(refused()),
             Request::Log => {
                 // New ones get the new file.
                 self.deliverers.renew();
                 Ok(self.staff.open_log()?.map(OwnedFd::from))
             }
             Request::Ready => {
-                if !std::mem::replace(&mut self.ready, true) {
+                if asker == Asker::Worker && !std::mem::replace(&mut self.ready, true) {
                     self.staff.ready();
                 }
                 Ok(None)
             }
         }
     }
+}
+
+/// Our ends of what leads to the worker and to the keeper.
+fn doors<'a>(worker: Option<&'a (Pid, OwnedFd)>, keeper: Option<&'a Keeper>) -> Vec<BorrowedFd<'a>> {
+    let worker = worker.map(|(_, door)| door.as_fd());
+    let keeper = keeper.map(|keeper| [keeper.door.as_fd(), keeper.lanes.as_fd()]);
+    worker.into_iter().chain(keeper.into_iter().flatten()).collect()
 }
 
 /// Opens a regular file. Where users leave files, links are refused: they may point anywhere.

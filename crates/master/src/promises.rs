@@ -91,6 +91,16 @@ pub fn deliverer(who: Identity, root: Option<&Path>) -> io::Result<()> {
     seccomp().map_err(io::Error::other)
 }
 
+/// The keeper's: it has all mailboxes of one user, meets strangers, and runs no program.
+///
+/// # Errors
+/// As for [`worker`].
+pub fn keeper(who: Identity) -> io::Result<()> {
+    become_user(who, None)?;
+    nix::sys::prctl::set_no_new_privs()?;
+    seccomp().map_err(io::Error::other)
+}
+
 fn become_user(who: Identity, root: Option<&Path>) -> io::Result<()> {
     if who.uid == 0 {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "user id 0"));

@@ -19,6 +19,8 @@ pub enum Request {
     Deliverer(Identity, Option<PathBuf>),
     /// A way to the process that checks logins by PAM and by programs.
     Checker,
+    /// A way to the process that keeps the mailboxes.
+    Keeper,
     /// The log file, opened again.
     Log,
     /// The worker takes mail: whoever has started us may be told.
@@ -39,6 +41,7 @@ impl Request {
             Request::Log => out.number(4),
             Request::Ready => out.number(5),
             Request::Checker => out.number(6),
+            Request::Keeper => out.number(7),
         };
         out.finish()
     }
@@ -59,6 +62,7 @@ impl Request {
             4 => Request::Log,
             5 => Request::Ready,
             6 => Request::Checker,
+            7 => Request::Keeper,
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "there is no such request")),
         };
         fields.end()?;
@@ -85,6 +89,7 @@ mod tests {
             Request::Checker,
             Request::Log,
             Request::Ready,
+            Request::Keeper,
         ] {
             let packet = request.encode();
             assert_eq!(Request::decode(&packet).unwrap(), request);

@@ -86,7 +86,33 @@ impl Staff for House {
             lane.read_to_string(&mut text).map(|_| text)
         });
         check("cannot deliver as a user", as_user.is_ok_and(|text| text == "64902 64902 mailbox"));
+        let kept = door.keeper().and_then(|mut lane| {
+            let mut text = String::new();
+            lane.read_to_string(&mut text).map(|_| text)
+        });
+        let kept = kept.unwrap_or_else(|error| error.to_string());
+        check(&format!("the keeper: {kept:?}"), kept == "64902 64902 ");
         fs::write(self.root.join("queue/report"), wrong.join(", ")).map_or(1, |()| 0)
+    }
+
+    fn keeper(&self) -> Option<Identity> {
+        Some(USER)
+    }
+
+    fn keep(&self, door: Door, lanes: Lanes) -> u8 {
+        let wrong = [
+            ("reads a secret of root", File::open(self.root.join("secret")).is_ok()),
+            ("starts a program", Command::new("/bin/true").status().is_ok()),
+            ("becomes root", nix::unistd::setuid(0.into()).is_ok()),
+            ("delivers as others", door.deliverer(USER, None).is_ok()),
+            ("asks for itself", door.keeper().is_ok()),
+            ("cannot read its key", door.open(&self.root.join("key")).is_err()),
+        ];
+        let wrong: Vec<_> = wrong.iter().filter(|(_, wrong)| *wrong).map(|(what, _)| *what).collect();
+        if let Some((mut lane, _)) = lanes.next() {
+            answer(&mut lane, &wrong.join(", "));
+        }
+        0
     }
 
     fn deliver(&self, _: Identity, lanes: &Lanes) {

@@ -8,6 +8,12 @@ conf::params! {
         /// `~` and `%h` stand for the user's home, `%u` for the name of the account, `%n` and `%d` for what is
         /// before and after its `@`. Options: `INBOX=`, `CONTROL=`, `INDEX=`, `LAYOUT=fs`.
         mail_location: Text = "facteur:~/mail", own;
+        /// The user who owns the mailboxes, by name or number, when the program is started as root: a process of its own
+        /// has his rights, serves those who read mail, and takes what is delivered to them. Empty leaves mailboxes to
+        /// `mail_owner`.
+        mail_uid: Text = "", own;
+        /// The group of that process, by name or number; empty takes the user's own.
+        mail_gid: Text = "", own;
         /// What clients see between the levels of a mailbox name: `/` or `.`; empty leaves it to the kind of
         /// store, which is `.` for Maildir and `/` for the others.
         mailbox_separator: Text = "", own;

@@ -25,4 +25,4 @@ pub use maildir::Maildir;
 pub use program::{command, program};
 pub use random::Random;
 pub use sink::{Answer, Sink, Taken};
-pub use site::Site;
+pub use site::{Site, mailbox_owner};

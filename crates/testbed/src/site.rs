@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::{Address, Instance, Maildir, address};
 
 /// The user who owns virtual mailboxes: the caller, or `nobody` when the caller is root.
-fn mailbox_owner() -> (u32, u32) {
+pub fn mailbox_owner() -> (u32, u32) {
     let (uid, gid) = (nix::unistd::getuid(), nix::unistd::getgid());
     if uid.is_root() { (65_534, 65_534) } else { (uid.as_raw(), gid.as_raw()) }
 }

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use imap::accounts::Accounts;
-use jiff::Timestamp;
 use mail::{Blame, Detail, Outcome, Refusal};
 use net::clock;
-use people::{Account, Facts, People};
-use store::{Delivery, Flags, Name};
 use tokio::task::JoinSet;
 
 use super::open::Opener;
 use super::{AgentKind, Built, Setup, log_name};
+use crate::cellar::{Parcel, Put, Stores, died};
+use crate::hand;
 use crate::mailbox::crew::Crew;
 use crate::mailbox::frame::Head;
 use crate::{Agent, Boxed, Delivered, Feedback, Purpose, Report, Request, Target};
@@ -28,33 +26,26 @@ struct Store(Arc<Inner>);
 struct Inner {
     program: Arc<str>,
     relay: String,
-    people: People,
-    accounts: Accounts,
-    delimiter: String,
+    /// Mailboxes have another owner than this process: their keeper is asked.
+    apart: bool,
+    stores: Arc<Stores>,
     crew: Crew,
 }
 
 fn build(setup: &Setup) -> Built {
-    let mut open = Opener::new(&setup.view, &setup.tables);
-    let site: conf::params::Site = open.block();
+    let open = Opener::new(&setup.view, &setup.tables);
     let mut mistakes = Vec::new();
-    let parts = people::Parts { clock: Arc::new(|| seconds().unsigned_abs()) };
     let inner = Inner {
         program: log_name(setup, "store"),
         relay: setup.service.name.clone(),
-        people: People::read(&setup.view, parts, &mut mistakes),
-        accounts: Accounts::read(&setup.view, seconds, &mut mistakes),
-        delimiter: site.recipient_delimiter,
+        apart: !setup.view.get("mail_uid").is_empty(),
+        stores: Arc::new(Stores::read(&setup.view, setup.crew.clock(), &mut mistakes)),
         crew: setup.crew.clone(),
     };
     match mistakes.is_empty() {
         true => open.into_result(Store(Arc::new(inner))),
         false => Err(mistakes),
     }
-}
-
-fn seconds() -> i64 {
-    Timestamp::try_from(clock::wall()).map_or(0, Timestamp::as_second)
 }
 
 impl Agent for Store {
@@ -86,19 +77,13 @@ impl Inner {
     async fn one(&self, request: &Request, target: &Target) -> Result<Outcome, Refusal> {
         let address = &target.recipient.address;
         let user = address.as_str().to_lowercase();
-        let account = match self.look_up(&user).await {
-            Ok(Some(account)) => account,
-            Ok(None) => {
-                let text = format!("unknown user: \"{}\"", mail::logline::printable(&user));
-                return Err(Refusal::never(50, Detail(1, 1), Blame::Policy, text));
-            }
-            Err(trouble) => {
-                log::warn!(target: &self.program, "{trouble}");
-                return Err(trouble.into());
-            }
-        };
         if request.purpose == Purpose::Probe {
-            return Ok(sent("delivers to mailbox"));
+            let found = self.stores.look_up(&user).await;
+            return match found.map_err(|trouble| Put::Trouble(trouble.to_string())) {
+                Ok(Some(_)) => Ok(sent("delivers to mailbox")),
+                Ok(None) => Err(self.refusal(&user, Put::Unknown)),
+                Err(put) => Err(self.refusal(&user, put)),
+            };
         }
         let head = Head {
             from_line: None,
@@ -106,55 +91,52 @@ impl Inner {
             return_path: true,
             original: Some(&target.recipient.original),
             delivered: Some(&address.external()),
-        }
-        .lines();
-        // A queue id may be used again, but not for a message that came at the same moment.
-        let id = format!("{} {} {}", request.id, request.arrival.as_microsecond(), address.as_str());
-        let (accounts, content) = (self.accounts.clone(), request.content.clone());
-        let put = move || -> store::Result<()> {
-            let content = content.bytes().map_err(|failure| {
-                store::Error::Trouble(mail::Trouble::new(format!("read the queued message: {failure}")))
-            })?;
-            let delivery = Delivery {
-                mailbox: &Name::inbox(),
-                create: true,
-                id: Some(&id),
-                content: &[&head, &content],
-                received: seconds(),
-                flags: Flags::NONE,
-                keywords: &[],
-            };
-            accounts.open(&account)?.deliver(&delivery).map(|_| ())
         };
-        match self.crew.run(put).await {
-            Some(Ok(())) => Ok(sent("delivered to mailbox")),
-            Some(Err(error)) => Err(self.refusal(&user, &error)),
-            None => Err(Refusal::later(51, Detail(2, 0), Blame::Ourselves, "the mailbox writer died")),
+        let parcel = Parcel {
+            user: user.clone(),
+            head: head.lines(),
+            // A queue id may be used again, but not for a message that came at the same moment.
+            id: format!("{} {} {}", request.id, request.arrival.as_microsecond(), address.as_str()),
+        };
+        match self.put(parcel, request).await {
+            Put::Stored => Ok(sent("delivered to mailbox")),
+            put => Err(self.refusal(&user, put)),
         }
     }
 
-    /// The account of an address, with its extension or without it.
-    async fn look_up(&self, user: &str) -> Result<Option<Account>, mail::Trouble> {
-        let facts = Facts::of("lmtp");
-        if let Some(account) = self.people.lookup(user, &facts).await? {
-            return Ok(Some(account));
+    async fn put(&self, parcel: Parcel, request: &Request) -> Put {
+        let content = request.content.clone();
+        if let Some(hand) = hand::hired().filter(|_| self.apart) {
+            return self.crew.run(move || hand.keep(&parcel, &content)).await.unwrap_or_else(died);
         }
-        let (local, domain) = user.rsplit_once('@').map_or((user, ""), |(local, domain)| (local, domain));
-        match local.find(|c| self.delimiter.contains(c)).filter(|at| *at > 0) {
-            Some(at) if domain.is_empty() => self.people.lookup(&local[..at], &facts).await,
-            Some(at) => self.people.lookup(&format!("{}@{domain}", &local[..at]), &facts).await,
-            None => Ok(None),
-        }
+        let account = match self.stores.look_up(&parcel.user).await {
+            Ok(Some(account)) => account,
+            Ok(None) => return Put::Unknown,
+            Err(trouble) => return Put::Trouble(trouble.to_string()),
+        };
+        let stores = self.stores.clone();
+        let put = move || match content.bytes() {
+            Ok(content) => stores.put(&account, &parcel, &content),
+            Err(failure) => Put::Trouble(format!("read the queued message: {failure}")),
+        };
+        self.crew.run(put).await.unwrap_or_else(died)
     }
 
     /// A full mailbox is the recipient's matter; everything else passes.
-    fn refusal(&self, user: &str, error: &store::Error) -> Refusal {
-        if let store::Error::OverQuota(_) = error {
-            let user = mail::logline::printable(user);
-            return Refusal::never(52, Detail(2, 2), Blame::Policy, format!("mailbox of {user} is full"));
+    fn refusal(&self, user: &str, put: Put) -> Refusal {
+        let user = mail::logline::printable(user);
+        match put {
+            Put::Stored | Put::Unknown => {
+                Refusal::never(50, Detail(1, 1), Blame::Policy, format!("unknown user: \"{user}\""))
+            }
+            Put::Full => {
+                Refusal::never(52, Detail(2, 2), Blame::Policy, format!("mailbox of {user} is full"))
+            }
+            Put::Trouble(why) => {
+                log::warn!(target: &self.program, "{user}: {why}");
+                Refusal::later(51, Detail(2, 0), Blame::Ourselves, "mailbox not available").logged(why)
+            }
         }
-        log::warn!(target: &self.program, "{}: {error}", mail::logline::printable(user));
-        Refusal::later(51, Detail(2, 0), Blame::Ourselves, "mailbox not available").logged(error.to_string())
     }
 }
 
@@ -166,7 +148,7 @@ fn sent(text: &str) -> Outcome {
 mod tests {
     use std::path::Path;
 
-    use store::{Location, Owner, Settings, open_account};
+    use store::{Location, Name, Owner, Settings, open_account};
 
     use super::*;
     use crate::testing;

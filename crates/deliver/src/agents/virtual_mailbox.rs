@@ -50,7 +50,10 @@ fn build(setup: &Setup) -> Built {
     let program = log_name(setup, "virtual");
     let locking = Locking::read(&mut open, "virtual_mailbox_lock", &params.virtual_mailbox_lock, &mailbox);
     let filter = open.maps("virtual_delivery_status_filter", &params.virtual_delivery_status_filter);
-    if params.virtual_mailbox_base.as_os_str().is_empty() && !classes.virtual_mailbox_maps.is_empty() {
+    let transport = setup.view.get("virtual_transport");
+    let asked = transport.split(':').next() == Some(setup.service.name.as_str());
+    if asked && params.virtual_mailbox_base.as_os_str().is_empty() && !classes.virtual_mailbox_maps.is_empty()
+    {
         open.complain(
             "virtual_mailbox_base",
             "virtual_mailbox_base is empty: set it to the directory of the mailboxes",

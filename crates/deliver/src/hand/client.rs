@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use queue::Body;
+
 use master::{Door, Identity, wire};
 use net::clock;
 
-use super::job::{Job, ONE, PIECE, SEVERAL, What, decode_outcome, with_length};
+use super::job::{Job, ONE, PARCEL, PIECE, SEVERAL, What, decode_outcome, with_length};
+use crate::cellar::{Parcel, Put};
 use crate::child::ChildJob;
 use crate::mailbox::crew::Order;
 use crate::mailbox::frame::Content;
@@ -28,11 +31,13 @@ type Free = HashMap<Identity, Vec<(UnixStream, Instant)>>;
 pub struct Hand {
     door: Arc<Door>,
     free: Mutex<Free>,
+    /// Lanes to the keeper that are free.
+    to_keeper: Mutex<Vec<UnixStream>>,
 }
 
 impl Hand {
     pub(super) fn new(door: Arc<Door>) -> Hand {
-        Hand { door, free: Mutex::default() }
+        Hand { door, free: Mutex::default(), to_keeper: Mutex::default() }
     }
 
     /// Has messages written into mailboxes; returns once they are on disk, with what became of each.
@@ -75,6 +80,28 @@ impl Hand {
         let lane = self.door.deliverer(who, None)?;
         hand_over(&lane, orders)?;
         Ok(lane)
+    }
+
+    /// Has the keeper of mailboxes put a message into one; returns once it is on disk.
+    pub(crate) fn keep(&self, parcel: &Parcel, content: &Body) -> Put {
+        self.ask_keeper(parcel, content)
+            .unwrap_or_else(|error| Put::Trouble(format!("ask the keeper of mailboxes: {error}")))
+    }
+
+    fn ask_keeper(&self, parcel: &Parcel, content: &Body) -> io::Result<Put> {
+        let free = self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut lane = match free {
+            // The keeper may have been started anew; nothing was begun then.
+            Some(lane) if hand_parcel(&lane, parcel, content).is_ok() => lane,
+            _ => {
+                let lane = self.door.keeper()?;
+                hand_parcel(&lane, parcel, content)?;
+                lane
+            }
+        };
+        let put = Put::decode(&answer(&mut lane)?)?;
+        self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+        Ok(put)
     }
 
     /// The first of these `.forward` files that is there.
@@ -180,6 +207,15 @@ fn hand_over(lane: &UnixStream, orders: &[Order]) -> io::Result<()> {
         lane.write_all(&content.len().to_be_bytes())?;
         Content::Queued(content).each(&mut |piece| lane.write_all(piece))?;
     }
+    lane.flush()
+}
+
+fn hand_parcel(lane: &UnixStream, parcel: &Parcel, content: &Body) -> io::Result<()> {
+    let mut lane = BufWriter::with_capacity(PIECE, lane);
+    lane.write_all(&[PARCEL])?;
+    lane.write_all(&with_length(&parcel.encode()))?;
+    lane.write_all(&content.len().to_be_bytes())?;
+    Content::Queued(content).each(&mut |piece| lane.write_all(piece))?;
     lane.flush()
 }
 

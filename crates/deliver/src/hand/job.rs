@@ -9,6 +9,7 @@ use std::time::Duration;
 use mail::{Class, Detail};
 use master::wire::{Reader, Writer};
 
+use crate::cellar::{Parcel, Put};
 use crate::child::ChildJob;
 use crate::mailbox::{
     Failure, Lock, Locking, MailboxJob, MaildirPlace, MboxPlace, OpenAs, Place, Unexplained,
@@ -18,6 +19,8 @@ use crate::privilege::Rights;
 /// The byte before a job, and the one before several mailbox jobs, each with its content.
 pub(crate) const ONE: u8 = b'j';
 pub(crate) const SEVERAL: u8 = b'm';
+/// The byte before something for the keeper of mailboxes, with its content.
+pub(crate) const PARCEL: u8 = b'p';
 /// Bytes that are read or written at a time.
 pub(crate) const PIECE: usize = 64 * 1024;
 
@@ -180,6 +183,51 @@ fn read_run(fields: &mut Reader<'_>) -> io::Result<ChildJob> {
     Ok(ChildJob { rights, argv, environment, directory, chroot: None, file_limit })
 }
 
+impl Parcel {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.bytes(self.user.as_bytes()).bytes(&self.head).bytes(self.id.as_bytes());
+        out.finish()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> io::Result<Parcel> {
+        let mut fields = Reader::new(bytes);
+        let parcel = Parcel {
+            user: fields.text()?.to_owned(),
+            head: fields.bytes()?.to_vec(),
+            id: fields.text()?.to_owned(),
+        };
+        fields.end()?;
+        Ok(parcel)
+    }
+}
+
+impl Put {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        match self {
+            Put::Stored => out.number(0),
+            Put::Unknown => out.number(1),
+            Put::Full => out.number(2),
+            Put::Trouble(why) => out.number(3).bytes(why.as_bytes()),
+        };
+        out.finish()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> io::Result<Put> {
+        let mut fields = Reader::new(bytes);
+        let put = match fields.number()? {
+            0 => Put::Stored,
+            1 => Put::Unknown,
+            2 => Put::Full,
+            3 => Put::Trouble(fields.text()?.to_owned()),
+            _ => return Err(invalid()),
+        };
+        fields.end()?;
+        Ok(put)
+    }
+}
+
 /// An answer to a mailbox job.
 pub(crate) fn encode_outcome(outcome: &Result<(), Failure>) -> Vec<u8> {
     let mut out = Writer::default();
@@ -281,6 +329,11 @@ mod tests {
             let packet = job.encode();
             assert_eq!(format!("{:?}", Job::decode(&packet).unwrap()), format!("{job:?}"));
             assert!((0..packet.len()).all(|length| Job::decode(&packet[..length]).is_err()), "{job:?}");
+        }
+        let parcel = Parcel { user: "joe@x".to_owned(), head: b"A: b\n".to_vec(), id: "1".to_owned() };
+        assert_eq!(Parcel::decode(&parcel.encode()).unwrap(), parcel);
+        for put in [Put::Stored, Put::Unknown, Put::Full, Put::Trouble("disk".to_owned())] {
+            assert_eq!(Put::decode(&put.encode()).unwrap(), put);
         }
         let failure = Failure { writing: true, ..Failure::plain("no", Unexplained::WRITE) };
         for outcome in [Ok(()), Err(failure)] {

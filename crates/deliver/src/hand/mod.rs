@@ -6,6 +6,7 @@
 
 mod client;
 mod job;
+mod keep;
 mod policy;
 mod serve;
 
@@ -13,8 +14,10 @@ use std::sync::OnceLock;
 
 use master::Door;
 
+pub use crate::cellar::Cellar;
 pub use client::{Hand, who};
 pub(crate) use job::What;
+pub use keep::keep;
 pub use policy::{Policy, named_rights};
 pub use serve::serve;
 

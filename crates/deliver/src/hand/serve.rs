@@ -92,13 +92,13 @@ fn mailboxes(
     Ok(batch.finish())
 }
 
-fn number(lane: &mut impl Read) -> io::Result<u64> {
+pub(super) fn number(lane: &mut impl Read) -> io::Result<u64> {
     let mut number = [0; 8];
     lane.read_exact(&mut number)?;
     Ok(u64::from_be_bytes(number))
 }
 
-fn packet(lane: &mut impl Read) -> io::Result<Vec<u8>> {
+pub(super) fn packet(lane: &mut impl Read) -> io::Result<Vec<u8>> {
     let length = number(lane)?;
     if length > LONGEST {
         return Err(io::ErrorKind::InvalidData.into());

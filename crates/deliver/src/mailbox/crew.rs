@@ -23,6 +23,8 @@ const ORDERS: usize = 16;
 const BYTES: u64 = 512 * 1024;
 /// A writer is called for so many waiting orders.
 const CROWD: usize = 8;
+/// A writer who finds fewer than that waiting after a batch lets them gather for so long.
+const PACE: Duration = Duration::from_millis(1);
 /// An order that still waits after this gets a writer of its own: the others may be stuck in a mailbox that hangs.
 const LATE: Duration = Duration::from_millis(100);
 
@@ -51,6 +53,12 @@ impl Desk {
         let mbox = |order: &Order| matches!(order.job.place, Place::Mbox(_));
         let newest = self.waiting.back().is_some_and(|(order, _)| mbox(order));
         self.writers < WRITERS && (self.writers == 0 || newest || self.waiting.len() > self.writers * CROWD)
+    }
+
+    /// Would the next batch be a small one? An mbox order does not wait for others.
+    fn gathers(&self) -> bool {
+        let maildir = |order: &Order| matches!(order.job.place, Place::Maildir(_));
+        self.waiting.len() < CROWD && self.waiting.front().is_some_and(|(order, _)| maildir(order))
     }
 
     /// The next orders for one writer.
@@ -85,6 +93,11 @@ impl Crew {
     /// A crew of its own; agents share one.
     pub fn new(seconds: Seconds) -> Crew {
         Crew { free: Arc::new(Semaphore::new(WRITERS)), desks: Arc::default(), seconds }
+    }
+
+    /// The clock it was given.
+    pub fn clock(&self) -> Seconds {
+        self.seconds.clone()
     }
 
     /// Delivers; returns once the message is on disk.
@@ -166,6 +179,9 @@ impl Counted {
             for (answer, outcome) in answers.into_iter().zip(outcomes) {
                 // An agent that does not wait any more does not need to know.
                 let _ = answer.send(outcome);
+            }
+            if self.crew.desks().get(&self.whose).is_some_and(Desk::gathers) {
+                std::thread::sleep(PACE);
             }
         }
     }

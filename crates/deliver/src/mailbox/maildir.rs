@@ -18,6 +18,7 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 /// A message in `tmp` that is not on disk yet. Dropped, its file is removed.
 pub struct Written {
     rights: Rights,
+    device: u64,
     file: File,
     tmp: Temporary,
     new: PathBuf,
@@ -50,15 +51,23 @@ pub fn write(
     // The inode exists as long as the message does: no other file has this name on this host.
     let name = format!("{seconds}.V{:x}I{:x}M{micros}{token}.{host}", meta.dev(), meta.ino());
     let new = directory.join("new").join(name);
-    Ok(Some(Written { rights: job.rights, file, tmp, new }))
+    Ok(Some(Written { rights: job.rights, device: meta.dev(), file, tmp, new }))
 }
 
 impl Written {
-    /// Returns once the message is on disk and in `new`.
-    pub fn show(self) -> Result<(), Failure> {
+    /// The file, and on which device it is.
+    pub fn file(&self) -> (u64, &File) {
+        (self.device, &self.file)
+    }
+
+    /// Returns once the message is on disk and in `new`; files on the devices of `synced` are on disk already.
+    pub fn show(self, synced: &[u64]) -> Result<(), Failure> {
         let _acting = Acting::as_user(self.rights).map_err(|error| cannot_create(&error, &self.new))?;
-        let Written { file, tmp, new, .. } = self;
-        file.sync_data().map_err(|error| Failure::io("error writing message", &error, Unexplained::WRITE))?;
+        let Written { device, file, tmp, new, .. } = self;
+        if !synced.contains(&device) {
+            file.sync_data()
+                .map_err(|error| Failure::io("error writing message", &error, Unexplained::WRITE))?;
+        }
         let directory = new.parent().and_then(Path::parent).expect("it was put into a Maildir");
         with_directories(directory, || std::fs::rename(&tmp.0, &new))
             .map_err(|error| cannot_create(&error, &new))?;

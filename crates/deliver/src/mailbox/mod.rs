@@ -10,6 +10,7 @@ mod lock;
 mod maildir;
 mod mbox;
 mod open;
+mod together;
 
 pub use failure::{Failure, Unexplained, reason};
 pub use lock::{Lock, Locking};
@@ -105,7 +106,10 @@ impl Batch {
 
     /// Returns once the messages are on disk, with what became of each, in the order in which they were added.
     pub fn finish(self) -> Vec<Result<(), Failure>> {
-        let show = |written: Option<maildir::Written>| written.map_or(Ok(()), maildir::Written::show);
+        let files = self.0.iter().filter_map(|one| one.as_ref().ok()?.as_ref()).map(maildir::Written::file);
+        let synced = together::sync(files);
+        let show =
+            |written: Option<maildir::Written>| written.map_or(Ok(()), |written| written.show(&synced));
         self.0.into_iter().map(|one| one.and_then(show)).collect()
     }
 }

@@ -42,11 +42,12 @@ fn run(words: Vec<OsString>) -> u8 {
     let directory = config::directory(directory.as_deref().map(Path::new));
     let view = Config::main_only(&directory, "postfix").view;
     let [owner, queue, data] = ["mail_owner", "queue_directory", "data_directory"].map(|name| view.get(name));
-    print!("{}", text(language, &owner, &queue, &data));
+    let keeper = Some(view.get("mail_uid")).filter(|name| !name.is_empty());
+    print!("{}", text(language, &owner, keeper.as_deref().unwrap_or("(none)"), &queue, &data));
     0
 }
 
-fn text(language: Language, owner: &str, queue: &str, data: &str) -> String {
+fn text(language: Language, owner: &str, keeper: &str, queue: &str, data: &str) -> String {
     match language {
         Language::English => format!(
             "\
@@ -62,6 +63,10 @@ worker        user {owner}
   writes      only in {queue} and {data} (Landlock, and file permissions)
   cannot      start programs, change its user, look into other processes (seccomp, no_new_privs);
               read mailboxes or other files of users and of root
+
+keeper        user {keeper}: mail_uid, where it is set
+  does        IMAP, POP3; keeps the mailboxes of mail_location and takes what the worker delivers to them
+  cannot      start programs, change its user, look into other processes; ask the parent to deliver as others
 
 deliverer     the user of a mailbox or a command; one process for each, ended when idle
   does        writes into mailboxes and files that the configuration, aliases or the user's .forward name;
@@ -92,6 +97,11 @@ ouvrier       utilisateur {owner}
   ne peut pas lancer de programme, changer d'utilisateur, regarder dans d'autres processus (seccomp,
               no_new_privs) ; lire les boîtes ni les autres fichiers des utilisateurs et de root
 
+gardien       utilisateur {keeper} : mail_uid, s'il est donné
+  fait        IMAP, POP3 ; garde les boîtes de mail_location et prend ce que l'ouvrier leur livre
+  ne peut pas lancer de programme, changer d'utilisateur, regarder dans d'autres processus ; demander au parent de
+              livrer au nom d'autres
+
 livreur       l'utilisateur d'une boîte ou d'une commande ; un processus chacun, arrêté quand il est oisif
   fait        écrit dans les boîtes et fichiers nommés par la configuration, les alias ou le .forward de
               l'utilisateur ; lance les commandes qu'ils nomment ; lit les .forward de l'utilisateur
@@ -116,7 +126,7 @@ mod tests {
     #[test]
     fn both_languages_name_the_places() {
         for language in [Language::English, Language::French] {
-            let text = text(language, "mailman", "/queue", "/data");
+            let text = text(language, "mailman", "vmail", "/queue", "/data");
             assert!(
                 text.contains(" mailman\n")
                     && text.contains("/queue et /data") | text.contains("/queue and /data")

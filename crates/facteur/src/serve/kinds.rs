@@ -37,8 +37,14 @@ pub struct Lent {
     pub counters: Arc<Counters>,
     /// Whom postscreen let pass; this, too.
     pub screened: Arc<Memory>,
-    /// Sessions of those who read their mail; this, too.
-    pub readers: Arc<imap::Counts>,
+    /// What the servers over the mailboxes need; `None` where their keeper has them.
+    pub reading: Option<Reading>,
+}
+
+/// What sessions of those who read their mail share; it outlives configurations.
+#[derive(Clone, Default)]
+pub struct Reading {
+    readers: Arc<imap::Counts>,
 }
 
 /// A command of master.cf whose services listen.
@@ -46,18 +52,31 @@ struct Kind {
     command: &'static str,
     /// Reports what is wrong with a service's parameters.
     check: fn(&View, &Service, &Tables, &mut Vec<Mistake>),
-    /// Makes its sessions.
-    build: fn(&Config, &View, &Service, &Lent) -> Arc<dyn Sessions>,
+    build: Build,
     /// The seventh column counts sessions; otherwise it counts Postfix's processes, and says nothing here.
     limited: bool,
 }
 
+/// Makes the sessions of a service.
+#[derive(Clone, Copy)]
+enum Build {
+    /// From the queue and what belongs to it.
+    Office(fn(&Config, &View, &Service, &Lent) -> Arc<dyn Sessions>),
+    /// From the mailboxes, in whatever process they are.
+    Mailboxes(fn(&View, &Reading) -> Arc<dyn Sessions>),
+}
+
 const KINDS: &[Kind] = &[
-    Kind { command: "auth", check: |_, _, _, _| {}, build: auth, limited: true },
-    Kind { command: "smtpd", check: mta::smtpd::check, build: smtpd, limited: true },
-    Kind { command: "postscreen", check: mta::postscreen::check, build: postscreen, limited: false },
-    Kind { command: "imapd", check: check_imapd, build: imapd, limited: true },
-    Kind { command: "pop3d", check: check_pop3d, build: pop3d, limited: true },
+    Kind { command: "auth", check: |_, _, _, _| {}, build: Build::Office(auth), limited: true },
+    Kind { command: "smtpd", check: mta::smtpd::check, build: Build::Office(smtpd), limited: true },
+    Kind {
+        command: "postscreen",
+        check: mta::postscreen::check,
+        build: Build::Office(postscreen),
+        limited: false,
+    },
+    Kind { command: "imapd", check: check_imapd, build: Build::Mailboxes(imapd), limited: true },
+    Kind { command: "pop3d", check: check_pop3d, build: Build::Mailboxes(pop3d), limited: true },
 ];
 
 struct SmtpSessions(Smtpd);
@@ -148,10 +167,10 @@ fn check_imapd(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>
     imap::check(view, mistakes);
 }
 
-fn imapd(_: &Config, view: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+fn imapd(view: &View, reading: &Reading) -> Arc<dyn Sessions> {
     let clock = Arc::new(super::seconds);
     let people = People::read(view, people::Parts { clock }, &mut Vec::new());
-    let parts = imap::service::Parts { view, people, counts: lent.readers.clone() };
+    let parts = imap::service::Parts { view, people, counts: reading.readers.clone() };
     Arc::new(ImapSessions(imap::Imapd::new(parts)))
 }
 
@@ -169,7 +188,7 @@ fn check_pop3d(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>
     imap::pop3::check(view, mistakes);
 }
 
-fn pop3d(_: &Config, view: &View, _: &Service, _: &Lent) -> Arc<dyn Sessions> {
+fn pop3d(view: &View, _: &Reading) -> Arc<dyn Sessions> {
     let told = &mut Vec::new();
     let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
     let accounts = Accounts::read(view, unix_time, told);
@@ -251,20 +270,50 @@ fn is_disabled(view: &View, service: &Service) -> bool {
     })
 }
 
-/// The services that listen.
+/// The services that listen; without those that the keeper of mailboxes has.
 pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<Wanted> {
     let mut wanted = vec![local(config, lent)];
+    wanted.extend(listening(config, mistakes, |kind, view, service| match kind.build {
+        Build::Office(build) => Some(build(config, view, service, lent)),
+        Build::Mailboxes(build) => lent.reading.as_ref().map(|reading| build(view, reading)),
+    }));
+    wanted
+}
+
+/// Those that the keeper of mailboxes has.
+pub fn kept(config: &Config, reading: &Reading) -> Vec<Wanted> {
+    listening(config, &mut Vec::new(), |kind, view, _| match kind.build {
+        Build::Office(_) => None,
+        Build::Mailboxes(build) => Some(build(view, reading)),
+    })
+}
+
+fn listening(
+    config: &Config,
+    mistakes: &mut Vec<Mistake>,
+    build: impl Fn(&Kind, &View, &Service) -> Option<Arc<dyn Sessions>>,
+) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
     for service in &config.master.services {
         let Some(kind) = kind(service).filter(|_| !is_disabled(&config.view, service)) else { continue };
         let view = config.view.with_overrides(&service.overrides);
+        let Some(sessions) = build(kind, &view, service) else { continue };
         wanted.push(Wanted {
             service: service.clone(),
             endpoints: endpoints(&view, service, mistakes),
             limit: limit(&view, service.maxproc.filter(|_| kind.limited)),
-            sessions: (kind.build)(config, &view, service, lent),
+            sessions,
         });
     }
     wanted
+}
+
+/// Are there servers over the mailboxes, or transports into them?
+pub fn reaches_mailboxes(master: &MasterCf) -> bool {
+    master.services.iter().any(|service| {
+        service.command == "store"
+            || kind(service).is_some_and(|kind| matches!(kind.build, Build::Mailboxes(_)))
+    })
 }
 
 #[cfg(test)]

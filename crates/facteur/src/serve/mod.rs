@@ -2,6 +2,7 @@
 
 mod copying;
 mod directories;
+mod keeper;
 mod kinds;
 mod listening;
 mod local;
@@ -232,7 +233,7 @@ struct Program {
     tables: Tables,
     counters: Arc<Counters>,
     screened: Arc<mta::postscreen::Memory>,
-    readers: Arc<imap::Counts>,
+    reading: Option<kinds::Reading>,
     listening: Listening,
     copying: Copying,
     /// The root parent, where there is one.
@@ -261,6 +262,8 @@ async fn run(
         Ok(queue) => queue,
         Err(failure) => return give_up(&failure.to_string()),
     };
+    let apart = door.is_some() && matches!(keeper::owner(&config.view, &config.master), Ok(Some(_)));
+    let reading = (!apart).then(kinds::Reading::default);
     let house = House::new(queue, now, setup);
     desk.settle_in(&house);
     let verifier = Verifier::new(house.clone());
@@ -273,7 +276,7 @@ async fn run(
         tables,
         counters: Arc::default(),
         screened: Arc::default(),
-        readers: Arc::default(),
+        reading,
         listening: Listening::default(),
         copying: Copying::default(),
         door,
@@ -352,7 +355,7 @@ impl Program {
             resolver: resolver(mistakes),
             counters: self.counters.clone(),
             screened: self.screened.clone(),
-            readers: self.readers.clone(),
+            reading: self.reading.clone(),
         };
         let wanted: Vec<Wanted> = kinds::wanted(config, &lent, mistakes);
         self.listening.arrange(wanted)

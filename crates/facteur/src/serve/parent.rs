@@ -14,7 +14,7 @@ use master::{Door, Identity, Lanes, Rules, Staff};
 use nix::unistd::User;
 use people::helper::{self, checker};
 
-use super::{FAILED, directories, give_up, log_target, raise_file_limit, seconds, worker};
+use super::{FAILED, directories, give_up, keeper, log_target, raise_file_limit, seconds, worker};
 use crate::commands::postfix::{pid_file, remove_pid_file, write_pid_file};
 use crate::config::Config;
 use crate::logging;
@@ -42,6 +42,7 @@ pub fn run(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
         writable: writable(&config),
         policy: RefCell::new(Policy::default()),
         checks: RefCell::default(),
+        keeper: Cell::new(None),
         pid_file: pid_file(&config),
         ready: Cell::new(Some(ready)),
     };
@@ -56,6 +57,7 @@ struct Office<'a, F> {
     writable: Vec<PathBuf>,
     policy: RefCell<Policy>,
     checks: RefCell<checker::Allowed>,
+    keeper: Cell<Option<Identity>>,
     pid_file: PathBuf,
     ready: Cell<Option<F>>,
 }
@@ -68,6 +70,10 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
         }
         *self.policy.borrow_mut() = Policy::read(&config.view, &config.master);
         *self.checks.borrow_mut() = checks(&config);
+        match keeper::owner(&config.view, &config.master) {
+            Ok(owner) => self.keeper.set(owner),
+            Err(what) => log::error!(target: "master", "{what}; mailboxes are left to mail_owner"),
+        }
         Some(rules(&config))
     }
 
@@ -95,18 +101,25 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
             log::warn!(target: "master", "the kernel does not confine this process as far as it could: {what}");
         }
         let door = Arc::new(door);
-        let (opens, listens) = (door.clone(), door.clone());
-        conf::secrets::lend(move |path| opens.open(path));
-        net::listener::lend(move |address| listens.listen(address));
+        lend(&door);
         deliver::hand::hire(door.clone());
-        let checks = door.clone();
-        helper::lend(move |job| checker::send(checks.checker()?, job));
         worker(self.directory, door)
     }
 
     fn check(&self, lanes: &Lanes) {
         logging::renumber();
         checker::serve(&self.checks.borrow(), lanes);
+    }
+
+    fn keeper(&self) -> Option<Identity> {
+        self.keeper.get()
+    }
+
+    fn keep(&self, door: Door, lanes: Lanes) -> u8 {
+        logging::renumber();
+        let door = Arc::new(door);
+        lend(&door);
+        keeper::keep(self.directory, door, lanes)
     }
 
     fn deliver(&self, who: Identity, lanes: &Lanes) {
@@ -127,11 +140,15 @@ fn checks(config: &Config) -> checker::Allowed {
     checker::Allowed::read(passdbs(config).iter().map(String::as_str))
 }
 
-/// Where the worker may write: in the queue, and where mailboxes are that are read through it.
+/// Where the worker may write: in the queue, and where mailboxes are that are read through it because nobody else
+/// keeps them.
 fn writable(config: &Config) -> Vec<PathBuf> {
     let view = &config.view;
     let mut directories: Vec<PathBuf> =
         ["queue_directory", "data_directory"].map(|name| view.get(name).into()).to_vec();
+    if matches!(keeper::owner(view, &config.master), Ok(Some(_))) {
+        return directories;
+    }
     let reads = |service: &conf::Service| ["imapd", "pop3d", "lmtpd"].contains(&service.command.as_str());
     for service in config.master.services.iter().filter(|service| reads(service)) {
         let view = view.for_service(service);
@@ -148,6 +165,15 @@ fn fixed(location: &str) -> Option<PathBuf> {
     let path = location.split_once(':')?.1.split(':').next()?;
     let path = if path.contains('%') { path.split('%').next()?.rsplit_once('/')?.0 } else { path };
     (path.len() > 1 && path.starts_with('/')).then(|| PathBuf::from(path))
+}
+
+/// What this process may not do, the root process does for it.
+fn lend(door: &Arc<Door>) {
+    let (opens, listens) = (door.clone(), door.clone());
+    conf::secrets::lend(move |path| opens.open(path));
+    net::listener::lend(move |address| listens.listen(address));
+    let checks = door.clone();
+    helper::lend(move |job| checker::send(checks.checker()?, job));
 }
 
 fn owner(view: &View) -> Result<Identity, String> {

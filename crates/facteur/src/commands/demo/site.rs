@@ -117,6 +117,8 @@ impl Site {
              passdb = passwd-file:{dir}/conf/users\n\
              userdb = passwd-file:{dir}/conf/users\n\
              mail_location = maildir:{dir}/mail/%n\n\
+             mail_uid = {uid}\n\
+             mail_gid = {gid}\n\
              \n\
              smtpd_tls_chain_files = {dir}/tls/server.pem\n\
              smtpd_tls_security_level = may\n\
