@@ -16,6 +16,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+mod clients;
 mod dialogue;
 mod dovecot;
 mod server;
