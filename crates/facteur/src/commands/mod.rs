@@ -26,6 +26,7 @@ mod qshape;
 mod queue;
 mod reach;
 pub mod sendmail;
+mod store;
 mod sync;
 mod trace;
 
@@ -73,6 +74,7 @@ pub const COMMANDS: &[&Command] = &[
     &qshape::COMMAND,
     &queue::COMMAND,
     &sendmail::COMMAND,
+    &store::COMMAND,
     &sync::COMMAND,
     &trace::COMMAND,
 ];

@@ -1,6 +1,7 @@
 //! An account: what is open of it in this process.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -38,7 +39,12 @@ pub(super) struct State {
     pub(super) entered: Option<(u64, u64)>,
     /// Deliveries that may not be entered yet.
     pub(super) waiting: u32,
+    /// How the files of the catalogue looked when it was closed.
+    asleep: Option<[Option<Look>; 2]>,
 }
+
+/// Inode, length, and time of the last change of a file.
+type Look = (u64, u64, i64, i64);
 
 /// Opens the account at a place. Nothing is read before it is needed.
 pub(crate) fn open(settings: &Arc<Settings>, place: &Place, owner: &Owner) -> Result<Arc<dyn Account>> {
@@ -76,6 +82,21 @@ impl FacteurAccount {
         Ok(inside)
     }
 
+    /// Is the catalogue closed, and nothing has happened since? Then there is no need to open it for a look.
+    pub(super) fn is_asleep(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.catalogue.is_none()
+            && state.asleep.is_some_and(|asleep| asleep == self.look())
+            && self.bodies.look() == state.entered
+    }
+
+    fn look(&self) -> [Option<Look>; 2] {
+        ["catalogue", "catalogue-wal"].map(|name| {
+            let meta = std::fs::metadata(self.root.join(name)).ok()?;
+            Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+        })
+    }
+
     /// Opens the catalogue alone, without entering what was delivered: a repair does that in its own way.
     pub(super) fn enter_anew(&self) -> Result<Inside<'_>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,6 +117,7 @@ impl FacteurAccount {
         for account in sleepy {
             if let Ok(mut state) = account.state.try_lock() {
                 state.catalogue = None;
+                state.asleep = Some(account.look());
                 account.bodies.close();
             } else {
                 AWAKE.lock().unwrap_or_else(PoisonError::into_inner).push(account.me.clone());

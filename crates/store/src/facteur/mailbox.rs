@@ -233,7 +233,9 @@ impl Mailbox for FacteurMailbox {
     }
 
     fn refresh(&self) -> Result<Arc<View>> {
-        drop(self.enter()?);
+        if !self.account.is_asleep() {
+            drop(self.enter()?);
+        }
         Ok(self.shared.view())
     }
 

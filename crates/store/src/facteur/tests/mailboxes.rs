@@ -118,3 +118,25 @@ fn two_processes_see_each_other() {
     one.delete(&name("x")).unwrap();
     assert!(open.refresh().is_err() && open.view().gone);
 }
+
+#[test]
+fn accounts_that_sleep_still_notice_what_happens() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |n: usize| directory.path().join(n.to_string());
+    let first = account(&place(0));
+    let watched = inbox(&first);
+    watched.append(&[message("a")]).unwrap();
+    // More than may be awake at a time.
+    let others: Vec<_> = (1..80).map(|n| account(&place(n))).collect();
+    others.iter().for_each(|other| assert!(inbox(other).view().is_empty()));
+    assert!(first.is_asleep());
+    assert_eq!(watched.refresh().unwrap().len(), 1);
+    assert!(first.is_asleep());
+    let elsewhere = account(&place(0));
+    flag(&*inbox(&elsewhere), &[1], Mode::Add, Flags::SEEN);
+    assert_eq!(watched.refresh().unwrap().find(1).unwrap().flags, Flags::SEEN);
+    let rung = watched.watch().count();
+    deliver(&first, "b", None).unwrap();
+    assert!(watched.watch().count() > rung);
+    assert_eq!(subjects(&*watched), ["a", "b"]);
+}
