@@ -11,6 +11,7 @@ pub mod backends;
 pub mod copy;
 pub mod facteur;
 pub mod foreign;
+pub mod fuzz;
 pub mod lock;
 pub mod maildir;
 pub mod mbox;
