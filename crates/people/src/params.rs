@@ -42,9 +42,9 @@ conf::params! {
         /// The key holds every input of a decision, the password as a digest; `postfix reload` forgets everything.
         auth_cache_size: Bytes = "0", own;
         /// How long a right login is believed without asking again, in seconds.
-        auth_cache_ttl: Time = "1h", own;
+        auth_cache_ttl: Time = "3600s", own;
         /// How long an unknown user or a wrong password is believed without asking again, in seconds; 0 always asks.
-        auth_cache_negative_ttl: Time = "1h", own;
+        auth_cache_negative_ttl: Time = "3600s", own;
         /// How many look-ups that block, in files and PAM, run at once.
         auth_worker_max_count: Int(1..=500) = "30", own;
         /// How many logins may wait for their password to be hashed; more are temporary failures.

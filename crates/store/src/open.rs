@@ -7,7 +7,7 @@ use crate::backends::BACKENDS;
 use crate::{Account, Error, Location, Owner, Place, Result, Settings};
 
 /// How many accounts stay open after the last session has left: the next one finds them warm.
-const KEPT: usize = 128;
+const KEPT: usize = 256;
 
 static OPEN: LazyLock<Open> = LazyLock::new(Open::default);
 

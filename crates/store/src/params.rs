@@ -34,8 +34,9 @@ conf::params! {
         /// How an mbox file is locked while it is changed; all programs that share it must agree.
         mbox_write_locks: List = "dotlock, fcntl", own;
         /// How long a lock on an mbox file is waited for, in seconds.
-        mbox_lock_timeout: Time = "5m", own;
-        /// How long a lock file stands while nothing happens to the mbox file, in seconds, before it counts as left behind.
-        mbox_dotlock_change_timeout: Time = "2m", own;
+        mbox_lock_timeout: Time = "300s", own;
+        /// How long a lock file stands while nothing happens to the mbox file, before it counts as left
+        /// behind, in seconds.
+        mbox_dotlock_change_timeout: Time = "120s", own;
     }
 }

@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::{Account, Limits, Owner, Place, Result, Settings, Usage, Watch};
 
 /// Catalogues that are open at a time. An account that sleeps costs no file and no cache.
-const OPEN: usize = 64;
+const OPEN: usize = 192;
 
 /// Those whose catalogue is open, the oldest first.
 static AWAKE: Mutex<Vec<Weak<FacteurAccount>>> = Mutex::new(Vec::new());
