@@ -37,7 +37,7 @@ fn unsafe_code_is_where_it_is_audited() {
         "crates/deliver/src/child.rs",
         "crates/deliver/src/privilege.rs",
         "crates/master/src/sys.rs",
-        "crates/people/src/helper/libpam.rs",
+        "crates/people/src/outside/libpam.rs",
         "crates/people/src/schemes/libcrypt.rs",
         "crates/tables/src/rules/pcre2.rs",
         "crates/tables/src/rules/posix.rs",

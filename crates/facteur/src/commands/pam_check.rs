@@ -6,13 +6,13 @@ use super::Command;
 
 /// The command.
 pub const COMMAND: Command = Command {
-    name: people::helper::COMMAND,
+    name: people::outside::COMMAND,
     summary: "ask PAM about a login; started by the program itself",
     run,
 };
 
 fn run(_: Vec<OsString>) -> u8 {
-    match people::helper::pam_process() {
+    match people::outside::pam_process() {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("facteur pam-check: a login to check is expected on the standard input: {error}");

@@ -12,7 +12,7 @@ use conf::{Block, ServiceKind, View};
 use deliver::hand::Policy;
 use master::{Door, Identity, Lanes, Rules, Staff};
 use nix::unistd::User;
-use people::helper::{self, checker};
+use people::outside::{self, checker};
 
 use super::{FAILED, directories, give_up, keeper, log_target, raise_file_limit, seconds, worker};
 use crate::commands::postfix::{pid_file, remove_pid_file, write_pid_file};
@@ -173,7 +173,7 @@ fn lend(door: &Arc<Door>) {
     conf::secrets::lend(move |path| opens.open(path));
     net::listener::lend(move |address| listens.listen(address));
     let checks = door.clone();
-    helper::lend(move |job| checker::send(checks.checker()?, job));
+    outside::lend(move |job| checker::send(checks.checker()?, job));
 }
 
 fn owner(view: &View) -> Result<Identity, String> {

@@ -1,4 +1,4 @@
-//! `checkpassword:/program`: a program with Daniel Bernstein's interface, as Dovecot runs it (see [`crate::helper`]).
+//! `checkpassword:/program`: a program with Daniel Bernstein's interface, as Dovecot runs it (see [`crate::outside`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use mail::Trouble;
 
 use super::{Checked, Kind, Opening, PassDb, Password, Request, Row, elsewhere};
 use crate::Boxed;
-use crate::helper::{self, Job};
+use crate::outside::{self, Job};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -42,6 +42,6 @@ impl PassDb for CheckPassword {
             password: password.clone(),
             remote: request.facts.remote.map(|remote| remote.to_string()).unwrap_or_default(),
         };
-        Box::pin(elsewhere(move || helper::ask(&job)))
+        Box::pin(elsewhere(move || outside::ask(&job)))
     }
 }

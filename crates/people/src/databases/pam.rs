@@ -1,4 +1,4 @@
-//! `pam[:service]`: PAM, in a process of its own (see [`crate::helper`]).
+//! `pam[:service]`: PAM, in a process of its own (see [`crate::outside`]).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use mail::Trouble;
 use super::{Checked, Kind, Opening, PassDb, Password, Request, Row, elsewhere};
 use crate::Boxed;
 use crate::expand::{check, expand};
-use crate::helper::{self, Job};
+use crate::outside::{self, Job};
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -57,7 +57,7 @@ impl PassDb for Pam {
                 password: password.clone(),
                 remote: request.facts.remote.map(|remote| remote.to_string()).unwrap_or_default(),
             };
-            elsewhere(move || helper::ask(&job)).await
+            elsewhere(move || outside::ask(&job)).await
         })
     }
 }
