@@ -2,7 +2,7 @@
 //!
 //! A signature is a set of bits, one for each group of three bytes of the folded text, hashed. IMAP asks for any part of a
 //! word, so an index of words would not do; one of trigrams for a whole account (FTS5) answers the same question, and
-//! costs ten times as much to keep. What a signature allows is read, so an answer is never wrong.
+//! has to be kept sorted with every delivery. What a signature allows is read, so an answer is never wrong.
 
 use mime::fold::casemap;
 use mime::text::Text;
