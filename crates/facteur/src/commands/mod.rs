@@ -4,6 +4,7 @@ mod accounts;
 pub mod check;
 mod demo;
 mod dkim;
+mod doveadm;
 mod explain;
 mod init;
 mod install_links;
@@ -52,6 +53,7 @@ pub const COMMANDS: &[&Command] = &[
     &check::COMMAND,
     &demo::COMMAND,
     &dkim::COMMAND,
+    &doveadm::COMMAND,
     &explain::COMMAND,
     &init::COMMAND,
     &install_links::COMMAND,

@@ -4,6 +4,8 @@
 //! messages, UIDs and flags are in the files of the format itself. MODSEQs of a new ledger start at the time of day,
 //! above those of any older one, so that no client takes old news for new.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -96,6 +98,9 @@ impl Ledger {
         if let Some(directory) = path.parent() {
             owned::directories(directory, owner)?;
         }
+        // What it holds is read by nobody but the owner of the mail.
+        let made = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        made.map_err(|error| Error::io("create", path, error))?;
         let connection = match Ledger::connect(path) {
             Ok(connection) => connection,
             Err(rusqlite::Error::SqliteFailure(code, _))
