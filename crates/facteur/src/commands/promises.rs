@@ -99,8 +99,8 @@ ouvrier       utilisateur {owner}
 
 gardien       utilisateur {keeper} : mail_uid, s'il est donné
   fait        IMAP, POP3 ; garde les boîtes de mail_location et prend ce que l'ouvrier leur livre
-  ne peut pas lancer de programme, changer d'utilisateur, regarder dans d'autres processus ; demander au parent de
-              livrer au nom d'autres
+  ne peut pas lancer de programme, changer d'utilisateur, regarder dans d'autres processus ;
+              demander au parent de livrer au nom d'autres
 
 livreur       l'utilisateur d'une boîte ou d'une commande ; un processus chacun, arrêté quand il est oisif
   fait        écrit dans les boîtes et fichiers nommés par la configuration, les alias ou le .forward de
