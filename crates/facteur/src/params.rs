@@ -71,6 +71,7 @@ pub const GROUPS: &[Group] = &[
     group("deliver", "The LMTP client, as the SMTP client", deliver::params::LMTP),
     group("mta", "The SMTP session", mta::params::Smtpd::DECLARATIONS),
     group("mta", "Logins in the SMTP session", mta::params::SmtpdSasl::DECLARATIONS),
+    group("mta", "The LMTP session", mta::params::Lmtpd::DECLARATIONS),
     group("mta", "Cleaning up", mta::params::Cleanup::DECLARATIONS),
     group("mta", "Notices", mta::params::Bounce::DECLARATIONS),
     group("mta", "Local submission and queue tools", mta::params::Submission::DECLARATIONS),

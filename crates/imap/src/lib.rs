@@ -18,4 +18,4 @@ pub mod session;
 pub mod settings;
 pub mod tls;
 
-pub use service::{Counts, Imapd, check};
+pub use service::{Counts, Imapd, check, session_id};

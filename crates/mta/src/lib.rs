@@ -11,6 +11,7 @@ pub mod cleanup;
 pub mod desk;
 pub mod house;
 pub mod limits;
+pub mod lmtpd;
 pub mod milters;
 pub mod params;
 pub mod pickup;

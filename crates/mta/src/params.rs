@@ -2,8 +2,10 @@
 //!
 //! A list of like things, and long for that reason: one paragraph a parameter.
 
+mod lmtpd;
 mod smtpd;
 
+pub use lmtpd::Lmtpd;
 pub use smtpd::{Smtpd, SmtpdSasl};
 
 conf::params! {

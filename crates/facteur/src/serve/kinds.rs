@@ -9,6 +9,7 @@ use conf::{MasterCf, Mistake, Service, ServiceKind, Severity, View};
 use imap::accounts::Accounts;
 use imap::pop3::Pop3d;
 use mta::house::House;
+use mta::lmtpd::Lmtpd;
 use mta::postscreen::{Memory, Postscreen};
 use mta::smtpd::{Counters, Smtpd};
 use mta::verify::Verifier;
@@ -77,6 +78,7 @@ const KINDS: &[Kind] = &[
     },
     Kind { command: "imapd", check: check_imapd, build: Build::Mailboxes(imapd), limited: true },
     Kind { command: "pop3d", check: check_pop3d, build: Build::Mailboxes(pop3d), limited: true },
+    Kind { command: "lmtpd", check: check_lmtpd, build: Build::Mailboxes(lmtpd), limited: true },
 ];
 
 struct SmtpSessions(Smtpd);
@@ -193,6 +195,28 @@ fn pop3d(view: &View, _: &Reading) -> Arc<dyn Sessions> {
     let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
     let accounts = Accounts::read(view, unix_time, told);
     Arc::new(PopSessions(Pop3d::new(imap::pop3::Parts { view, people, accounts })))
+}
+
+struct LmtpSessions(Lmtpd);
+
+impl Sessions for LmtpSessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move { self.0.session(accepted).await })
+    }
+}
+
+fn check_lmtpd(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>) {
+    People::check(view, mistakes);
+    Accounts::read(view, unix_time, mistakes);
+    mta::lmtpd::check(view, mistakes);
+}
+
+fn lmtpd(view: &View, _: &Reading) -> Arc<dyn Sessions> {
+    let told = &mut Vec::new();
+    let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
+    let accounts = Accounts::read(view, unix_time, told);
+    let zone = jiff::tz::TimeZone::system();
+    Arc::new(LmtpSessions(Lmtpd::new(mta::lmtpd::Parts { view, people, accounts, zone })))
 }
 
 /// Seconds since 1970, as stores count them.

@@ -12,7 +12,7 @@ use net::Accepted;
 use net::tls::ServerTls;
 use people::People;
 
-pub(crate) use connection::session_id;
+pub use connection::session_id;
 pub use login::{Attempts, Counted, Counts, Desk, Step};
 pub use wire::Wire;
 

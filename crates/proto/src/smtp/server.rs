@@ -179,6 +179,10 @@ impl Machine {
         self.credit = Duration::ZERO;
         self.state = match answer {
             Answer::Say(reply) => self.say(&reply, State::WantCommand),
+            Answer::Each(replies) => {
+                replies.iter().for_each(|reply| reply.write(&mut self.output));
+                State::WantCommand
+            }
             Answer::Ask(reply) => self.say(&reply, State::WantAskedLine),
             Answer::Data(reply) => {
                 let ends = if self.seen_crlf { Ends::StandardDot } else { Ends::AnyDot };

@@ -38,6 +38,9 @@ pub enum Event<'a> {
 pub enum Answer {
     /// Say it and wait for the next command.
     Say(Reply),
+    /// Say them one after the other and wait for the next command: LMTP answers content once for every recipient
+    /// (RFC 2033 4.2).
+    Each(Vec<Reply>),
     /// Say it (334) and give the next line, which may be longer than a command (AUTH).
     Ask(Reply),
     /// Say it (354); content follows.
