@@ -137,6 +137,56 @@ fn a_real_postfix_asks_us_about_logins() {
 }
 
 #[test]
+fn a_real_postfix_delivers_to_us_by_lmtp() {
+    let Some([master, _setsid]) = neighbour::installed(["master", "setsid"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    let lmtp = address();
+    let site = Site::new("boxes.test");
+    let dir = site.path().display().to_string();
+    site.put("users", "bob@box.test::::::\n");
+    let kept = site.folder("kept");
+    let (uid, gid) = testbed::mailbox_owner();
+    let boxes = site
+        .set("userdb", &format!("passwd-file:{dir}/conf/users"))
+        .set("mail_location", &format!("maildir:{}/%n", kept.display()))
+        .set("mail_uid", &uid.to_string())
+        .set("mail_gid", &gid.to_string())
+        .set("recipient_delimiter", "+")
+        .service(&format!("{}:{} inet n - n - - lmtpd", lmtp.ip(), lmtp.port()))
+        .start();
+    let more = format!(
+        "virtual_transport = lmtp:inet:[{}]:{}\nvirtual_mailbox_maps =\nrecipient_delimiter = +\n",
+        lmtp.ip(),
+        lmtp.port()
+    );
+    let real = Postfix::start(master, "", &more);
+    let mut client = Client::greeted(real.site.smtp());
+    let content = "Subject: lmtp\nMessage-ID: <lmtp@far.test>\n\n.dot\n";
+    client.hello();
+    client.deliver("a@far.test", &["bob@box.test", "bob+list@box.test", "nobody@box.test"], content);
+    boxes.wait_log(&["msgid=<lmtp@far.test>: saved mail to INBOX"]);
+    let log = wait::until("the log of Postfix", || {
+        Some(real.log()).filter(|log| {
+            ["bob", "bob+list", "nobody"].iter().all(|user| log.contains(&format!("to=<{user}@box.test>")))
+        })
+    });
+    let line = |user: &str| log.lines().find(|line| line.contains(&format!("to=<{user}@box.test>")));
+    for user in ["bob", "bob+list"] {
+        assert!(line(user).is_some_and(|line| line.contains("dsn=2.0.0, status=sent (250 2.0.0 <")), "{log}");
+    }
+    assert!(line("nobody").is_some_and(|line| line.contains("dsn=5.1.1, status=bounced")), "{log}");
+    let new = kept.join("bob/new");
+    let files: Vec<_> =
+        fs::read_dir(new).expect("it was made").map(|file| file.expect("it is there").path()).collect();
+    assert_eq!(files.len(), 2, "{}", boxes.log());
+    let message = fs::read_to_string(&files[0]).expect("it is text");
+    assert!(message.starts_with("Return-Path: <a@far.test>\nDelivered-To: bob@box.test\n"), "{message}");
+    assert!(message.contains("\tby boxes.test with LMTP\n") && message.ends_with("\n.dot\n"), "{message}");
+}
+
+#[test]
 fn mail_of_bsd_mailx_goes_through_our_sendmail_link() {
     let Some([mail]) = neighbour::installed(["bsd-mailx"]) else { return };
     let mx = Site::new("mx.test").start();

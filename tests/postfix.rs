@@ -94,6 +94,7 @@ impl Postfix {
             "verify unix - - n - 1 verify",
             "proxymap unix - - n - - proxymap",
             "smtp unix - - n - - smtp",
+            "lmtp unix - - n - - lmtp",
             "error unix - - n - - error",
             "retry unix - - n - - error",
             "local unix - n n - - local",
