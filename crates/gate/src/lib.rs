@@ -1,1 +1,0 @@
-//! What the house remembers of strangers, to decide how far to let them in: greylist, rates, bans.
