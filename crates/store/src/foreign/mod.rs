@@ -11,7 +11,7 @@ pub mod validity;
 mod account;
 mod delivery;
 #[cfg(test)]
-pub(crate) mod dovecot;
+pub(crate) mod testing;
 mod mailbox;
 mod state;
 mod summaries;

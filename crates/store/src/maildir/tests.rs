@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::foreign::dovecot::{Dovecot, now, shows};
+use crate::foreign::testing::{Dovecot, now, shows};
 use crate::{FlagChange, Location, Mailbox, Mode, Name, UidSet, close_idle, open_account};
 
 fn account(home: &Path, options: &str) -> Arc<dyn Account> {
@@ -144,7 +144,7 @@ fn files_put_in_by_others_are_seen() {
         assert_eq!(uids(&inbox).len(), n + 1);
     }
     assert_eq!(inbox.claim_recent().unwrap(), 1);
-    assert_eq!(crate::foreign::dovecot::entries(&path("new")), 0);
+    assert_eq!(crate::foreign::testing::entries(&path("new")), 0);
     // mutt: flags and removal.
     std::fs::rename(path("cur/1000.x:2,"), path("cur/1000.x:2,FS")).unwrap();
     std::fs::remove_file(path("cur/1001.x:2,")).unwrap();

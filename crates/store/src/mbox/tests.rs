@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use super::*;
-use crate::foreign::dovecot::{Dovecot, now, shows};
+use crate::foreign::testing::{Dovecot, now, shows};
 use crate::{FlagChange, Location, Mailbox, Mode, Name, UidSet, close_idle, open_account};
 
 fn account(home: &Path) -> Arc<dyn Account> {

@@ -1,3 +1,5 @@
+//! Mail that is delivered: once, to whom it is for, within the quota.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Mailboxes: names, deletion, renaming, subscriptions.
+
 use super::*;
 use crate::Error;
 

@@ -1,3 +1,5 @@
+//! Messages: flags, UIDs, copies, removal.
+
 use super::*;
 use crate::{Error, Resource, Usage, Within};
 

@@ -1,3 +1,5 @@
+//! Tests of our own kind of store.
+
 mod crash;
 mod deliveries;
 mod disk;

@@ -1,3 +1,5 @@
+//! Verification, repair, export, backup and compaction.
+
 use std::os::unix::fs::FileExt;
 
 use super::super::upkeep::{Exported, backup, compact, export, repair, verify};
