@@ -10,11 +10,11 @@ pub mod validity;
 
 mod account;
 mod delivery;
-#[cfg(test)]
-pub(crate) mod testing;
 mod mailbox;
 mod state;
 mod summaries;
+#[cfg(test)]
+pub(crate) mod testing;
 mod words;
 
 use std::path::PathBuf;
