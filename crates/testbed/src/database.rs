@@ -85,7 +85,7 @@ impl Database {
             &port,
             "--character-set-server=utf8mb4",
             "--skip-name-resolve",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
             "--innodb-buffer-pool-size=16M",
             "--performance-schema=0",
         ]);

@@ -8,17 +8,36 @@ use super::session::Session;
 use crate::bounce::{Class, Classes, post};
 
 /// Most bytes that are kept of a session.
-const MOST: usize = 64 << 10;
+const MOST: usize = 16 << 10;
 
 /// Columns of a report.
 const WIDTH: usize = 78;
 
-/// The dialogue so far, and what went wrong in it.
+/// The dialogue so far, and what went wrong in it. It costs a copy of each line: a report is written only where somebody
+/// is to read it.
 #[derive(Debug, Default)]
 pub(super) struct Transcript {
     text: Vec<u8>,
+    /// Who said it, and where in the text it ends.
+    said: Vec<(Side, u32)>,
     lines: usize,
     troubles: Vec<Class>,
+}
+
+/// Who said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+impl Side {
+    fn label(self) -> &'static str {
+        match self {
+            Side::Client => "In:  ",
+            Side::Server => "Out: ",
+        }
+    }
 }
 
 impl Transcript {
@@ -31,26 +50,28 @@ impl Transcript {
 
     /// The client said this.
     pub fn came(&mut self, line: &[u8]) {
-        self.line("In:  ", line);
+        if self.text.len() + line.len() <= MOST {
+            self.text.extend_from_slice(line);
+            self.lines += 1;
+            self.end(Side::Client);
+        }
     }
 
     /// We said this.
     pub fn went(&mut self, reply: &Reply) {
-        let mut text = Vec::new();
-        reply.write(&mut text);
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            self.line("Out: ", line.strip_suffix(b"\r").unwrap_or(line));
+        let start = self.text.len();
+        reply.write(&mut self.text);
+        if self.text.len() > MOST {
+            self.text.truncate(start);
+        } else {
+            self.lines += reply.text.split('\n').count();
+            self.end(Side::Server);
         }
     }
 
-    fn line(&mut self, who: &str, line: &[u8]) {
-        if self.text.len() + line.len() > MOST {
-            return;
-        }
-        self.text.extend_from_slice(who.as_bytes());
-        self.text.extend_from_slice(line);
-        self.text.push(b'\n');
-        self.lines += 1;
+    fn end(&mut self, side: Side) {
+        // Below MOST, a number of 32 bits holds it.
+        self.said.push((side, u32::try_from(self.text.len()).unwrap_or(u32::MAX)));
     }
 
     /// Something went wrong.
@@ -68,8 +89,18 @@ impl Transcript {
     /// The report, with long lines folded.
     fn report(&self, ended: Option<&str>) -> String {
         let mut text = "Transcript of session follows.\n\n".to_owned();
-        for line in self.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            fold(&mut text, &printable(&String::from_utf8_lossy(line)));
+        let mut start = 0;
+        for (side, end) in &self.said {
+            let said = &self.text[start..*end as usize];
+            start = *end as usize;
+            let lines: Vec<&[u8]> = match side {
+                Side::Client => vec![said],
+                Side::Server => said.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect(),
+            };
+            for line in lines {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                fold(&mut text, &format!("{}{}", side.label(), printable(&String::from_utf8_lossy(line))));
+            }
         }
         text.push('\n');
         if let Some(reason) = ended {
@@ -189,6 +220,9 @@ mod tests {
         for _ in 0..1000 {
             transcript.came(&[b'x'; 1000]);
         }
-        assert!(transcript.text.len() <= MOST);
+        for _ in 0..100_000 {
+            transcript.went(&Reply::plain(250, "yes"));
+        }
+        assert!(transcript.text.len() <= MOST && transcript.said.len() <= MOST / 8);
     }
 }

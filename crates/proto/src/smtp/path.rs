@@ -203,7 +203,7 @@ mod tests {
             ("<.x@y.test>", Some(".x@y.test"), true),
             ("<x..z@y.test>", Some("x..z@y.test"), true),
             ("<x@y.test.>", Some("x@y.test."), true),
-            ("<x@1.2.3.4>", Some("x@1.2.3.4"), false),
+            ("<x@1.2.3.4>", Some("x@1.2.3.4"), true),
             ("<a@b@c.test>", Some("a@b@c.test"), true),
             ("<x(comment)@y.test>", Some("x@y.test"), false),
             ("<a@b.test,c@d.test>", None, false),
