@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::socket::{MsgFlags, recv};
 use proto::smtp::client::{Event, Machine, Settings, Step};
 
-use super::{WRITE, read_until, write};
+use super::{READ, WRITE, read_until, write};
 use crate::tls::{ClientTls, HandshakeError, Identity, Summary};
 use crate::{Stream, clock};
 
@@ -38,9 +38,8 @@ impl Client {
                     }
                     let deadline = self.machine.deadline();
                     let machine = &mut self.machine;
-                    if read_until(&mut self.stream, deadline, &mut |bytes| machine.feed(bytes)).await
-                        == Some(0)
-                    {
+                    let feed = &mut |bytes: &[u8]| machine.feed(bytes);
+                    if read_until(&mut self.stream, deadline, READ, feed).await == Some(0) {
                         self.machine.feed_eof();
                     }
                 }

@@ -31,11 +31,11 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into_boxed_slice());
 }
 
-/// Reads once, gives the bytes to `feed`, and says how many there were.
-async fn read(stream: &mut Stream, feed: &mut (dyn FnMut(&[u8]) + Send)) -> io::Result<usize> {
+/// Reads once, up to `most` bytes, gives them to `feed`, and says how many there were.
+async fn read(stream: &mut Stream, most: usize, feed: &mut (dyn FnMut(&[u8]) + Send)) -> io::Result<usize> {
     poll_fn(|cx| {
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+            let mut buffer = ReadBuf::new(&mut scratch[..most.min(READ)]);
             ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
             feed(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
@@ -48,9 +48,10 @@ async fn read(stream: &mut Stream, feed: &mut (dyn FnMut(&[u8]) + Send)) -> io::
 async fn read_until(
     stream: &mut Stream,
     deadline: Option<Instant>,
+    most: usize,
     feed: &mut (dyn FnMut(&[u8]) + Send),
 ) -> Option<usize> {
-    let read = async { read(stream, feed).await.unwrap_or(0) };
+    let read = async { read(stream, most, feed).await.unwrap_or(0) };
     match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline.into(), read).await.ok(),
         None => Some(read.await),

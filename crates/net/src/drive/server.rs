@@ -5,9 +5,13 @@ use std::time::Duration;
 use proto::smtp::server::{Answer, Event, Machine, Settings, Want};
 use tokio::io::AsyncWriteExt;
 
-use super::{WRITE, read_until, write};
+use super::{read_until, write};
 use crate::tls::{HandshakeError, ServerTls, Summary};
 use crate::{Stream, clock};
+
+/// Replies to commands that came together are written when there are so many bytes of them: a client that sends without
+/// reading makes us hold no more.
+const REPLIES: usize = 8 * 1024;
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -39,7 +43,7 @@ impl Server {
     /// Waits for what comes next, writing what was said meanwhile.
     pub async fn next(&mut self) -> Next<'_> {
         loop {
-            if self.machine.output().len() >= WRITE {
+            if self.machine.output().len() >= REPLIES {
                 self.flush().await;
             }
             match self.machine.advance(clock::now()) {
@@ -48,10 +52,10 @@ impl Server {
                     self.flush().await;
                     let deadline = self.machine.deadline();
                     let machine = &mut self.machine;
+                    let most = machine.appetite();
                     // When time is up the machine says so itself.
-                    if read_until(&mut self.stream, deadline, &mut |bytes| machine.feed(bytes)).await
-                        == Some(0)
-                    {
+                    let feed = &mut |bytes: &[u8]| machine.feed(bytes);
+                    if read_until(&mut self.stream, deadline, most, feed).await == Some(0) {
                         self.machine.feed_eof();
                     }
                 }
@@ -92,8 +96,10 @@ impl Server {
     /// Does the client talk before we have greeted it? Waits for `pause` to find out.
     pub async fn talks_early(&mut self, pause: Duration) -> bool {
         let machine = &mut self.machine;
+        let most = machine.appetite();
         let read =
-            read_until(&mut self.stream, Some(clock::now() + pause), &mut |bytes| machine.feed(bytes)).await;
+            read_until(&mut self.stream, Some(clock::now() + pause), most, &mut |bytes| machine.feed(bytes))
+                .await;
         if read == Some(0) {
             self.machine.feed_eof();
         }

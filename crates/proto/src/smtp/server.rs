@@ -105,6 +105,15 @@ impl Machine {
         }
     }
 
+    /// How many bytes are worth reading at once: few between commands, so that a client that sends ahead makes us hold
+    /// little.
+    pub fn appetite(&self) -> usize {
+        match self.state {
+            State::InData | State::InChunk { .. } | State::Skipping { .. } => 64 * 1024,
+            _ => 8 * 1024,
+        }
+    }
+
     /// The client sends no more.
     pub fn feed_eof(&mut self) {
         self.eof = true;
