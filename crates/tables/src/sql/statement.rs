@@ -107,11 +107,13 @@ struct Reader {
     out: String,
     /// Where in `out` the present place began.
     since: usize,
+    /// The quotes that were closed last, and whether `\` was special between them.
+    closed: Option<(char, bool)>,
 }
 
 impl Reader {
     fn new(dialect: Dialect) -> Reader {
-        Reader { dialect, place: Place::Plain, out: String::new(), since: 0 }
+        Reader { dialect, place: Place::Plain, out: String::new(), since: 0, closed: None }
     }
 
     fn enter(&mut self, place: Place) {
@@ -127,7 +129,10 @@ impl Reader {
             Place::Plain => self.plain(c),
             Place::Quoted { escaped: escaped @ true, .. } => *escaped = false,
             Place::Quoted { backslash: true, escaped, .. } if c == '\\' => *escaped = true,
-            Place::Quoted { quote, .. } if *quote == c => self.enter(Place::Plain),
+            Place::Quoted { quote, backslash, .. } if *quote == c => {
+                self.closed = Some((c, *backslash));
+                self.enter(Place::Plain);
+            }
             Place::Quoted { .. } => {}
             Place::LineComment if c == '\n' => self.enter(Place::Plain),
             Place::LineComment => {}
@@ -157,6 +162,9 @@ impl Reader {
         match c {
             '\'' | '"' => {
                 let backslash = match kind {
+                    _ if self.goes_on(c, &before[self.since..]) => {
+                        self.closed.is_some_and(|(_, backslash)| backslash)
+                    }
                     Kind::Mysql => self.dialect.backslash,
                     // E'…', and '…' where standard_conforming_strings is off.
                     Kind::Pgsql => c == '\'' && (self.dialect.backslash || is_escape_string(before)),
@@ -183,6 +191,16 @@ impl Reader {
             }
             _ => {}
         }
+    }
+
+    /// Does this quote go on with the string that was closed before? A doubled quote does, and in PostgreSQL one after a
+    /// line end: `E'a'`, a line end and `'b'` are one string.
+    fn goes_on(&self, quote: char, between: &str) -> bool {
+        let line_end = || {
+            let blank = between.chars().all(|c| c.is_ascii_whitespace());
+            self.dialect.kind == Kind::Pgsql && blank && between.contains(['\n', '\r'])
+        };
+        self.closed.is_some_and(|(closed, _)| closed == quote) && (between.is_empty() || line_end())
     }
 
     /// Adds a value.
@@ -267,6 +285,9 @@ mod tests {
             (PGSQL, "k=E'?'", "a'b\\", "k=E'a''b\\\\'"),
             (PGSQL, "k=e'\\'?'", "\\", "k=e'\\'\\\\'"),
             (PGSQL, "name'?'", "\\", "name'\\'"),
+            (PGSQL, "E'a''?'", "\\'", "E'a''\\\\'''"),
+            (PGSQL, "E'a' \n '?'", "\\'", "E'a' \n '\\\\'''"),
+            (PGSQL, "E'a' '?'", "\\", "E'a' '\\'"),
             (PGSQL, "$a$ ' $a$ '?'", "'", "$a$ ' $a$ ''''"),
             (PGSQL, "/* /* ' */ ' */ '?'", "'", "/* /* ' */ ' */ ''''"),
             (PGSQL, "$1 '?' $2", "'", "$1 '''' $2"),
@@ -316,7 +337,7 @@ mod tests {
                     }
                     // Read what was put as the server would: it must end in the same place, and never leave it.
                     let put = reader.out[start..].to_owned();
-                    let mut server = Reader { dialect, place: place.clone(), out: reader.out[..start].to_owned(), since };
+                    let mut server = Reader { dialect, place: place.clone(), out: reader.out[..start].to_owned(), since, closed: None };
                     put.chars().for_each(|c| server.read(c));
                     proptest::prop_assert_eq!(&server.place, &place, "{} {} {:?}", query, put, dialect);
                 }
