@@ -235,8 +235,8 @@ fn attributes<'a>(fields: impl Iterator<Item = &'a str>) -> Attributes {
     found
 }
 
-/// What would divide fields or lines is written behind a byte of value 1.
-fn escape(text: &str) -> String {
+/// What would divide fields or lines is written behind a byte of value 1, in Dovecot's protocols as in its files.
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -251,7 +251,8 @@ fn escape(text: &str) -> String {
     out
 }
 
-fn unescape(text: &str) -> String {
+/// The text of a field that [`escape`] has written.
+pub fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

@@ -1,5 +1,7 @@
 //! The file `subscriptions`: one name a line (version 1), or tab-separated levels after a `V\t2` line (version 2).
 
+use proto::dovecot::{escape, unescape};
+
 /// The names in a file, in modified UTF-7 as stored, with `/` between the levels. In version 1 that is `separator`.
 pub fn parse(text: &[u8], separator: char) -> Vec<String> {
     let text = String::from_utf8_lossy(text);
@@ -29,43 +31,6 @@ pub fn write(names: &[String]) -> Vec<u8> {
         out.push('\n');
     }
     out.into_bytes()
-}
-
-/// Dovecot's way to write tabs and line ends within a field.
-fn escape(level: &str) -> String {
-    let mut out = String::with_capacity(level.len());
-    for c in level.chars() {
-        match c {
-            '\u{1}' => out.push_str("\u{1}1"),
-            '\t' => out.push_str("\u{1}t"),
-            '\r' => out.push_str("\u{1}r"),
-            '\n' => out.push_str("\u{1}n"),
-            '\0' => out.push_str("\u{1}0"),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-fn unescape(field: &str) -> String {
-    let mut out = String::with_capacity(field.len());
-    let mut chars = field.chars();
-    while let Some(c) = chars.next() {
-        if c != '\u{1}' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('0') => out.push('\0'),
-            Some('1') => out.push('\u{1}'),
-            Some('t') => out.push('\t'),
-            Some('r') => out.push('\r'),
-            Some('n') => out.push('\n'),
-            Some(other) => out.push(other),
-            None => {}
-        }
-    }
-    out
 }
 
 #[cfg(test)]
