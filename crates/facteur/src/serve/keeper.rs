@@ -121,12 +121,11 @@ impl Keeper {
 
     /// The worker reports what is wrong with a new configuration; a broken one is not taken here either.
     fn reload(&mut self) {
-        let config = Config::read(&self.directory, "master");
-        if super::examine(&self.directory).mistakes.iter().any(|mistake| mistake.severity == Severity::Fatal)
-        {
+        let prepared = super::examine(&self.directory);
+        if prepared.mistakes.iter().any(|mistake| mistake.severity == Severity::Fatal) {
             return;
         }
-        for what in self.take(&config) {
+        for what in self.take(&prepared.config) {
             log::error!(target: "master", "reload: {what}");
         }
     }
