@@ -23,15 +23,19 @@ fn main() -> ExitCode {
     let command = match by_name {
         Some(command) => command,
         None if words.is_empty() => {
-            print!("{}", commands::usage());
+            print!("{}", commands::manual::overview());
             return ExitCode::from(1);
         }
         None => {
             let first = words.remove(0);
             match first.to_str() {
-                Some("-h" | "--help" | "help") => {
-                    print!("{}", commands::usage());
+                Some("-h" | "--help") => {
+                    print!("{}", commands::manual::overview());
                     return ExitCode::SUCCESS;
+                }
+                // Not for links: what Postfix's own commands say to it is theirs.
+                Some(name) if words.first().is_some_and(|word| word == "--help") => {
+                    return ExitCode::from((commands::manual::COMMAND.run)(vec![name.into()]));
                 }
                 Some("-V" | "--version" | "version") => {
                     println!("facteur {}", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! `facteur install-links DIR`: symbolic links by which every command can be called by its own name.
+//! `facteur install-links DIR`: symbolic links by which every command can be called by its own name, and manual pages.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,23 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(words: Vec<OsString>) -> u8 {
-    let [directory] = words.as_slice() else {
-        eprintln!("usage: facteur install-links DIR");
-        return 1;
+    let (directory, man) = match words.as_slice() {
+        [directory] => (Path::new(directory), None),
+        [directory, option, man] | [option, man, directory] if option == "--man" => {
+            (Path::new(directory), Some(Path::new(man)))
+        }
+        _ => {
+            eprintln!("usage: facteur install-links DIR [--man MANDIR]");
+            return 1;
+        }
     };
-    match install(Path::new(directory)) {
-        Ok(made) => {
-            println!("{made} links in {}", Path::new(directory).display());
+    let done = install(directory).and_then(|links| Ok((links, man.map(super::manual::write).transpose()?)));
+    match done {
+        Ok((links, pages)) => {
+            println!("{links} links in {}", directory.display());
+            if let (Some(pages), Some(man)) = (pages, man) {
+                println!("{pages} manual pages in {}", man.join("man8").display());
+            }
             0
         }
         Err(what) => {
@@ -29,19 +39,34 @@ fn run(words: Vec<OsString>) -> u8 {
     }
 }
 
-/// Commands of Facteur alone: their names say too little outside `facteur NAME`.
-const WITHOUT_LINK: &[&str] = &["init", "install-links", "demo", "explain", "promises", "trace", "queue"];
+/// The commands that scripts know from Postfix and Dovecot. The names of the others say too little outside
+/// `facteur NAME`.
+const LINKED: &[&str] = &[
+    "doveadm",
+    "mailq",
+    "newaliases",
+    "postalias",
+    "postcat",
+    "postconf",
+    "postdrop",
+    "postfix",
+    "postkick",
+    "postlog",
+    "postmap",
+    "postmulti",
+    "postqueue",
+    "postsuper",
+    "qshape",
+    "sendmail",
+];
 
 fn install(directory: &Path) -> Result<usize, String> {
     let program =
         std::env::current_exe().map_err(|error| format!("cannot find my own program file: {error}"))?;
-    let mut made = 0;
-    for command in super::COMMANDS.iter().filter(|command| !WITHOUT_LINK.contains(&command.name)) {
-        let link = directory.join(command.name);
-        link_to(&program, &link)?;
-        made += 1;
+    for name in LINKED {
+        link_to(&program, &directory.join(name))?;
     }
-    Ok(made)
+    Ok(LINKED.len())
 }
 
 /// Makes the link, or renews one of ours. A file that is no link is somebody's program and stays.
@@ -70,7 +95,8 @@ mod tests {
     #[test]
     fn links_are_renewed_and_programs_kept() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(install(directory.path()).unwrap() > 0);
+        assert!(LINKED.iter().all(|name| super::super::find(name).is_some()));
+        assert!(install(directory.path()).is_ok());
         assert!(install(directory.path()).is_ok());
         let mine = directory.path().join("postfix");
         std::fs::remove_file(&mine).unwrap();

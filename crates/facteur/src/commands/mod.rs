@@ -8,6 +8,7 @@ mod doveadm;
 mod explain;
 mod init;
 mod install_links;
+pub mod manual;
 mod newaliases;
 mod pam_check;
 mod parameters;
@@ -37,7 +38,7 @@ use std::ffi::OsString;
 pub struct Command {
     /// The name it is called by, as first word or as the name of a link.
     pub name: &'static str,
-    /// One line for `facteur help`.
+    /// One line for `facteur help`; the rest is told by its page in docs/man.
     pub summary: &'static str,
     /// Runs it with the words after its name; gives the exit status.
     pub run: fn(Vec<OsString>) -> u8,
@@ -56,6 +57,7 @@ pub const COMMANDS: &[&Command] = &[
     &doveadm::COMMAND,
     &explain::COMMAND,
     &init::COMMAND,
+    &manual::COMMAND,
     &install_links::COMMAND,
     &newaliases::COMMAND,
     &pam_check::COMMAND,
@@ -89,15 +91,6 @@ pub fn find(name: &str) -> Option<&'static Command> {
 /// The value of an option, or what is wrong with it.
 fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {
     parser.value().map_err(|error| error.to_string())
-}
-
-/// The text of `facteur help`.
-pub fn usage() -> String {
-    let mut text = String::from("usage: facteur COMMAND [ARGUMENT ...]\n\nCommands:\n");
-    for command in COMMANDS {
-        text.push_str(&format!("  {:<14} {}\n", command.name, command.summary));
-    }
-    text
 }
 
 #[cfg(test)]
