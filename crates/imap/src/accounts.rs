@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
 use mail::Trouble;
+use people::{Facts, People};
 use store::params::Mailboxes;
-use store::{Limits, Location, Owner, Settings};
+use store::{Identity, Limits, Location, Others, Owner, Settings, Spaces};
+use tokio::runtime::Handle;
 
 /// Opens the mail of accounts. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Accounts {
     settings: Arc<Settings>,
     location: Result<Location, String>,
+    /// Those who may share mailboxes.
+    others: Option<Arc<dyn Others>>,
 }
 
 impl Accounts {
@@ -32,20 +36,73 @@ impl Accounts {
         if let Err(text) = &location {
             told("mail_location", text);
         }
-        Accounts { settings: Arc::new(settings), location }
+        Accounts { settings: Arc::new(settings), location, others: None }
     }
 
-    /// Opens the mail of an account. Blocks on the disk.
+    /// With the mailboxes that users share (`mailbox_shared_prefix`): `people` knows where they are.
+    #[must_use]
+    pub fn with_people(mut self, people: People) -> Accounts {
+        if !self.settings.namespaces.others.is_empty() {
+            self.others = Some(Arc::new(Neighbours { accounts: self.clone(), people }));
+        }
+        self
+    }
+
+    /// Opens the mail of an account as its owner may use it, with what others share. Blocks on the disk.
     ///
     /// # Errors
     /// The place cannot be named or opened; the words are for the log.
     pub fn open(&self, account: &people::Account) -> store::Result<Arc<dyn store::Account>> {
+        let own = self.open_own(account)?;
+        let groups = account.fields.get("acl_groups").unwrap_or_default();
+        let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
+        let me = Identity { user: account.user.clone(), groups: groups.map(str::to_owned).collect() };
+        let names = self.settings.namespaces.clone();
+        Ok(Arc::new(Spaces::new(own, me, names, self.others.clone())))
+    }
+
+    fn open_own(&self, account: &people::Account) -> store::Result<Arc<dyn store::Account>> {
+        store::open_account(&self.settings, &self.location(account)?, &owner(account))
+    }
+
+    fn location(&self, account: &people::Account) -> store::Result<Location> {
         let own = account.mail.as_deref().map(Location::parse);
-        let location = own.as_ref().unwrap_or(&self.location).as_ref();
-        let location = location.map_err(|text| {
+        own.unwrap_or_else(|| self.location.clone()).map_err(|text| {
             store::Error::Trouble(Trouble::new(format!("user {}: mail_location: {text}", account.user)))
-        })?;
-        store::open_account(&self.settings, location, &owner(account))
+        })
+    }
+}
+
+/// Finds those who share mailboxes.
+struct Neighbours {
+    accounts: Accounts,
+    people: People,
+}
+
+impl Others for Neighbours {
+    fn open(&self, user: &str, make: bool) -> store::Result<Option<Arc<dyn store::Account>>> {
+        let Some(account) = self.lookup(user)? else { return Ok(None) };
+        if !make && !self.accounts.location(&account)?.place(&owner(&account))?.is_there() {
+            return Ok(None);
+        }
+        self.accounts.open_own(&account).map(Some)
+    }
+}
+
+impl Neighbours {
+    /// Waits for the user databases: this is called on threads that may.
+    fn lookup(&self, user: &str) -> store::Result<Option<people::Account>> {
+        let facts = Facts::of("acl");
+        let asked = self.people.lookup(user, &facts);
+        let found = match Handle::try_current() {
+            Ok(runtime) => runtime.block_on(asked),
+            // A command of the shell.
+            Err(_) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.map_err(|error| Trouble::from_error("a look-up", error))?.block_on(asked)
+            }
+        };
+        Ok(found?)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{Flags, Limits, Mailbox, Name, Result, Usage, Watch};
+use crate::{Flags, Limits, Mailbox, Name, Namespaces, Result, Rights, Usage, Watch};
 
 /// Whose mail it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -210,6 +210,21 @@ pub trait Account: Send + Sync {
 
     /// Grants rights to an identifier, or removes it.
     fn set_acl(&self, mailbox: &Name, identifier: &str, rights: Option<&str>) -> Result<()>;
+
+    /// What the user may do with a mailbox: everything with his own, where nothing else is said.
+    fn rights(&self, mailbox: &Name) -> Result<Rights> {
+        self.acl(mailbox).map(|_| Rights::ALL)
+    }
+
+    /// The name of the account that a mailbox is in.
+    fn owner_of(&self, mailbox: &Name) -> Result<String> {
+        self.acl(mailbox).map(|_| self.owner().user.clone())
+    }
+
+    /// What the names of mailboxes begin with.
+    fn namespaces(&self) -> Namespaces {
+        Namespaces::default()
+    }
 
     /// Rings when mailboxes come, go, or are renamed, or a delivery has come to any of them.
     fn watch(&self) -> &Watch;

@@ -17,6 +17,8 @@ pub enum Error {
     BadName(&'static str),
     /// The mailbox was deleted while it was open.
     Gone,
+    /// The user may not do it (`NOPERM`).
+    NoPermission,
     /// The message is not, or no longer, in the mailbox (`EXPUNGEISSUED`).
     NoMessage,
     /// The quota of this resource would be passed (`OVERQUOTA`).
@@ -54,6 +56,7 @@ impl fmt::Display for Error {
             Error::Exists => f.write_str("the mailbox exists already"),
             Error::BadName(why) => write!(f, "bad mailbox name: {why}"),
             Error::Gone => f.write_str("the mailbox was deleted"),
+            Error::NoPermission => f.write_str("permission denied"),
             Error::NoMessage => f.write_str("the message is gone"),
             Error::OverQuota(resource) => write!(f, "quota exceeded ({})", resource.name()),
             Error::Limit(what) => write!(f, "limit reached: {what}"),

@@ -16,7 +16,9 @@ pub mod lock;
 pub mod maildir;
 pub mod mbox;
 pub mod params;
+pub mod rights;
 pub mod search;
+pub mod spaces;
 
 mod account;
 mod error;
@@ -39,7 +41,9 @@ pub use mailbox::{CopyOutcome, Mailbox, NewMessage, StoreOutcome, Summary, Withi
 pub use name::{DEEPEST, LONGEST_LEVEL, LONGEST_NAME, Name, from_utf7, to_utf7};
 pub use open::{close_idle, open_account};
 pub use quota::{Limits, Resource, Usage};
+pub use rights::{Identity, Rights};
 pub use settings::{Clock, Settings};
+pub use spaces::{Namespaces, Others, Spaces};
 pub use uid_set::UidSet;
 pub use view::{Changes, Editor, Entry, View};
 pub use watch::Watch;

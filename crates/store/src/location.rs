@@ -65,6 +65,13 @@ pub struct Place {
     pub layout: Layout,
 }
 
+impl Place {
+    /// Has anything been put there yet?
+    pub fn is_there(&self) -> bool {
+        self.root.exists() || self.inbox.as_ref().is_some_and(|inbox| inbox.exists())
+    }
+}
+
 impl Location {
     /// Parses a `mail_location`.
     ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Entry, FlagChange, Flags, Name, Result, UidSet, View, Watch};
+use crate::{Entry, FlagChange, Flags, Name, Result, Rights, UidSet, View, Watch};
 
 /// A message to put into a mailbox.
 #[derive(Clone, Debug)]
@@ -93,6 +93,11 @@ pub trait Mailbox: Send + Sync {
 
     /// THREADID of a message.
     fn thread_id(&self, entry: &Entry) -> Result<Option<String>>;
+
+    /// What its reader may do with it.
+    fn rights(&self) -> Rights {
+        Rights::ALL
+    }
 
     /// May nothing be changed?
     fn read_only(&self) -> bool {

@@ -17,6 +17,12 @@ conf::params! {
         /// What clients see between the levels of a mailbox name: `/` or `.`; empty leaves it to the kind of
         /// store, which is `.` for Maildir and `/` for the others.
         mailbox_separator: Text = "", own;
+        /// What the names of a user's own mailboxes begin with for clients, INBOX excepted: `INBOX.` as with Courier, or
+        /// nothing.
+        mailbox_prefix: Text = "", own;
+        /// What the names of mailboxes begin with that other users share with a user (IMAP ACL): the name of their
+        /// owner follows, then the mailbox. Empty shares nothing.
+        mailbox_shared_prefix: Text = "shared/", own;
         /// How many bytes an account may hold when nothing else is said of it; 0 means no limit.
         mailbox_quota: Bytes = "0", own;
         /// How many messages an account may hold when nothing else is said of it; 0 means no limit.

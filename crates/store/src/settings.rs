@@ -1,9 +1,11 @@
 //! What the configuration says about all accounts.
 
+use std::sync::Arc;
+
 use crate::lock::Patience;
 use crate::mbox::{Lock, Locks};
 use crate::params::Mailboxes;
-use crate::{Limits, Name, SpecialUse};
+use crate::{Limits, Name, Namespaces, SpecialUse};
 
 /// Gives the seconds since 1970.
 pub type Clock = fn() -> i64;
@@ -13,6 +15,8 @@ pub type Clock = fn() -> i64;
 pub struct Settings {
     /// What clients see between the levels of a name; `None` leaves it to the kind of store.
     pub separator: Option<char>,
+    /// `mailbox_prefix` and `mailbox_shared_prefix`
+    pub namespaces: Arc<Namespaces>,
     /// Quota of accounts that have no own.
     pub limits: Limits,
     /// At how many per cent of a quota a warning is logged, ascending.
@@ -32,6 +36,7 @@ impl Settings {
     pub fn plain(clock: Clock) -> Settings {
         Settings {
             separator: None,
+            namespaces: Arc::default(),
             limits: Limits::default(),
             warn_at: Vec::new(),
             special: Vec::new(),
@@ -53,6 +58,25 @@ impl Settings {
             (Some(one @ ('/' | '.')), None) => Some(one),
             _ => return Err(("mailbox_separator", "give one character, \"/\" or \".\"".to_owned())),
         };
+        let own = params.mailbox_prefix.trim();
+        let shared = params.mailbox_shared_prefix.trim();
+        // A dot may be part of a name where it is not the separator.
+        let separator = settings.separator.unwrap_or(if own.ends_with('.') { '.' } else { '/' });
+        let names = Namespaces {
+            prefix: Namespaces::prefix(own, separator),
+            others: Namespaces::prefix(shared, if shared.ends_with('.') { '.' } else { '/' }),
+        };
+        for (parameter, prefix) in
+            [("mailbox_prefix", &names.prefix), ("mailbox_shared_prefix", &names.others)]
+        {
+            if !prefix.is_empty() {
+                Name::new(prefix.trim_end_matches('/')).map_err(|error| (parameter, error.to_string()))?;
+            }
+        }
+        if !names.others.is_empty() && (names.others == names.prefix || names.others == "INBOX/") {
+            return Err(("mailbox_shared_prefix", "it is that of the user's own mailboxes".to_owned()));
+        }
+        settings.namespaces = Arc::new(names);
         let limit = |value: u64| (value > 0).then_some(value);
         settings.limits =
             Limits { bytes: limit(params.mailbox_quota), messages: limit(params.mailbox_message_quota) };
@@ -117,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn prefixes_are_read_with_either_separator() {
+        let names = |text| Namespaces::clone(&read(text).unwrap().namespaces);
+        let of =
+            |prefix: &str, others: &str| Namespaces { prefix: prefix.to_owned(), others: others.to_owned() };
+        assert_eq!(names(""), of("", "shared/"));
+        assert_eq!(names("mailbox_prefix = INBOX.\nmailbox_separator = ."), of("INBOX/", "shared/"));
+        assert_eq!(names("mailbox_shared_prefix = Other Users"), of("", "Other Users/"));
+        assert_eq!(names("mailbox_shared_prefix ="), of("", ""));
+    }
+
+    #[test]
     fn mistakes_name_the_parameter() {
         for (text, wanted) in [
             ("mailbox_separator = //", "mailbox_separator"),
@@ -124,6 +159,8 @@ mod tests {
             ("mailbox_special_use = Sent", "mailbox_special_use"),
             ("mailbox_special_use = Post=Sent", "mailbox_special_use"),
             ("mailbox_special_use = Sent=../x", "mailbox_special_use"),
+            ("mailbox_prefix = ~x", "mailbox_prefix"),
+            ("mailbox_prefix = a/\nmailbox_shared_prefix = a", "mailbox_shared_prefix"),
         ] {
             assert_eq!(read(text).map(|_| ()).map_err(|(name, _)| name), Err(wanted));
         }

@@ -214,7 +214,7 @@ fn check_lmtpd(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>
 fn lmtpd(view: &View, _: &Reading) -> Arc<dyn Sessions> {
     let told = &mut Vec::new();
     let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
-    let accounts = Accounts::read(view, unix_time, told);
+    let accounts = Accounts::read(view, unix_time, told).with_people(people.clone());
     let zone = jiff::tz::TimeZone::system();
     Arc::new(LmtpSessions(Lmtpd::new(mta::lmtpd::Parts { view, people, accounts, zone })))
 }

@@ -58,7 +58,7 @@ pub fn subscribe(session: &mut Session, call: &mut Call<'_>) -> Answer {
     call.args.end()?;
     let name = session.name(&text)?;
     let account = session.account()?;
-    if !account.folders()?.iter().any(|folder| folder.name == name) {
+    if !account.folders()?.iter().any(|folder| folder.name == name) && account.rights(&name).is_err() {
         return Err(Fail::no(
             "NONEXISTENT",
             format!("Mailbox doesn't exist: {}", mail::logline::printable(&text)),

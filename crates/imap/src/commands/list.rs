@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use store::{Account, Folder, Name};
 
-use super::{Call, status};
+use super::{Call, acl, status};
 use crate::grammar::mailbox::{List, Pattern, lsub as parse_lsub};
 use crate::respond::say;
 use crate::session::{Answer, Done, Fail, Session, Tell};
@@ -19,11 +19,25 @@ struct Line {
     child_info: bool,
 }
 
-/// NAMESPACE: one, the user's own.
+/// NAMESPACE: the user's own, and that of what others share.
 pub fn namespace(session: &mut Session, call: &mut Call<'_>) -> Answer {
     call.args.end()?;
-    let separator = session.separator();
-    say!(session.out, "* NAMESPACE ((\"\" \"{separator}\")) NIL NIL");
+    let account = session.account()?;
+    let (names, separator) = (account.namespaces(), account.separator());
+    let out = &mut session.out;
+    out.put(b"* NAMESPACE ");
+    for (at, prefix) in [names.prefix, names.others].into_iter().enumerate() {
+        if at == 1 && prefix.is_empty() {
+            out.put(b"NIL ");
+            continue;
+        }
+        out.put(b"((");
+        let shown = prefix.replace('/', separator.encode_utf8(&mut [0; 4]));
+        let shown = if out.utf8 { shown } else { store::to_utf7(&shown) };
+        out.string(shown.as_bytes());
+        let _ = write!(out, " \"{separator}\")) ");
+    }
+    out.put(b"NIL\r\n");
     Ok(Done::ok("Namespace completed.", Tell::All))
 }
 
@@ -52,7 +66,14 @@ pub fn list(session: &mut Session, call: &mut Call<'_>) -> Answer {
             // A mailbox that cannot be counted is listed without numbers. RFC 5819 2.
             match account.status(name) {
                 Ok(numbers) => status::say(session, name, &list.status, &numbers),
+                Err(store::Error::NoPermission | store::Error::NoMailbox) => {}
                 Err(error) => log::warn!(target: "imap", "STATUS {name}: {error}"),
+            }
+        }
+        if list.my_rights && line.exists && line.folder.selectable {
+            // Rights of a mailbox that has gone meanwhile are not told. RFC 8440 3.
+            if let Ok(rights) = account.rights(name) {
+                acl::say_mine(session, name, rights);
             }
         }
     }

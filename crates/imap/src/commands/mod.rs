@@ -2,6 +2,7 @@
 //!
 //! To add a command: a file here, a line in [`COMMANDS`], and its capability in [`capabilities`] or [`EXTENSIONS`].
 
+mod acl;
 mod append;
 mod copy;
 mod expunge;
@@ -121,6 +122,11 @@ pub const COMMANDS: &[Command] = &[
     on_messages("SORT", search::sort),
     on_messages("THREAD", search::thread),
     slow("ESEARCH", LoggedIn, search::esearch),
+    slow("GETACL", LoggedIn, acl::get),
+    slow("SETACL", LoggedIn, acl::set),
+    slow("DELETEACL", LoggedIn, acl::delete),
+    slow("LISTRIGHTS", LoggedIn, acl::list),
+    slow("MYRIGHTS", LoggedIn, acl::mine),
     slow("GETMETADATA", LoggedIn, metadata::get),
     slow("SETMETADATA", LoggedIn, metadata::set),
 ];
@@ -137,7 +143,8 @@ const BASE: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE";
 const EXTENSIONS: &str = "NAMESPACE CHILDREN UIDPLUS UNSELECT LIST-EXTENDED LIST-STATUS STATUS=SIZE SPECIAL-USE \
     CREATE-SPECIAL-USE MOVE CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN PARTIAL SORT SORT=DISPLAY \
     THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS BINARY MULTIAPPEND CATENATE REPLACE OBJECTID SAVEDATE PREVIEW \
-    UTF8=ACCEPT MULTISEARCH METADATA UIDONLY QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE UNAUTHENTICATE";
+    UTF8=ACCEPT MULTISEARCH METADATA UIDONLY QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE UNAUTHENTICATE ESORT ACL \
+    RIGHTS=texk LIST-MYRIGHTS";
 
 /// The capabilities a client is told, in its present state.
 pub fn capabilities(session: &Session) -> String {

@@ -29,12 +29,16 @@ pub fn root(session: &mut Session, call: &mut Call<'_>) -> Answer {
     let account = session.account()?;
     session.out.put(b"* QUOTAROOT ");
     session.out.mailbox(&name, account.separator());
-    if !account.limits().is_unlimited() {
+    // A mailbox of another user counts for him.
+    let own = account.owner_of(&name).is_ok_and(|owner| owner == account.owner().user);
+    if own && !account.limits().is_unlimited() {
         session.out.put(b" ");
         session.out.astring(ROOT);
     }
     session.out.put(b"\r\n");
-    say(session)?;
+    if own {
+        say(session)?;
+    }
     Ok(Done::ok("Getquotaroot completed.", Tell::All))
 }
 

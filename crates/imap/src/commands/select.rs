@@ -31,6 +31,7 @@ fn open(session: &mut Session, call: &mut Call<'_>, read_only: bool) -> Answer {
     }
     let name = session.name(&wanted.mailbox)?;
     let mailbox = session.account()?.open(&name).map_err(|error| missing(error, &wanted.mailbox))?;
+    mailbox.rights().need(store::Rights::READ).map_err(|error| missing(error, &wanted.mailbox))?;
     let known = mailbox.refresh()?;
     let read_only = read_only || mailbox.read_only();
     session.enabled.condstore |= wanted.condstore;
@@ -69,7 +70,7 @@ fn missing(error: store::Error, name: &str) -> Fail {
 fn say_selected(session: &mut Session, selected: &mut Selected) {
     let view = selected.known.clone();
     selected.told_keywords = view.keywords().len();
-    say_flags(&mut session.out, &view, selected.read_only);
+    say_flags(&mut session.out, &view, selected.permanent());
     say!(session.out, "* {} EXISTS", view.len());
     if session.enabled.rev2 {
         let separator = session.separator();
@@ -128,6 +129,7 @@ pub fn close(session: &mut Session, call: &mut Call<'_>) -> Answer {
     call.args.end()?;
     if let Some(selected) = session.selected.take()
         && !selected.read_only
+        && selected.mailbox.rights().has(store::Rights::EXPUNGE)
     {
         selected.mailbox.expunge(None)?;
     }

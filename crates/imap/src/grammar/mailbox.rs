@@ -239,6 +239,8 @@ pub struct List {
     pub children: bool,
     /// Return `SPECIAL-USE`.
     pub special: bool,
+    /// Return `MYRIGHTS`. RFC 8440.
+    pub my_rights: bool,
     /// Return `STATUS (…)`. RFC 5819.
     pub status: Vec<StatusItem>,
     /// A form of LIST-EXTENDED was used.
@@ -298,6 +300,7 @@ impl List {
                 "SUBSCRIBED" => self.subscribed = true,
                 "CHILDREN" => self.children = true,
                 "SPECIAL-USE" => self.special = true,
+                "MYRIGHTS" => self.my_rights = true,
                 "STATUS" => {
                     cursor.space()?;
                     self.status = status_items(cursor)?;

@@ -123,7 +123,12 @@ impl Imapd {
         let most = usize::try_from(access.mail_max_userip_connections).unwrap_or(usize::MAX);
         Imapd(Arc::new(Service {
             settings: Arc::new(settings),
-            desk: Desk { people: parts.people, accounts, counts: parts.counts, most },
+            desk: Desk {
+                accounts: accounts.with_people(parts.people.clone()),
+                people: parts.people,
+                counts: parts.counts,
+                most,
+            },
             tls,
             wrapper: access.ssl_wrappermode,
             tls_required: access.ssl == "required",

@@ -96,6 +96,7 @@ impl From<store::Error> for Fail {
             Error::Exists => Fail::no("ALREADYEXISTS", "Mailbox already exists."),
             Error::BadName(why) => Fail::no("CANNOT", format!("Invalid mailbox name: {why}.")),
             Error::Gone => Fail::Gone,
+            Error::NoPermission => Fail::no("NOPERM", "Permission denied."),
             Error::NoMessage => Fail::no("EXPUNGEISSUED", "Some of the requested messages no longer exist."),
             Error::OverQuota(_) => Fail::no("OVERQUOTA", "Quota exceeded (mailbox for user is full)."),
             Error::Limit(what) => Fail::no("LIMIT", format!("Limit reached: {what}.")),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{Entry, Mailbox, UidSet, View};
+use store::{Entry, Mailbox, Rights, UidSet, View};
 
 use super::Fail;
 use crate::grammar::set::{self, Set};
@@ -68,6 +68,11 @@ impl Selected {
     /// As for [`Selected::messages`].
     pub fn uids(&self, set: &Set, uid: bool) -> Parsed<Vec<u32>> {
         Ok(self.messages(set, uid)?.into_iter().map(|(_, entry)| entry.uid).collect())
+    }
+
+    /// What of flags may be changed for good.
+    pub fn permanent(&self) -> Rights {
+        if self.read_only { Rights::NONE } else { self.mailbox.rights() }
     }
 
     /// May the mailbox be changed?

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{UidSet, View};
+use store::{Rights, UidSet, View};
 
 use super::{Selected, Session};
 use crate::respond::{Out, say};
@@ -44,7 +44,7 @@ impl Session {
         let changes = now.changes(&was);
         if now.keywords().len() > selected.told_keywords {
             selected.told_keywords = now.keywords().len();
-            say_flags(&mut self.out, &now, selected.read_only);
+            say_flags(&mut self.out, &now, selected.permanent());
         }
         self.say_expunged(&was, &changes.expunged);
         for uid in changes.updated.iter().filter(|uid| !told.contains(**uid)) {
@@ -114,15 +114,25 @@ impl Session {
     }
 }
 
-/// `FLAGS` and `PERMANENTFLAGS`.
-pub fn say_flags(out: &mut Out, view: &View, read_only: bool) {
-    const SYSTEM: &str = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
-    let keywords: String = view.keywords().iter().map(|name| format!(" {name}")).collect();
-    say!(out, "* FLAGS ({SYSTEM}{keywords})");
-    if read_only {
-        say!(out, "* OK [PERMANENTFLAGS ()] Read-only mailbox.");
-    } else {
-        let more = if view.keywords().len() < store::MOST_KEYWORDS { " \\*" } else { "" };
-        say!(out, "* OK [PERMANENTFLAGS ({SYSTEM}{keywords}{more})] Flags permitted.");
+/// `FLAGS` and `PERMANENTFLAGS`; `rights` are those of the session, none where it is read only.
+pub fn say_flags(out: &mut Out, view: &View, rights: Rights) {
+    const SYSTEM: [(Rights, &str); 5] = [
+        (Rights::WRITE, "\\Answered"),
+        (Rights::WRITE, "\\Flagged"),
+        (Rights::DELETED, "\\Deleted"),
+        (Rights::SEEN, "\\Seen"),
+        (Rights::WRITE, "\\Draft"),
+    ];
+    let keywords = || view.keywords().iter().map(|name| &**name);
+    let all: Vec<&str> = SYSTEM.iter().map(|flag| flag.1).chain(keywords()).collect();
+    say!(out, "* FLAGS ({})", all.join(" "));
+    let mut may: Vec<&str> = SYSTEM.iter().filter(|flag| rights.has(flag.0)).map(|flag| flag.1).collect();
+    if rights.has(Rights::WRITE) {
+        may.extend(keywords());
+        if view.keywords().len() < store::MOST_KEYWORDS {
+            may.push("\\*");
+        }
     }
+    let why = if may.is_empty() { "Read-only mailbox." } else { "Flags permitted." };
+    say!(out, "* OK [PERMANENTFLAGS ({})] {why}", may.join(" "));
 }

@@ -19,6 +19,8 @@ pub struct Dialogue {
     pub recent: Option<String>,
     have: usize,
     state: String,
+    /// The second client logs in under another name.
+    others: bool,
     lines: Vec<Line>,
 }
 
@@ -49,6 +51,7 @@ pub fn parse(text: &str) -> Vec<Dialogue> {
         match head.as_bytes() {
             b"have" => dialogue.have = rest.parse().expect("a number"),
             b"state" => dialogue.state = rest,
+            b"users" => dialogue.others = true,
             b"ours" => dialogue.ours = Some(rest),
             b"recent" => dialogue.recent = Some(rest),
             [b'C', ..] => dialogue.lines.push(Line::Client(who, rest)),
@@ -178,6 +181,11 @@ impl Dialogue {
         })
     }
 
+    /// The name under which a client logs in.
+    fn user(&self, user: &str, who: u8) -> String {
+        if self.others && who > 1 { format!("{user}-other") } else { user.to_owned() }
+    }
+
     fn talk(
         &self,
         address: SocketAddr,
@@ -213,12 +221,14 @@ impl Dialogue {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
                     let mut other = Client::connect(address)?;
-                    other.log_in(user)?;
+                    other.log_in(&self.user(user, who))?;
                     new.insert(other)
                 }
             };
+            let named = |text: &str| text.replace("<1>", user).replace("<2>", &self.user(user, 2));
             match line {
                 Line::Client(_, text) => {
+                    let text = &named(text);
                     from = 0;
                     let is_command = client.tag.is_empty()
                         || text
@@ -233,11 +243,13 @@ impl Dialogue {
                     };
                 }
                 Line::Server(_, pattern) => {
+                    let pattern = &named(pattern);
                     let found = waiting[from..].iter().position(|line| fits(pattern, line));
                     let found = found.ok_or_else(|| format!("expected: {pattern}"))?;
                     from += found + 1;
                 }
                 Line::Never(_, pattern) => {
+                    let pattern = &named(pattern);
                     if let Some(line) = waiting.iter().find(|line| fits(pattern, line)) {
                         return Err(format!("unwanted: {line}"));
                     }

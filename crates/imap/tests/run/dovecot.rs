@@ -57,6 +57,7 @@ fn settings(home: &str, port: u16) -> String {
     format!(
         "base_dir = {home}/run\nstate_dir = {home}/state\nprotocols = imap\nlisten = 127.0.0.1\nssl = no\n\
          disable_plaintext_auth = no\nauth_failure_delay = 0\nlog_path = {home}/log\n\
+         mail_plugins = acl\nprotocol imap {{\n mail_plugins = acl imap_acl\n}}\nplugin {{\n acl = vfile\n}}\n\
          mail_location = sdbox:{home}/mail/%u\nfirst_valid_uid = 1000\nmail_max_userip_connections = 0\n\
          default_internal_user = dovecot\ndefault_login_user = dovenull\nimap_client_workarounds =\n\
          namespace inbox {{\n inbox = yes\n separator = /\n mailbox Sent {{\n special_use = \\Sent\n }}\n}}\n\

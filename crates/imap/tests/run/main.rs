@@ -5,6 +5,7 @@
 //!
 //! - `have: N` puts N messages into INBOX beforehand (subjects `one`, `two`, …).
 //! - `state: connected` does without the login, `state: selected` also selects INBOX.
+//! - `users: other` gives the second client another account; `<1>` and `<2>` are the names of both.
 //! - `ours: reason` says why Dovecot is not asked.
 //! - `recent: reason` says why a store in which appended messages are nobody's news is not asked.
 //!

@@ -76,7 +76,7 @@ impl Service {
         let named = detail.and_then(|detail| Name::with_separator(detail, account.separator()).ok());
         if let Some(name) = named {
             match deliver(&name, self.params.lda_mailbox_autocreate) {
-                Err(store::Error::NoMailbox | store::Error::BadName(_)) => {}
+                Err(store::Error::NoMailbox | store::Error::BadName(_) | store::Error::NoPermission) => {}
                 result => return result.map(|_| name.shown(account.separator())),
             }
         }

@@ -51,7 +51,7 @@ impl Drop for Rights {
 
 impl Reader {
     /// Opens the mail of an account.
-    pub fn open(call: &Call, account: &people::Account) -> Result<Reader, Error> {
+    pub fn open(call: &Call, account: &people::Account, people: &people::People) -> Result<Reader, Error> {
         let mut mistakes = Vec::new();
         let accounts = imap::accounts::Accounts::read(&call.config.view, now, &mut mistakes);
         if let Some(mistake) = mistakes.first() {
@@ -59,6 +59,7 @@ impl Reader {
         }
         let rights = Rights::of(account)
             .map_err(|error| Error { status: FAILED, text: format!("Couldn't drop privileges: {error}") })?;
+        let accounts = accounts.with_people(people.clone());
         let store = accounts.open(account).map_err(|error| Error {
             status: FAILED,
             text: format!("User initialization failed: {error}"),

@@ -7,7 +7,7 @@ use people::{Facts, People};
 use super::account::Reader;
 use super::options::Options;
 use super::print::{Column, Format, Printer};
-use super::{Call, End, FAILED, IMPOSSIBLE, NO_USER, NOT_FOUND};
+use super::{Call, DENIED, End, FAILED, IMPOSSIBLE, NO_USER, NOT_FOUND};
 
 /// The options of every command on mailboxes, for [`super::options::read`].
 pub(super) const OPTIONS: &str = "u:AS:";
@@ -93,6 +93,7 @@ impl Error {
             }
             store::Error::Exists => (IMPOSSIBLE, "Mailbox already exists".to_owned()),
             store::Error::BadName(why) => (IMPOSSIBLE, format!("Invalid mailbox name: {why}")),
+            store::Error::NoPermission => (DENIED, "Permission denied".to_owned()),
             store::Error::NoMessage => (NOT_FOUND, error.to_string()),
             store::Error::Unsupported(why) => (IMPOSSIBLE, (*why).to_owned()),
             store::Error::OverQuota(_) => (IMPOSSIBLE, error.to_string()),
@@ -157,7 +158,9 @@ pub(super) fn each(
         rows.user = many.then(|| user.clone());
         let done = match directory.lookup(&user)? {
             None => Err(Error { status: NO_USER, text: "User doesn't exist".to_owned() }),
-            Some(account) => Reader::open(call, &account).and_then(|reader| work(&reader, &mut rows)),
+            Some(account) => {
+                Reader::open(call, &account, &directory.people).and_then(|reader| work(&reader, &mut rows))
+            }
         };
         if let Err(error) = done {
             status = error.status;

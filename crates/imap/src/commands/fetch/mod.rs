@@ -6,7 +6,7 @@
 mod plan;
 mod write;
 
-use store::{FlagChange, Flags, Mode, UidSet};
+use store::{FlagChange, Flags, Mode, Rights, UidSet};
 
 use super::Call;
 use crate::grammar::fetch::Fetch;
@@ -41,7 +41,7 @@ pub fn fetch(session: &mut Session, call: &mut Call<'_>) -> Answer {
         uids = part_of(&uids, first, last);
     }
     let plan = Plan::new(&wanted.items, call.uid, wanted.changed_since.is_some());
-    let marks = plan.marks_seen && !selected.read_only;
+    let marks = plan.marks_seen && !selected.read_only && selected.mailbox.rights().has(Rights::SEEN);
     if wanted.vanished {
         let since = since.unwrap_or_default();
         let last = selected.known.uidnext.saturating_sub(1);

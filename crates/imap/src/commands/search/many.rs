@@ -30,6 +30,8 @@ pub fn esearch(session: &mut Session, call: &mut Call<'_>) -> Answer {
 fn names(session: &Session, sources: &[Source]) -> Result<Vec<Name>, Fail> {
     let account = session.account()?;
     let separator = account.separator();
+    let others = account.namespaces().others;
+    let is_own = |folder: &Folder| others.is_empty() || !folder.name.as_str().starts_with(&others);
     let mut names = Vec::new();
     for source in sources {
         if *source == Source::Selected {
@@ -40,6 +42,7 @@ fn names(session: &Session, sources: &[Source]) -> Result<Vec<Name>, Fail> {
         let is_meant = |folder: &Folder| {
             folder.selectable
                 && (*source != Source::Subscribed || folder.subscribed)
+                && (*source != Source::Personal || is_own(folder))
                 && patterns.iter().any(|pattern| pattern.matches(&folder.name.shown(separator), separator))
         };
         names.extend(account.folders()?.into_iter().filter(is_meant).map(|folder| folder.name));
