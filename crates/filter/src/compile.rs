@@ -26,6 +26,12 @@ impl Shelf {
     pub fn class(&self, name: &str) -> Option<usize> {
         self.classes.iter().position(|(class, _)| class == name)
     }
+
+    /// Does one of these rules, or of the classes, name the restriction?
+    pub fn asks(&self, rules: &[Rule], restriction: &Restriction) -> bool {
+        let mut all = rules.iter().chain(self.classes.iter().flat_map(|(_, rules)| rules));
+        all.any(|rule| matches!(&rule.what, What::Restriction(named, _) if named.name == restriction.name))
+    }
 }
 
 /// Compiles the lists of one service.

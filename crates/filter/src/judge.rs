@@ -7,6 +7,7 @@ use tables::Tables;
 use crate::case::{Case, Subject, class};
 use crate::compile::{Compiler, Shelf, asked_too_early};
 use crate::restriction::{Decision, Restriction, Rule, What};
+use crate::restrictions::greylisted::{self, Greylisting};
 use crate::restrictions::{access, unlisted};
 use crate::settings::Settings;
 use crate::{Facts, Outside, Stage, Standing};
@@ -32,6 +33,7 @@ pub struct Judge {
     pub(crate) program: String,
     pub(crate) settings: Settings,
     pub(crate) outside: Outside,
+    pub(crate) greylisting: Greylisting,
     pub(crate) shelf: Shelf,
     client: List,
     helo: List,
@@ -94,10 +96,14 @@ impl Judge {
             }
         }
         let shelf = std::mem::take(&mut compiler.shelf);
+        let lists = [&client, &helo, &sender, &relay, &recipient, &data, &end_of_data, &etrn];
+        let asked = lists.iter().any(|list| shelf.asks(&list.rules, &greylisted::RULE));
+        let greylisting = Greylisting::new(view, asked, compiler.mistakes);
         let mut judge = Judge {
             program: program.to_owned(),
             settings,
             outside,
+            greylisting,
             shelf,
             client,
             helo,

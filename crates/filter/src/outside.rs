@@ -128,6 +128,8 @@ pub struct Outside {
     pub addresses: Arc<dyn Addresses>,
     /// Address probes.
     pub verifier: Arc<dyn Verifier>,
+    /// Whom the greylist has seen; without it, nobody is put off.
+    pub greylist: Option<Arc<gate::greylist::Memory>>,
     /// Our own addresses: `inet_interfaces` and `proxy_interfaces`.
     pub own_addresses: Arc<[IpAddr]>,
     /// Which address families are spoken: `inet_protocols`.
@@ -141,6 +143,7 @@ impl Outside {
             dns: Arc::new(Nobody),
             addresses: Arc::new(Nobody),
             verifier: Arc::new(Nobody),
+            greylist: None,
             own_addresses: Arc::new([]),
             protocols: Protocols { v4: true, v6: true },
         }

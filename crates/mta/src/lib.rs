@@ -15,6 +15,7 @@ pub mod lmtpd;
 pub mod milters;
 pub mod params;
 pub mod pickup;
+pub mod policyd;
 pub mod postscreen;
 pub mod qmgr;
 pub mod requeue;

@@ -3,9 +3,11 @@
 //! A list of like things, and long for that reason: one paragraph a parameter.
 
 mod lmtpd;
+mod policyd;
 mod smtpd;
 
 pub use lmtpd::Lmtpd;
+pub use policyd::Policyd;
 pub use smtpd::{Smtpd, SmtpdSasl};
 
 conf::params! {

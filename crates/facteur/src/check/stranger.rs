@@ -49,6 +49,7 @@ pub fn outside(router: Arc<Router>, own: Arc<[IpAddr]>, protocols: Protocols) ->
         dns: Arc::new(Invented),
         addresses: router,
         verifier: Arc::new(Invented),
+        greylist: None,
         own_addresses: own,
         protocols,
     }

@@ -5,13 +5,15 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use conf::{Mistake, ServiceKind, View};
 use filter::{
     Boxed, Facts, Judge, NameLookup, Outside, Peer, Probe, Stage, Standing, SystemDns, Verdict, Verifier,
 };
+use gate::greylist::Memory;
+use jiff::tz::TimeZone;
 use mail::{Address, Client, Trail};
 use net::peer::NameStatus;
 use route::{Context, Listing, Router};
@@ -149,6 +151,7 @@ async fn explain(question: &Question) -> Result<bool, String> {
         dns: Arc::new(SystemDns { resolver: resolver.clone(), protocols }),
         addresses: router.clone(),
         verifier: Arc::new(NoProbe),
+        greylist: Some(Arc::new(remembered(&view))),
         own_addresses: own.into(),
         protocols,
     };
@@ -163,6 +166,16 @@ async fn explain(question: &Question) -> Result<bool, String> {
         fine &= road(&view, &router, &question.sender, recipient).await;
     }
     Ok(fine)
+}
+
+/// What the greylist has on disk; the running program may know a second more.
+fn remembered(view: &View) -> Memory {
+    let clock = crate::serve::clock();
+    let look = Memory::look(Path::new(&view.get("data_directory")), clock.clone(), TimeZone::system());
+    look.unwrap_or_else(|what| {
+        println!("Note: {what}: everybody is new to the greylist");
+        Memory::forgetful(clock)
+    })
 }
 
 fn tell_mistakes(mistakes: &[Mistake]) {

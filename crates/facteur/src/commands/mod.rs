@@ -6,6 +6,7 @@ mod demo;
 mod dkim;
 mod doveadm;
 mod explain;
+mod gate;
 mod init;
 mod install_links;
 pub mod manual;
@@ -51,11 +52,13 @@ pub const COMMANDS: &[&Command] = &[
     &accounts::DIRECTORY,
     &accounts::DOMAIN,
     &accounts::USER,
+    &gate::BAN,
     &check::COMMAND,
     &demo::COMMAND,
     &dkim::COMMAND,
     &doveadm::COMMAND,
     &explain::COMMAND,
+    &gate::GREYLIST,
     &init::COMMAND,
     &manual::COMMAND,
     &install_links::COMMAND,

@@ -11,6 +11,7 @@ use master::{Door, Identity, Lanes};
 use nix::unistd::{Group, User};
 use store::params::Mailboxes;
 
+use super::gate::Reporter;
 use super::kinds::{self, Reading};
 use super::listening::Listening;
 use super::signals::{Order, Orders};
@@ -71,7 +72,7 @@ async fn run(directory: &Path, door: Arc<Door>, lanes: Lanes) -> u8 {
     let config = Config::read(directory, "master");
     let mut keeper = Keeper {
         directory: directory.to_owned(),
-        reading: Reading::default(),
+        reading: Reading::new(Arc::new(Reporter::new(&config.view))),
         listening: Listening::default(),
         cellar: Arc::default(),
         door,

@@ -6,10 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use conf::{MasterCf, Mistake, Service, ServiceKind, Severity, View};
+use filter::SystemDns;
+use gate::Gate;
+use gate::bans::Watch;
 use imap::accounts::Accounts;
 use imap::pop3::Pop3d;
 use mta::house::House;
 use mta::lmtpd::Lmtpd;
+use mta::policyd::Policyd;
 use mta::postscreen::{Memory, Postscreen};
 use mta::smtpd::{Counters, Smtpd};
 use mta::verify::Verifier;
@@ -36,6 +40,8 @@ pub struct Lent {
     pub resolver: Resolver,
     /// Counts of clients; they outlive configurations.
     pub counters: Arc<Counters>,
+    /// What is remembered of strangers; this, too.
+    pub gate: Gate,
     /// Whom postscreen let pass; this, too.
     pub screened: Arc<Memory>,
     /// What the servers over the mailboxes need; `None` where their keeper has them.
@@ -43,9 +49,17 @@ pub struct Lent {
 }
 
 /// What sessions of those who read their mail share; it outlives configurations.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Reading {
     readers: Arc<imap::Counts>,
+    watch: Arc<dyn Watch>,
+}
+
+impl Reading {
+    /// Nobody reads yet; `watch` hears of logins.
+    pub fn new(watch: Arc<dyn Watch>) -> Reading {
+        Reading { readers: Arc::default(), watch }
+    }
 }
 
 /// A command of master.cf whose services listen.
@@ -75,6 +89,12 @@ const KINDS: &[Kind] = &[
         check: mta::postscreen::check,
         build: Build::Office(postscreen),
         limited: false,
+    },
+    Kind {
+        command: "policyd",
+        check: |view, _, _, mistakes| mta::policyd::check(view, mistakes),
+        build: Build::Office(policyd),
+        limited: true,
     },
     Kind { command: "imapd", check: check_imapd, build: Build::Mailboxes(imapd), limited: true },
     Kind { command: "pop3d", check: check_pop3d, build: Build::Mailboxes(pop3d), limited: true },
@@ -156,6 +176,20 @@ fn postscreen(config: &Config, view: &View, line: &Service, lent: &Lent) -> Arc<
     Arc::new(ScreenSessions(Postscreen::new(parts)))
 }
 
+struct PolicySessions(Policyd);
+
+impl Sessions for PolicySessions {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move { self.0.session(accepted).await })
+    }
+}
+
+fn policyd(_: &Config, view: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+    let dns = SystemDns { resolver: lent.resolver.clone(), protocols: interfaces::protocols(view) };
+    let parts = mta::policyd::Parts { view, gate: lent.gate.clone(), dns: Arc::new(dns) };
+    Arc::new(PolicySessions(Policyd::new(parts)))
+}
+
 struct ImapSessions(imap::Imapd);
 
 impl Sessions for ImapSessions {
@@ -172,7 +206,8 @@ fn check_imapd(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>
 fn imapd(view: &View, reading: &Reading) -> Arc<dyn Sessions> {
     let clock = Arc::new(super::seconds);
     let people = People::read(view, people::Parts { clock }, &mut Vec::new());
-    let parts = imap::service::Parts { view, people, counts: reading.readers.clone() };
+    let (counts, watch) = (reading.readers.clone(), reading.watch.clone());
+    let parts = imap::service::Parts { view, people, counts, watch };
     Arc::new(ImapSessions(imap::Imapd::new(parts)))
 }
 
@@ -190,11 +225,16 @@ fn check_pop3d(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>
     imap::pop3::check(view, mistakes);
 }
 
-fn pop3d(view: &View, _: &Reading) -> Arc<dyn Sessions> {
+fn pop3d(view: &View, reading: &Reading) -> Arc<dyn Sessions> {
     let told = &mut Vec::new();
     let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
     let accounts = Accounts::read(view, unix_time, told);
-    Arc::new(PopSessions(Pop3d::new(imap::pop3::Parts { view, people, accounts })))
+    Arc::new(PopSessions(Pop3d::new(imap::pop3::Parts {
+        view,
+        people,
+        accounts,
+        watch: reading.watch.clone(),
+    })))
 }
 
 struct LmtpSessions(Lmtpd);
@@ -239,6 +279,7 @@ fn smtp_service(view: &View, service: &Service, lent: &Lent) -> Smtpd {
         own: interfaces::own(view, &mut Vec::new()),
         protocols: interfaces::protocols(view),
         counters: lent.counters.clone(),
+        gate: lent.gate.clone(),
     };
     Smtpd::new(parts)
 }

@@ -7,8 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate::Gate;
 use mta::house::House;
 use mta::pickup;
+use tables::Tables;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
@@ -19,15 +21,25 @@ use crate::commands::sendmail;
 const AT_A_TIME: usize = 20;
 
 /// Opens the sockets and sweeps the maildrop.
-pub fn open(queue_directory: &Path, house: &Arc<House>, rights: Rights) -> io::Result<()> {
+pub fn open(
+    queue_directory: &Path,
+    house: &Arc<House>,
+    tables: &Tables,
+    rights: Rights,
+    (gate, keeper): (&Gate, Option<u32>),
+) -> io::Result<()> {
     let submit = house.clone();
     serve(&queue_directory.join(sendmail::SOCKET), "pickup", move |stream| {
         pickup::session(submit.clone(), stream)
     })?;
     let rights = Arc::new(rights);
+    let (may, remembered, tables) = (rights.clone(), gate.clone(), tables.clone());
     let queue = house.queue.clone();
     serve(&queue_directory.join(queue::control::SOCKET), "showq", move |stream| {
         tools(queue.clone(), rights.clone(), stream)
+    })?;
+    serve(&queue_directory.join(gate::orders::SOCKET), "master", move |stream| {
+        super::gate::session(remembered.clone(), tables.clone(), may.clone(), keeper, stream)
     })?;
     tokio::spawn(pickup::sweep(house.clone(), queue_directory.join("maildrop")));
     Ok(())

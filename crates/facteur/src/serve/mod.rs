@@ -2,6 +2,7 @@
 
 mod copying;
 mod directories;
+mod gate;
 mod keeper;
 mod kinds;
 mod listening;
@@ -35,6 +36,8 @@ use crate::config::Config;
 use crate::interfaces;
 use crate::logging;
 use crate::trace::{Journal, Tracing};
+pub use gate::clock;
+
 use copying::Copying;
 use kinds::Lent;
 use listening::{Listening, Wanted};
@@ -72,6 +75,7 @@ fn prepare(config: &mut Config, crew: &Crew, desk: &Arc<Desk>) -> (Tables, Setup
     let tables = tables(&config.view, &mut mistakes);
     let setup = office(config, &tables, crew, desk, &mut mistakes);
     kinds::check(config, &tables, &mut mistakes);
+    ::gate::bans::Settings::read(&config.view, &tables, &mut mistakes);
     mistakes.extend(conf::check(&config.view, &config.master));
     mistakes.extend(nis(&config.view));
     // Several rooms may have read the same wrong value.
@@ -232,6 +236,7 @@ struct Program {
     crew: Crew,
     tables: Tables,
     counters: Arc<Counters>,
+    gate: ::gate::Gate,
     screened: Arc<mta::postscreen::Memory>,
     reading: Option<kinds::Reading>,
     listening: Listening,
@@ -262,8 +267,11 @@ async fn run(
         Ok(queue) => queue,
         Err(failure) => return give_up(&failure.to_string()),
     };
-    let apart = door.is_some() && matches!(keeper::owner(&config.view, &config.master), Ok(Some(_)));
-    let reading = (!apart).then(kinds::Reading::default);
+    let remembered = gate::open(&config.view);
+    remembered.bans.renew(::gate::bans::Settings::read(&config.view, &tables, &mut Vec::new()));
+    let keeper = keeper::owner(&config.view, &config.master).ok().flatten().filter(|_| door.is_some());
+    let apart = keeper.is_some();
+    let reading = (!apart).then(|| kinds::Reading::new(remembered.bans.clone()));
     let house = House::new(queue, now, setup);
     desk.settle_in(&house);
     let verifier = Verifier::new(house.clone());
@@ -275,6 +283,7 @@ async fn run(
         crew,
         tables,
         counters: Arc::default(),
+        gate: remembered.clone(),
         screened: Arc::default(),
         reading,
         listening: Listening::default(),
@@ -283,9 +292,13 @@ async fn run(
     };
     let manager = tokio::spawn(mta::qmgr::run(house.clone()));
     let queue_directory = PathBuf::from(config.view.get("queue_directory"));
-    if let Err(error) =
-        local::open(&queue_directory, &house, rights::Rights::new(&config.view, &program.tables))
-    {
+    if let Err(error) = local::open(
+        &queue_directory,
+        &house,
+        &program.tables,
+        rights::Rights::new(&config.view, &program.tables),
+        (&remembered, keeper.map(|keeper| keeper.uid)),
+    ) {
         return give_up(&format!("cannot open the local sockets in {}: {error}", queue_directory.display()));
     }
     let failed = program.listen(&config, &mut Vec::new());
@@ -354,6 +367,7 @@ impl Program {
             tables: self.tables.clone(),
             resolver: resolver(mistakes),
             counters: self.counters.clone(),
+            gate: self.gate.clone(),
             screened: self.screened.clone(),
             reading: self.reading.clone(),
         };
@@ -420,6 +434,7 @@ impl Program {
             return;
         }
         tolerated::write(&tolerated::file(&config), &mistakes);
+        self.gate.bans.renew(::gate::bans::Settings::read(&config.view, &tables, &mut Vec::new()));
         self.tables = tables;
         logging::trace_into(journal(&config.view));
         self.house.renew(setup);

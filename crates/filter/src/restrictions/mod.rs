@@ -10,6 +10,7 @@ pub mod defer_if;
 pub mod destination;
 pub mod dnsbl;
 pub mod fqdn;
+pub mod greylisted;
 pub mod helo;
 pub mod legacy;
 pub mod login_mismatch;
@@ -41,6 +42,7 @@ pub const ALL: &[Restriction] = &[
     pipelining::RULE,
     plaintext::RULE,
     spf::RULE,
+    greylisted::RULE,
     bounce::RULE,
     networks::MYNETWORKS,
     networks::INET_INTERFACES,

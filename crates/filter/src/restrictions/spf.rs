@@ -20,7 +20,7 @@ pub const RULE: Restriction = Restriction {
 };
 
 /// Lends the judge's DNS.
-struct Lent<'a>(&'a dyn Dns);
+pub(super) struct Lent<'a>(pub &'a dyn Dns);
 
 impl sign::Dns for Lent<'_> {
     fn lookup<'a>(&'a self, name: &'a str, kind: Kind) -> Boxed<'a, Result<Answer, Missing>> {

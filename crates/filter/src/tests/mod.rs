@@ -3,6 +3,7 @@
 mod access;
 mod addresses;
 mod dns;
+mod greylist;
 mod lists;
 mod policy;
 
@@ -188,6 +189,7 @@ pub fn court(settings: &str, zone: &str) -> Court {
         params::RejectCodes::DECLARATIONS,
         params::AddressVerify::DECLARATIONS,
         params::Policy::DECLARATIONS,
+        gate::params::Greylist::DECLARATIONS,
     ]);
     let view = View::new(registry, main, Machine::default());
     let tables = Tables::new(tables::Settings::default());
@@ -196,6 +198,7 @@ pub fn court(settings: &str, zone: &str) -> Court {
         dns: world.clone(),
         addresses: world.clone(),
         verifier: world,
+        greylist: Some(Arc::new(gate::greylist::Memory::forgetful(Arc::new(|| 1_700_000_000)))),
         own_addresses: Arc::new([IpAddr::from([192, 0, 2, 25])]),
         protocols: Protocols { v4: true, v6: false },
     };

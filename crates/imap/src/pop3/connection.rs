@@ -43,6 +43,9 @@ pub async fn run(service: Arc<Service>, accepted: Accepted) {
     let wrapper = service.access.ssl_wrappermode;
     let since = clock::now();
     let mut connection = Connection { service, wire: Wire::new(stream), facts, id: session_id(), since };
+    if connection.is_banned(wrapper).await {
+        return;
+    }
     if wrapper && !Box::pin(connection.handshake()).await {
         return connection.log_no_login("TLS handshaking failed", 0, "", "");
     }
@@ -56,6 +59,21 @@ pub async fn run(service: Arc<Service>, accepted: Accepted) {
 }
 
 impl Connection {
+    /// Turns away a client whose address is banned.
+    async fn is_banned(&mut self, wrapper: bool) -> bool {
+        let Some(address) = self.facts.remote else { return false };
+        if self.service.watch.welcomes(address).await {
+            return false;
+        }
+        log::info!(target: "=dovecot", "pop3-login: Banned, connection refused: {}", self.addresses());
+        if !wrapper {
+            self.wire.say("-ERR [SYS/TEMP] Too many failures from your address; try again later.");
+            // In vain where the client is gone.
+            let _ = self.wire.flush().await;
+        }
+        true
+    }
+
     /// TLS from here on. What was read in clear is forgotten.
     pub async fn handshake(&mut self) -> bool {
         let Some(tls) = &self.service.tls else { return false };

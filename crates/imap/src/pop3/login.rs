@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::drop::Maildrop;
 use super::lock::{self, Locked};
 use super::wire::End;
-use crate::service::Counted;
+use crate::service::{Counted, watched};
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -259,7 +259,8 @@ impl Login {
     }
 
     async fn decide(&mut self, connection: &mut Connection, verdict: Verdict) -> Result<Next, End> {
-        let account = match verdict {
+        let watch = connection.service.watch.clone();
+        let account = match watched(&*watch, verdict, connection.facts.remote).await {
             Verdict::Ok(account) => account,
             Verdict::Failed(failure) => {
                 self.failed += 1;

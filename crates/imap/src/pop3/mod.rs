@@ -16,6 +16,7 @@ mod wire;
 use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
+use gate::bans::Watch;
 use net::Accepted;
 use net::tls::ServerTls;
 use people::People;
@@ -32,6 +33,8 @@ pub struct Parts<'a> {
     pub people: People,
     /// Where the mail is.
     pub accounts: Accounts,
+    /// Who is turned away, and where failed logins are reported.
+    pub watch: Arc<dyn Watch>,
 }
 
 /// A POP3 service.
@@ -47,6 +50,7 @@ struct Service {
     logout_format: String,
     people: People,
     accounts: Accounts,
+    watch: Arc<dyn Watch>,
     tls: Option<ServerTls>,
 }
 
@@ -108,6 +112,7 @@ impl Pop3d {
             logout_format: params.pop3_logout_format,
             people: parts.people,
             accounts: parts.accounts,
+            watch: parts.watch,
             access,
         }))
     }

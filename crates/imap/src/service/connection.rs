@@ -66,6 +66,9 @@ pub async fn run(service: Arc<Service>, accepted: Accepted) {
         _place: place,
         service,
     };
+    if connection.is_banned().await {
+        return;
+    }
     if connection.service.wrapper && !Box::pin(connection.handshake()).await {
         return connection.log_end();
     }
@@ -90,6 +93,21 @@ pub fn session_id() -> String {
 }
 
 impl Connection {
+    /// Turns away a client whose address is banned.
+    async fn is_banned(&mut self) -> bool {
+        let Some(address) = self.facts.remote else { return false };
+        if self.service.desk.watch.welcomes(address).await {
+            return false;
+        }
+        log::info!(target: "=dovecot", "imap-login: Banned, connection refused: {}", self.addresses());
+        if !self.service.wrapper {
+            let bye = b"* BYE [UNAVAILABLE] Too many failures from your address; try again later.\r\n";
+            // In vain where the client is gone.
+            let _ = tokio::time::timeout(FAREWELL, self.wire.stream.write_all(bye)).await;
+        }
+        true
+    }
+
     /// What the client may do, as things are.
     fn link(&self) -> Link {
         let tls = self.wire.stream.is_tls();

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use gate::bans::Watch;
 use mail::logline::printable;
-use people::{Exchange, Facts, Failure, People, Progress, Verdict};
+use people::{Exchange, Facts, Failure, People, Progress, Verdict, Why};
 
 use crate::accounts::Accounts;
 use crate::login::Login;
@@ -61,6 +62,8 @@ pub struct Desk {
     pub counts: Arc<Counts>,
     /// `mail_max_userip_connections`
     pub most: usize,
+    /// Where logins are reported.
+    pub watch: Arc<dyn Watch>,
 }
 
 /// The logins of one session.
@@ -83,6 +86,24 @@ pub enum Step {
     In(User, Counted),
     /// It is not.
     Out(Fail),
+}
+
+/// Reports a login that is decided. One that is banned has failed, whatever its password was.
+pub async fn watched(watch: &dyn Watch, verdict: Verdict, remote: Option<IpAddr>) -> Verdict {
+    let Some(address) = remote else { return verdict };
+    match verdict {
+        Verdict::Ok(account) if !watch.tried(address, &account.user, true).await => {
+            let banned = "this account is banned from this address for now";
+            Verdict::Failed(Failure::new(Why::Credentials, Some(&account.user), banned))
+        }
+        Verdict::Failed(failure) => {
+            if let (Why::Credentials, Some(user)) = (failure.why, &failure.user) {
+                watch.tried(address, user, false).await;
+            }
+            Verdict::Failed(failure)
+        }
+        verdict => verdict,
+    }
 }
 
 impl Desk {
@@ -117,7 +138,7 @@ impl Desk {
             }
         };
         attempts.exchange = None;
-        match verdict {
+        match watched(&*self.watch, verdict, facts.remote).await {
             Verdict::Ok(account) => self.enter(attempts, account, facts).await,
             Verdict::Failed(failure) => {
                 attempts.failed += 1;

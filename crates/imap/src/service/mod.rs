@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conf::{Block, Mistake, Severity, View};
+use gate::bans::Watch;
 use net::Accepted;
 use net::tls::ServerTls;
 use people::People;
 
 pub use connection::session_id;
-pub use login::{Attempts, Counted, Counts, Desk, Step};
+pub use login::{Attempts, Counted, Counts, Desk, Step, watched};
 pub use wire::Wire;
 
 use crate::accounts::Accounts;
@@ -30,6 +31,8 @@ pub struct Parts<'a> {
     pub people: People,
     /// Sessions by user; they outlive configurations.
     pub counts: Arc<Counts>,
+    /// Who is turned away, and where failed logins are reported.
+    pub watch: Arc<dyn Watch>,
 }
 
 /// An IMAP service.
@@ -128,6 +131,7 @@ impl Imapd {
                 people: parts.people,
                 counts: parts.counts,
                 most,
+                watch: parts.watch,
             },
             tls,
             wrapper: access.ssl_wrappermode,

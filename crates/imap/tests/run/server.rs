@@ -46,7 +46,12 @@ impl Server {
         imap::check(&view, &mut mistakes);
         let people = people::People::read(&view, people::Parts { clock: Arc::new(|| 0) }, &mut mistakes);
         assert!(mistakes.is_empty(), "{mistakes:?}");
-        let parts = imap::service::Parts { view: &view, people, counts: Arc::default() };
+        let parts = imap::service::Parts {
+            view: &view,
+            people,
+            counts: Arc::default(),
+            watch: Arc::new(gate::bans::Nobody),
+        };
         let imapd = imap::Imapd::new(parts);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

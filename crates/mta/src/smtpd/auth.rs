@@ -169,7 +169,7 @@ impl Session {
         } else {
             authenticator.begin(&self.peer, mechanism, initial).await
         };
-        self.go_on(mechanism.to_owned(), progress)
+        self.go_on(mechanism.to_owned(), progress).await
     }
 
     fn too_many_logins(&self) -> Option<Said> {
@@ -206,14 +206,15 @@ impl Session {
             exchange.give_up().await;
             Progress::Failed(Failure::of("Invalid base64 data in continued response"))
         };
-        let said = self.go_on(mechanism, progress);
+        let said = self.go_on(mechanism, progress).await;
         if said.ok && !said.uncounted {
             self.tally.went_well(Some(Verb::Auth));
         }
         said
     }
 
-    fn go_on(&mut self, mechanism: String, progress: Progress) -> Said {
+    async fn go_on(&mut self, mechanism: String, progress: Progress) -> Said {
+        let progress = self.watched(progress).await;
         let (exchange, question) = match progress {
             Progress::Ask(exchange, question) => (exchange, question),
             Progress::Done(login) => {

@@ -125,6 +125,7 @@ impl Session {
                 target: self.program(),
                 "non-SMTP command from {}: {}", self.peer.label(), mail::logline::printable(&shown)
             );
+            self.offended("another protocol than SMTP").await;
             let reply = Reply::new(221, (7, 0), "Error: I can break rules, too. Goodbye.");
             return Said::new(Answer::Close(reply), true);
         }

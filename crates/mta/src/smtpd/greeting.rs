@@ -13,6 +13,7 @@ use proto::smtp::Reply;
 use proto::smtp::server::{Answer, BareLf, Settings};
 
 use super::auth::Logins;
+use super::bans;
 use super::keywords::Keywords;
 use super::service::Service;
 use super::session::{Session, facts};
@@ -33,10 +34,14 @@ pub(super) async fn meet(
     }
     let (mut peer, mut local) = (peer, local);
     let mut proxy_failed = false;
+    let mut vouched = true;
     if service.params.smtpd_upstream_proxy_protocol.eq_ignore_ascii_case("haproxy") {
         let timeout = service.params.smtpd_upstream_proxy_timeout;
         match net::proxy::read_header(&mut stream, timeout).await {
-            Ok(Header::Proxied { client, server }) => (peer, local) = (Some(client), Some(server)),
+            Ok(Header::Proxied { client, server }) => {
+                vouched = bans::is_trusted_proxy(&service, peer).await;
+                (peer, local) = (Some(client), Some(server));
+            }
             Ok(Header::Local) => {}
             Err(why) => {
                 let why = why.escape_default();
@@ -76,6 +81,7 @@ pub(super) async fn meet(
         junk: 0,
         improper_pipelining: false,
         stress,
+        vouched,
         messages: 0,
         logins: Logins::default(),
         submitter: None,
@@ -186,6 +192,9 @@ impl Session {
             self.ended = None;
             let text = format!("{} Server local error", self.host());
             return self.turn_away(server, Reply::new(421, (3, 0), text)).await;
+        }
+        if let Some(reply) = self.is_banned().await {
+            return self.turn_away(server, reply).await;
         }
         if let Some(reply) = self.too_many_connections() {
             return self.turn_away(server, reply).await;

@@ -6,6 +6,7 @@
 //! ([`filter::Judge`]), and a 250 for a message can only be made of a [`Queued`](crate::road::Queued).
 
 mod auth;
+mod bans;
 mod content;
 mod counters;
 mod dispatch;

@@ -7,6 +7,7 @@ use conf::{Block, Mistake, Service as Line, Severity, View};
 use filter::milter::{Milters, Origin};
 use filter::params::{Checks, Rates};
 use filter::{Judge, Outside, SystemDns};
+use gate::Gate;
 use jiff::tz::TimeZone;
 use net::Accepted;
 use net::dns::Resolver;
@@ -45,6 +46,8 @@ pub struct Parts<'a> {
     pub protocols: Protocols,
     /// Counts of clients.
     pub counters: Arc<Counters>,
+    /// What is remembered of strangers.
+    pub gate: Gate,
 }
 
 /// An SMTP service.
@@ -62,6 +65,7 @@ pub(super) struct Service {
     pub house: Arc<House>,
     pub resolver: Resolver,
     pub counters: Arc<Counters>,
+    pub gate: Gate,
     pub authenticator: Option<Arc<dyn Authenticator>>,
     pub encryption: Encryption,
     pub lists: Lists,
@@ -87,6 +91,8 @@ pub(super) struct Lists {
     pub forbidden: List,
     pub flush: List,
     pub no_logins: List,
+    /// `ban_trusted_proxies`
+    pub proxies: List,
     pub command_filter: Maps,
     pub keywords: Maps,
 }
@@ -123,7 +129,7 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
 impl Smtpd {
     /// Builds a service. What is wrong was told by [`check`]; defaults stand in its place.
     pub fn new(parts: Parts<'_>) -> Smtpd {
-        let Parts { view, line, tables, house, verifier, resolver, own, protocols, counters } = parts;
+        let Parts { view, line, tables, house, verifier, resolver, own, protocols, counters, gate } = parts;
         let told = &mut Vec::new();
         let program = build::program(view, line);
         let (params, paces) = Paces::read(view, told);
@@ -139,6 +145,7 @@ impl Smtpd {
             dns: Arc::new(dns),
             addresses: router,
             verifier: Arc::new(verifier),
+            greylist: Some(gate.greylist.clone()),
             own_addresses: own.into(),
             protocols,
         };
@@ -182,6 +189,7 @@ impl Smtpd {
             house,
             resolver,
             counters,
+            gate,
             authenticator,
             discarded,
             skip,
@@ -233,6 +241,7 @@ impl Lists {
             (hosts("smtpd_authorized_xclient_hosts"), hosts("smtpd_authorized_xforward_hosts"));
         let (verp, unlimited) =
             (hosts("smtpd_authorized_verp_clients"), hosts("smtpd_client_event_limit_exceptions"));
+        let proxies = hosts("ban_trusted_proxies");
         let (bare_lf, no_logins) =
             (hosts("smtpd_forbid_bare_newline_exclusions"), hosts("smtpd_sasl_exceptions_networks"));
         Lists {
@@ -242,6 +251,7 @@ impl Lists {
             unlimited,
             bare_lf,
             no_logins,
+            proxies,
             noop: open.open("smtpd_noop_commands", |text| tables.string_list("smtpd_noop_commands", text)),
             forbidden: open.open("smtpd_forbidden_commands", |text| {
                 tables.string_list("smtpd_forbidden_commands", text)

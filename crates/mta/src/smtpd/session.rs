@@ -52,6 +52,8 @@ pub(super) struct Session {
     /// No limits of numbers and rates hold for this client.
     pub unlimited: bool,
     pub stress: bool,
+    /// Who the client is, is known by its connection, or from somebody we trust.
+    pub vouched: bool,
     /// The address this connection is counted under: XCLIENT may change the peer's.
     pub counted: Option<Box<str>>,
     /// The size of the BDAT chunk under way.
@@ -226,6 +228,7 @@ impl Session {
         }
         if !closes && self.errors >= self.pace().hard_error_limit {
             self.ended = Some("too many errors");
+            self.offended("too many errors").await;
             self.tarpit(server).await;
             let reply = Reply::new(421, (7, 0), format!("{} Error: too many errors", self.host()));
             if let Some(transcript) = &mut self.transcript {

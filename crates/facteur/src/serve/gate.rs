@@ -1,0 +1,143 @@
+//! What is remembered of strangers, in the running program: opened at start, and asked by the administrator's commands.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use conf::View;
+use gate::bans::{Boxed, Memory, Watch};
+use gate::{Gate, orders};
+use jiff::tz::TimeZone;
+use queue::control::{Policy, Right};
+use tables::Tables;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+use super::rights::Rights;
+
+/// How long a command may take to say what it wants, and to hear the answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The clock that memories go by.
+pub fn clock() -> gate::Clock {
+    Arc::new(|| super::now().as_second())
+}
+
+/// Opens the memories in `data_directory`. Mail goes on without their files.
+pub fn open(view: &View) -> Gate {
+    let directory = view.get("data_directory");
+    Gate::open(Path::new(&directory), &clock(), &TimeZone::system()).unwrap_or_else(|what| {
+        log::error!(target: "master", "{what}; what is remembered of clients is lost when the program ends");
+        Gate::forgetful(&clock())
+    })
+}
+
+/// One command: its order, and what comes of it.
+///
+/// `keeper` is the user of the keeper of mailboxes, who reports logins and may do nothing else.
+pub async fn session(
+    gate: Gate,
+    tables: Tables,
+    rights: Arc<Rights>,
+    keeper: Option<u32>,
+    stream: UnixStream,
+) {
+    let uid = stream.peer_cred().map(|peer| peer.uid()).ok();
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    let limit = u64::try_from(orders::LONGEST).unwrap_or(u64::MAX);
+    let read = tokio::time::timeout(PATIENCE, (&mut stream).take(limit).read_line(&mut line)).await;
+    if !matches!(read, Ok(Ok(count)) if count > 0) {
+        return;
+    }
+    let words = orders::words(line.trim_end_matches('\n'));
+    let answer = match (uid, words) {
+        (Some(uid), Some(words)) if words.first().is_some_and(|word| word == "login") => {
+            if may_report(&rights, keeper, uid) {
+                report(&gate.bans, &words).await
+            } else {
+                Err("only the keeper of the mailboxes may report logins".to_owned())
+            }
+        }
+        (Some(uid), Some(words)) => {
+            let done = tokio::task::spawn_blocking(move || {
+                if !rights.may(uid, Right::Administer) {
+                    return Err("only root and mail_owner may do this".to_owned());
+                }
+                gate.perform(&words, &tables)
+            });
+            done.await.unwrap_or_else(|died| Err(died.to_string()))
+        }
+        _ => Err("the order is not understood".to_owned()),
+    };
+    // Whoever went away does not want to know.
+    let _ = tokio::time::timeout(PATIENCE, stream.write_all(orders::reply(&answer).as_bytes())).await;
+}
+
+fn may_report(rights: &Rights, keeper: Option<u32>, uid: u32) -> bool {
+    keeper == Some(uid) || rights.may(uid, Right::Administer)
+}
+
+/// `login welcome ADDRESS`, `login right ADDRESS ACCOUNT`, `login wrong ADDRESS ACCOUNT`: `yes` or `no`.
+async fn report(bans: &Memory, words: &[String]) -> Result<Vec<String>, String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let address = |text: &str| text.parse::<IpAddr>().map_err(|_| format!("{text}: no address"));
+    let good = match words[..] {
+        ["login", "welcome", client] => bans.welcomes(address(client)?).await,
+        ["login", "right", client, account] => bans.tried(address(client)?, account, true).await,
+        ["login", "wrong", client, account] => bans.tried(address(client)?, account, false).await,
+        _ => return Err("the report is not understood".to_owned()),
+    };
+    Ok(vec![if good { "yes" } else { "no" }.to_owned()])
+}
+
+/// Reports logins from another process to the one that remembers. While that is away nobody is turned away.
+pub struct Reporter {
+    socket: PathBuf,
+}
+
+/// The other process may take so long.
+const ANSWER: Duration = Duration::from_secs(5);
+
+impl Reporter {
+    /// To the worker of this configuration.
+    pub fn new(view: &View) -> Reporter {
+        Reporter { socket: Path::new(&view.get("queue_directory")).join(orders::SOCKET) }
+    }
+
+    async fn ask(&self, words: &[&str], otherwise: bool) -> bool {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let asked = tokio::time::timeout(ANSWER, async {
+            let mut stream = UnixStream::connect(&self.socket).await?;
+            stream.write_all(format!("{}\n", orders::line(&words)).as_bytes()).await?;
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply).await?;
+            Ok::<_, std::io::Error>(reply)
+        });
+        let heard = match asked.await {
+            Ok(Ok(reply)) => orders::heard(&reply),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer".to_owned()),
+        };
+        match heard.as_deref() {
+            Ok([word]) => word == "yes",
+            Ok(_) => otherwise,
+            Err(what) => {
+                log::warn!(target: "master", "logins cannot be reported: {}: {what}", self.socket.display());
+                otherwise
+            }
+        }
+    }
+}
+
+impl Watch for Reporter {
+    fn welcomes(&self, address: IpAddr) -> Boxed<'_, bool> {
+        Box::pin(async move { self.ask(&["login", "welcome", &address.to_string()], true).await })
+    }
+
+    fn tried<'a>(&'a self, address: IpAddr, account: &'a str, right: bool) -> Boxed<'a, bool> {
+        let word = if right { "right" } else { "wrong" };
+        Box::pin(async move { self.ask(&["login", word, &address.to_string(), account], right).await })
+    }
+}
