@@ -29,7 +29,8 @@ conf::params! {
         mailbox_message_quota: Bytes = "0", own;
         /// At how many per cent of its quota a warning about an account is logged.
         mailbox_quota_warnings: List = "80%, 95%", own;
-        /// The mailboxes with a special use that every account has: `use=name`.
+        /// The mailboxes with a special use that every account has: `use=name`, or
+        /// `{use=a name with blanks}`.
         mailbox_special_use: List = "Drafts=Drafts, Sent=Sent, Trash=Trash, Junk=Junk, Archive=Archive", own;
         /// Whether these are created, and subscribed to, with the account; else they only get their use when
         /// somebody creates them.

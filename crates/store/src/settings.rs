@@ -89,6 +89,8 @@ impl Settings {
         settings.warn_at.sort_unstable();
         for word in &params.mailbox_special_use {
             let wrong = |why: &str| ("mailbox_special_use", format!("\"{word}\": {why}"));
+            // Braces hold a name with blanks together.
+            let word = word.strip_prefix('{').and_then(|word| word.strip_suffix('}')).unwrap_or(word);
             let (special, name) =
                 word.split_once('=').ok_or_else(|| wrong("write a use, =, and a name: Sent=Sent"))?;
             let special = SpecialUse::from_attribute(&format!("\\{special}")).ok_or_else(|| {

@@ -1,6 +1,7 @@
 //! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
 
 mod accounts;
+mod adopt;
 pub mod check;
 mod demo;
 mod dkim;
@@ -53,6 +54,7 @@ pub const COMMANDS: &[&Command] = &[
     &accounts::DOMAIN,
     &accounts::USER,
     &gate::BAN,
+    &adopt::COMMAND,
     &check::COMMAND,
     &demo::COMMAND,
     &dkim::COMMAND,

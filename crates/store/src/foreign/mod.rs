@@ -156,6 +156,9 @@ pub trait Tree: Send + Sync + 'static {
     /// Opens a mailbox that is there. `now`: seconds since 1970.
     fn open(&self, name: &Name, now: i64) -> Result<Self::Files>;
 
+    /// How many messages are in a mailbox, and its UIDVALIDITY where one was given. Nothing is touched.
+    fn tally(&self, name: &Name) -> Result<(u64, Option<u32>)>;
+
     /// The file of subscriptions.
     fn subscriptions(&self) -> PathBuf;
 

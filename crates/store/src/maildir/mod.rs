@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use files::Maildir;
-use tree::Maildirs;
+pub(crate) use tree::Maildirs;
 
 use crate::backends::Backend;
 use crate::foreign::{Added, Facts, Files, Household, Listing, Source, Words, owned};

@@ -2,11 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::files::{Home, Maildir};
 use super::quota::{self, Maildirsize};
+use super::uidlist::Uidlist;
 use crate::foreign::{Tree, owned};
 use crate::{Error, Layout, Limits, Name, Owner, Place, Result, Usage, from_utf7, to_utf7};
 
@@ -263,6 +265,23 @@ impl Tree for Maildirs {
 
     fn open(&self, name: &Name, now: i64) -> Result<Maildir> {
         Maildir::open(self.home(name)?, &self.owner, now)
+    }
+
+    fn tally(&self, name: &Name) -> Result<(u64, Option<u32>)> {
+        let home = self.home(name)?;
+        let mut messages = 0;
+        for part in ["cur", "new"] {
+            let files = entries(&home.directory.join(part))?;
+            messages +=
+                files.iter().filter(|file| !file.file_name().as_bytes().starts_with(b".")).count() as u64;
+        }
+        let list = home.control.join("dovecot-uidlist");
+        let uidvalidity = match std::fs::read(&list) {
+            Ok(text) => Uidlist::parse(&text).ok().map(|(list, _)| list.uidvalidity),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("read", &list, error)),
+        };
+        Ok((messages, uidvalidity))
     }
 
     fn subscriptions(&self) -> PathBuf {

@@ -21,6 +21,7 @@ use bytes::Bytes;
 
 pub use files::Mbox;
 pub use lockfile::{Kind as Lock, Locks};
+pub(crate) use tree::Mboxes;
 
 use crate::backends::Backend;
 use crate::foreign::{Added, Facts, Files, Household, Listing, Source, Words, owned};
@@ -32,7 +33,7 @@ pub const BACKEND: Backend = Backend { kind: Kind::Mbox, open };
 fn open(settings: &Arc<Settings>, place: &Place, owner: &Owner) -> Result<Arc<dyn Account>> {
     let new = !place.root.exists();
     owned::directories(&place.root, owner)?;
-    let tree = tree::Mboxes::new(place, owner, settings.mbox_locks.clone());
+    let tree = Mboxes::new(place, owner, settings.mbox_locks.clone());
     Ok(Arc::new(Household::new(settings, owner, tree, new)?))
 }
 

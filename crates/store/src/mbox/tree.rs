@@ -1,11 +1,14 @@
 //! The mailboxes of an account as files: INBOX in the spool, the others below a directory.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use super::files::Mbox;
 use super::lockfile::Locks;
-use super::uids;
+use super::{scan, uids};
 use crate::foreign::{Tree, owned};
 use crate::{Error, Name, Owner, Place, Result, Usage, from_utf7, to_utf7};
 
@@ -152,6 +155,20 @@ impl Tree for Mboxes {
         let private = self.private();
         owned::directories(&private, &self.owner)?;
         Ok(Mbox::open(self.path(name)?, &private, name.as_str(), &self.owner, self.locks.clone()))
+    }
+
+    fn tally(&self, name: &Name) -> Result<(u64, Option<u32>)> {
+        let path = self.path(name)?;
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, None)),
+            Err(error) => return Err(Error::io("open", &path, error)),
+        };
+        let found = scan::scan(&file, &TimeZone::UTC).map_err(|error| Error::io("read", &path, error))?;
+        let found = found.unwrap_or_default();
+        let base = found.first().and_then(|first| first.marks.base.as_ref());
+        let hidden = found.iter().filter(|message| message.marks.pseudo).count();
+        Ok(((found.len() - hidden) as u64, base.map(|base| base.uidvalidity)))
     }
 
     fn subscriptions(&self) -> PathBuf {

@@ -36,7 +36,7 @@ macro_rules! pages {
 const CHAPTERS: &[Chapter] = &[
     Chapter {
         title: "Start",
-        pages: pages!["demo", "init", "check", "install-links", "postfix", "postmulti"],
+        pages: pages!["demo", "init", "check", "adopt", "install-links", "postfix", "postmulti"],
     },
     Chapter { title: "Ask why", pages: pages!["explain", "trace", "promises", "parameters", "postconf"] },
     Chapter {
