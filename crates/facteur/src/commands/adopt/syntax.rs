@@ -167,9 +167,8 @@ impl Reader {
                 path.push((block.enter(kind, name, &at), kind.to_owned()));
             } else if line.ends_with('=') && text.lines().nth(number).is_some_and(|raw| raw.contains(HIDDEN))
             {
-                self.mistakes.push(format!(
-                    "{at}: {line} is hidden: read the file itself, or what doveconf -nP prints"
-                ));
+                let name = line.trim_end_matches('=').trim_end().to_owned();
+                self.hidden.push(Setting { name, value: String::new(), at });
             } else if let Some((name, value)) = line.split_once('=') {
                 block.set(name.trim(), unquoted(value.trim()), at);
             } else {
