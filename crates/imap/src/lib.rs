@@ -5,6 +5,7 @@
 //! connections. Mail is in the `store` room, who may log in is for the `people` room to say.
 
 pub mod accounts;
+mod binary;
 mod catenate;
 pub mod commands;
 pub mod grammar;

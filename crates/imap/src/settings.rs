@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::grammar::Limits;
 
-/// Bytes of a command before the login: a SASL token fits.
-const COMMAND_BEFORE_LOGIN: usize = 16 * 1024;
+/// Bytes of a command before the login: a SASL token fits, and the longest ID (RFC 2971 3.3).
+const COMMAND_BEFORE_LOGIN: usize = 32 * 1024;
 
 /// Bytes of a refused literal that are read and thrown away before the login.
 const SWALLOW_BEFORE_LOGIN: u64 = 64 * 1024;

@@ -21,3 +21,4 @@ pub use lanes::Lanes;
 pub use parent::{Staff, run};
 pub use request::Request;
 pub use rules::{Identity, Rules};
+pub use sys::give_back_memory;

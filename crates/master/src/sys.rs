@@ -1,4 +1,5 @@
-//! What the safe wrappers leave out: fork, poll, and taking over received descriptors. The only `unsafe` here.
+//! What the safe wrappers leave out: fork, poll, taking over received descriptors, and what the allocator
+//! can be told. The only `unsafe` here.
 //!
 //! Audited for: forks happen while there is one thread; every descriptor is owned exactly once.
 
@@ -60,4 +61,10 @@ pub fn readable<const N: usize>(
 pub fn adopt(received: &[RawFd]) -> Vec<OwnedFd> {
     // SAFETY: recvmsg(2) has made each of these new for us, and this is called once on them.
     received.iter().map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) }).collect()
+}
+
+/// Gives memory that is free back to the system, page by page. It takes as long as there is memory to look through.
+pub fn give_back_memory() {
+    // SAFETY: it takes the allocator's own locks and touches only what is free.
+    unsafe { libc::malloc_trim(0) };
 }

@@ -38,6 +38,9 @@ pub fn by_reading(
     Ok(found)
 }
 
+/// Addresses of a field that are looked at.
+const MOST_ADDRESSES: usize = 1000;
+
 /// Bytes of header, and of text, that are looked through in one message.
 pub(crate) const LOOKED_AT: usize = 16 << 20;
 
@@ -63,12 +66,43 @@ pub(crate) fn field_contains(header: &[u8], name: &str, needle: &str) -> bool {
         rest = after;
         let Some(colon) = memchr::memchr(b':', field) else { continue };
         if field[..colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
-            && fold(&mime::words::decode(field[colon + 1..].trim_ascii())).contains(needle)
+            && value_contains(&field[..colon], field[colon + 1..].trim_ascii(), needle)
         {
             return true;
         }
     }
     false
+}
+
+/// Addresses are searched as they are written, and without the comments and spaces within them.
+fn value_contains(name: &[u8], value: &[u8], needle: &str) -> bool {
+    if fold(&mime::words::decode(value)).contains(needle) {
+        return true;
+    }
+    if !is_address_field(name.trim_ascii_end()) || !value.contains(&b'(') && !value.contains(&b'\n') {
+        return false;
+    }
+    let mut addresses = Vec::new();
+    mime::address::parse(value, MOST_ADDRESSES, &mut addresses);
+    let specs = addresses.iter().filter_map(mime::Address::addr_spec);
+    specs.into_iter().any(|spec| fold(&String::from_utf8_lossy(&spec)).contains(needle))
+}
+
+fn is_address_field(name: &[u8]) -> bool {
+    ["From", "To", "Cc", "Bcc", "Sender", "Reply-To"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// The longest piece of a text that stands together wherever the text is found: an address may have comments
+/// around its `@`.
+pub(crate) fn rarest<'a>(within: Within<'_>, needle: &'a str) -> &'a str {
+    match within {
+        Within::Field(name) if is_address_field(name.as_bytes()) => {
+            needle.split('@').max_by_key(|piece| piece.len()).unwrap_or(needle)
+        }
+        _ => needle,
+    }
 }
 
 #[cfg(test)]
@@ -85,5 +119,12 @@ mod tests {
         assert!(check(Within::Body, "schöne grüße") && check(Within::Text, "SCHÖNE"));
         assert!(!check(Within::Body, "ärger") && !check(Within::Field("from"), "ärger"));
         assert!(check(Within::Field("Subject"), "") && !check(Within::Field("From"), ""));
+
+        let message = b"From: <joe (at work)@ (near) example.org>\r\n\r\n";
+        let check = |within, needle: &str| contains(message, within, &fold(needle));
+        assert!(check(Within::Field("from"), "joe@example.org") && check(Within::Field("From"), "at work"));
+        assert!(!check(Within::Field("From"), "jim@example.org"));
+        assert_eq!(rarest(Within::Field("From"), "joe@example.org"), "example.org");
+        assert_eq!(rarest(Within::Text, "joe@example.org"), "joe@example.org");
     }
 }

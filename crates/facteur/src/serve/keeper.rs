@@ -88,6 +88,7 @@ async fn run(directory: &Path, door: Arc<Door>, lanes: Lanes) -> u8 {
     if let Err(error) = taking {
         return give_up(&format!("cannot start a thread: {error}"));
     }
+    tokio::spawn(super::memory::tend());
     let mut orders = match Orders::listen() {
         Ok(orders) => orders,
         Err(error) => return give_up(&format!("cannot take signals: {error}")),

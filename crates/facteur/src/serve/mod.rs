@@ -7,6 +7,7 @@ mod keeper;
 mod kinds;
 mod listening;
 mod local;
+mod memory;
 mod parent;
 mod rights;
 mod signals;
@@ -377,6 +378,7 @@ impl Program {
 
     /// Does what signals say until one says stop.
     async fn stay(&mut self) {
+        tokio::spawn(memory::tend());
         let mut orders = match signals::Orders::listen() {
             Ok(orders) => orders,
             Err(error) => {

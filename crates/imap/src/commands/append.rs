@@ -5,12 +5,12 @@ use store::{Mailbox, UidSet};
 
 use super::Call;
 use super::store::split_flags;
-use crate::catenate;
 use crate::grammar::Bad;
 use crate::grammar::fetch::How;
 use crate::grammar::mailbox::{Content, NewMessage, mailbox, messages};
 use crate::grammar::set::Set;
 use crate::session::{Answer, Done, Fail, Session, Tell};
+use crate::{binary, catenate};
 
 /// APPEND.
 pub fn append(session: &mut Session, call: &mut Call<'_>) -> Answer {
@@ -79,6 +79,7 @@ fn build(
         if content.len() > limit {
             return Err(Fail::no("TOOBIG", "Message too large."));
         }
+        let content = binary::encoded(content);
         let received = message.date.map_or(now, |date| date.as_second());
         messages.push(store::NewMessage { content, flags, keywords, received });
     }

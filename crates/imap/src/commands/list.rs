@@ -59,6 +59,7 @@ pub fn list(session: &mut Session, call: &mut Call<'_>) -> Answer {
     let found = |line: &Line| {
         (is_asked(line, &list) || line.child_info) && matches(&patterns, &line.folder.name, separator)
     };
+    status::learn(session, &list.status);
     for line in lines.into_values().filter(found) {
         say_list(session, &line, &list, separator);
         let name = &line.folder.name;
@@ -164,6 +165,29 @@ fn say_list(session: &mut Session, line: &Line, list: &List, separator: char) {
     if line.child_info {
         let what = if list.only_subscribed { "SUBSCRIBED" } else { "SPECIAL-USE" };
         let _ = write!(out, " (\"CHILDINFO\" (\"{what}\"))");
+    }
+    out.put(b"\r\n");
+}
+
+/// A mailbox that has come (perhaps by another name), has gone, or has been subscribed to or not. RFC 5465 5.
+pub fn say_news(session: &mut Session, folder: &Folder, exists: bool, old: Option<&Name>) {
+    let separator = session.separator();
+    let mut attributes = Vec::new();
+    match (exists, folder.selectable) {
+        (false, _) => attributes.push("\\NonExistent"),
+        (true, false) => attributes.push("\\Noselect"),
+        (true, true) => attributes.push(if folder.children { "\\HasChildren" } else { "\\HasNoChildren" }),
+    }
+    if folder.subscribed {
+        attributes.push("\\Subscribed");
+    }
+    let out = &mut session.out;
+    let _ = write!(out, "* LIST ({}) \"{separator}\" ", attributes.join(" "));
+    out.mailbox(&folder.name, separator);
+    if let Some(old) = old {
+        out.put(b" (\"OLDNAME\" (");
+        out.mailbox(old, separator);
+        out.put(b"))");
     }
     out.put(b"\r\n");
 }

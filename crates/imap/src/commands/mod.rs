@@ -12,8 +12,9 @@ mod general;
 mod list;
 mod login;
 mod metadata;
+pub mod notify;
 mod quota;
-mod search;
+pub mod search;
 mod select;
 mod status;
 mod store;
@@ -122,6 +123,8 @@ pub const COMMANDS: &[Command] = &[
     on_messages("SORT", search::sort),
     on_messages("THREAD", search::thread),
     slow("ESEARCH", LoggedIn, search::esearch),
+    slow("NOTIFY", LoggedIn, notify::notify),
+    slow("CANCELUPDATE", Selected, search::context::cancel),
     slow("GETACL", LoggedIn, acl::get),
     slow("SETACL", LoggedIn, acl::set),
     slow("DELETEACL", LoggedIn, acl::delete),
@@ -144,7 +147,7 @@ const EXTENSIONS: &str = "NAMESPACE CHILDREN UIDPLUS UNSELECT LIST-EXTENDED LIST
     CREATE-SPECIAL-USE MOVE CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN PARTIAL SORT SORT=DISPLAY \
     THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS BINARY MULTIAPPEND CATENATE REPLACE OBJECTID SAVEDATE PREVIEW \
     UTF8=ACCEPT MULTISEARCH METADATA UIDONLY QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE UNAUTHENTICATE ESORT ACL \
-    RIGHTS=texk LIST-MYRIGHTS";
+    RIGHTS=texk LIST-MYRIGHTS NOTIFY CONTEXT=SEARCH CONTEXT=SORT INPROGRESS";
 
 /// The capabilities a client is told, in its present state.
 pub fn capabilities(session: &Session) -> String {

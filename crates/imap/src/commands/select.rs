@@ -41,6 +41,7 @@ fn open(session: &mut Session, call: &mut Call<'_>, read_only: bool) -> Answer {
         recent: UidSet::new(),
         saved: UidSet::new(),
         told_keywords: 0,
+        contexts: Vec::new(),
         mailbox,
     });
     selected.claim_recent();

@@ -20,17 +20,22 @@ pub fn status(session: &mut Session, call: &mut Call<'_>) -> Answer {
         }
         other => other.into(),
     })?;
+    learn(session, &items);
     say(session, &name, &items, &status);
     Ok(Done::ok("Status completed.", Tell::All))
+}
+
+/// Who asks for HIGHESTMODSEQ knows CONDSTORE. RFC 7162 3.1.
+pub fn learn(session: &mut Session, items: &[StatusItem]) {
+    if items.contains(&StatusItem::HighestModSeq) {
+        session.enable_condstore();
+    }
 }
 
 /// Writes the answer.
 pub fn say(session: &mut Session, name: &Name, items: &[StatusItem], status: &Status) {
     let separator = session.separator();
     let limit = session.settings.append_limit as u64;
-    if items.contains(&StatusItem::HighestModSeq) {
-        session.enable_condstore();
-    }
     let out: &mut Out = &mut session.out;
     out.put(b"* STATUS ");
     out.mailbox(name, separator);

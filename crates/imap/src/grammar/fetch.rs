@@ -162,7 +162,8 @@ pub fn partial_range(cursor: &mut Cursor<'_>) -> Parsed<(i64, i64)> {
     Ok(if first.abs() <= last.abs() { (first, last) } else { (last, first) })
 }
 
-fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
+/// What is fetched: one item, or some in parentheses.
+pub fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
     if cursor.peek() == Some(b'(') {
         let lists = cursor.list(item)?;
         let items: Vec<Item> = lists.into_iter().flatten().collect();

@@ -8,6 +8,9 @@ use std::mem;
 
 use bytes::Bytes;
 
+/// By how many bytes the input grows at least.
+const GROWTH: usize = 4096;
+
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -98,11 +101,10 @@ impl Framer {
 
     /// Takes what was read.
     pub fn feed(&mut self, bytes: &[u8]) {
-        if self.at == self.input.len() {
-            self.input.clear();
-            self.seen = 0;
-            self.at = 0;
-        }
+        // What was used is given up before more is taken.
+        self.input.drain(..self.at);
+        self.seen = self.seen.saturating_sub(self.at);
+        self.at = 0;
         match &mut self.awaits {
             // The bulk of a message goes where it belongs at once.
             Awaits::Message(left, data) if self.input.is_empty() => {
@@ -111,7 +113,13 @@ impl Framer {
                 *left -= taken;
                 self.input.extend_from_slice(&bytes[taken..]);
             }
-            _ => self.input.extend_from_slice(bytes),
+            _ => {
+                if self.input.capacity() - self.input.len() < bytes.len() {
+                    // Not twice what there is: who has not logged in is not to hold that much.
+                    self.input.reserve_exact(bytes.len().max(GROWTH));
+                }
+                self.input.extend_from_slice(bytes);
+            }
         }
     }
 
@@ -192,9 +200,17 @@ impl Framer {
                         continue;
                     }
                     let announced = announced(line);
-                    self.frame.text.extend_from_slice(line);
-                    self.at = end + 1;
-                    self.seen = self.at;
+                    if self.frame.text.is_empty() && self.at == 0 && end + 1 == self.input.len() {
+                        // Nothing else has come: the line need not be copied.
+                        let length = line.len();
+                        self.frame.text = mem::take(&mut self.input);
+                        self.frame.text.truncate(length);
+                        self.seen = 0;
+                    } else {
+                        self.frame.text.extend_from_slice(line);
+                        self.at = end + 1;
+                        self.seen = self.at;
+                    }
                     match announced {
                         None => return Some(Piece::Command(mem::take(&mut self.frame))),
                         Some(Err(why)) => return Some(self.refuse(why)),

@@ -9,6 +9,7 @@ pub mod fetch;
 mod frame;
 pub mod fuzz;
 pub mod mailbox;
+pub mod notify;
 pub mod search;
 pub mod set;
 

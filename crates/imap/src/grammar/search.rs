@@ -97,6 +97,8 @@ pub struct Return {
     pub save: bool,
     /// `PARTIAL`
     pub partial: Option<(i64, i64)>,
+    /// `UPDATE`: what is found is kept up to date. RFC 5267.
+    pub update: bool,
 }
 
 /// SEARCH, or the search within SORT, THREAD and ESEARCH.
@@ -271,6 +273,9 @@ pub fn esearch<'a>(cursor: &mut Cursor<'a>, utf8: bool) -> Result<(Vec<Source>, 
     if search.returns.save && sources != [Source::Selected] {
         return Err(Bad("SAVE is for the selected mailbox").into());
     }
+    if search.returns.update {
+        return Err(Bad("UPDATE is for SEARCH and SORT").into());
+    }
     search.returns.given = true;
     search.returns.all |=
         !(search.returns.min || search.returns.max || search.returns.count || search.returns.save);
@@ -315,6 +320,9 @@ fn returns(cursor: &mut Cursor<'_>) -> Parsed<Return> {
             "ALL" => returns.all = true,
             "COUNT" => returns.count = true,
             "SAVE" => returns.save = true,
+            "UPDATE" => returns.update = true,
+            // A hint that more searches like it will follow.
+            "CONTEXT" => {}
             "PARTIAL" => {
                 cursor.space()?;
                 returns.partial = Some(partial_range(cursor)?);

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::Service;
 use super::login::{Attempts, Counted, Step};
-use super::wire::Wire;
+use super::wire::{READ_BEFORE_LOGIN, Wire};
 use crate::session::{Link, Session, Want};
 
 /// How long a client may be silent before it logs in.
@@ -203,12 +203,15 @@ impl Connection {
     async fn wait(&mut self) -> bool {
         let Some(session) = &mut self.session else { return false };
         session.rest();
-        if session.is_idle() {
-            return self.wait_idle().await;
+        if session.waits_for_news() {
+            return self.wait_for_news().await;
         }
-        let limit = if session.user.is_some() { LOGGED_IN } else { BEFORE_LOGIN };
+        let (limit, most) = match session.user {
+            Some(_) => (LOGGED_IN, usize::MAX),
+            None => (BEFORE_LOGIN, READ_BEFORE_LOGIN),
+        };
         let mut feed = |bytes: &[u8]| session.feed(bytes);
-        match tokio::time::timeout(limit, self.wire.read(&mut feed)).await {
+        match tokio::time::timeout(limit, self.wire.read(most, &mut feed)).await {
             Ok(Ok(0) | Err(_)) => false,
             Ok(Ok(_)) => true,
             Err(_) => {
@@ -218,8 +221,8 @@ impl Connection {
         }
     }
 
-    /// IDLE: reads, and tells what happens, until the client says something.
-    async fn wait_idle(&mut self) -> bool {
+    /// IDLE and NOTIFY: reads, and tells what happens, until the client says something.
+    async fn wait_for_news(&mut self) -> bool {
         let start = clock::now();
         let notify = self.service.settings.idle_notify;
         let mut alive = start + notify;
@@ -227,7 +230,9 @@ impl Connection {
         let watched = self.session.as_ref().and_then(|session| session.watched());
         // What happened between the command and now is told first.
         let mut seen = watched.as_ref().map(|mailbox| mailbox.watch().count());
-        let mut news = watched.is_some();
+        let account = self.session.as_ref().and_then(|session| session.watched_account());
+        let mut account_seen = account.as_ref().map(|account| account.watch().count());
+        let mut news = watched.is_some() || account.is_some();
         loop {
             let Some(session) = &mut self.session else { return false };
             if news {
@@ -243,7 +248,7 @@ impl Connection {
                 }
                 continue;
             }
-            if !session.is_idle() {
+            if !session.waits_for_news() {
                 // The mailbox is gone: it has said good-bye.
                 return true;
             }
@@ -256,13 +261,24 @@ impl Connection {
                     _ => std::future::pending().await,
                 }
             };
+            let account_changed = async {
+                match (&account, account_seen) {
+                    (Some(account), Some(count)) => account.watch().changed(count).await,
+                    _ => std::future::pending().await,
+                }
+            };
+            let idle = session.is_idle();
             let mut feed = |bytes: &[u8]| session.feed(bytes);
             tokio::select! {
-                read = self.wire.read(&mut feed) => {
+                read = self.wire.read(usize::MAX, &mut feed) => {
                     return matches!(read, Ok(count) if count > 0);
                 }
                 count = changed => {
                     seen = Some(count);
+                    news = true;
+                }
+                count = account_changed => {
+                    account_seen = Some(count);
                     news = true;
                 }
                 () = tokio::time::sleep_until(wake.unwrap_or(end).into()) => {
@@ -273,12 +289,14 @@ impl Connection {
                     }
                     if !notify.is_zero() && now >= alive {
                         alive = now + notify;
-                        session.still_here();
+                        if idle {
+                            session.still_here();
+                        }
                         if self.flush().await.is_err() {
                             return false;
                         }
                     }
-                    news = watched.is_some() && look.is_some_and(|look| now >= look);
+                    news = (watched.is_some() || account.is_some()) && look.is_some_and(|look| now >= look);
                 }
             }
         }

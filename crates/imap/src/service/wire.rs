@@ -16,6 +16,9 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 /// Bytes taken by one read, and given by one step of decompression.
 const READ: usize = 32 * 1024;
 
+/// Bytes taken by one read from a client who has not logged in: what he makes us hold stays small.
+pub const READ_BEFORE_LOGIN: usize = 4 * 1024;
+
 /// An output buffer is kept for the next answer up to this size.
 const KEEP: usize = 1024;
 
@@ -60,11 +63,11 @@ impl Wire {
         }));
     }
 
-    /// Reads once, and gives the bytes to `feed`; 0 is the end.
+    /// Reads once, `most` bytes at most, and gives the bytes to `feed`; 0 is the end.
     ///
     /// # Errors
     /// The connection broke, or what came is not compressed as it should be.
-    pub async fn read(&mut self, feed: &mut (dyn FnMut(&[u8]) + Send)) -> io::Result<usize> {
+    pub async fn read(&mut self, most: usize, feed: &mut (dyn FnMut(&[u8]) + Send)) -> io::Result<usize> {
         loop {
             if let Some(deflate) = &mut self.deflate {
                 let count = deflate.step(feed)?;
@@ -76,7 +79,7 @@ impl Wire {
             let (stream, deflate) = (&mut self.stream, &mut self.deflate);
             let count = poll_fn(|cx| {
                 SCRATCH.with_borrow_mut(|scratch| {
-                    let mut buffer = ReadBuf::new(scratch);
+                    let mut buffer = ReadBuf::new(&mut scratch[..most.min(READ)]);
                     ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
                     match deflate {
                         Some(deflate) => deflate.pending.extend_from_slice(buffer.filled()),

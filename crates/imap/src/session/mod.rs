@@ -17,6 +17,7 @@ pub use answer::{Answer, Done, Fail, Slices};
 pub use selected::Selected;
 pub use tell::{Tell, say_flags};
 
+use crate::commands::notify::Notifying;
 use crate::commands::{self, Allowed, Call, Command};
 use crate::grammar::{Bad, Cursor, Frame, Framer, Piece, Why, tag};
 use crate::login::Login;
@@ -129,10 +130,14 @@ pub struct Session {
     pub selected: Option<Box<Selected>>,
     /// How the session ended, for the log.
     pub farewell: &'static str,
+    /// What the client is told without asking (NOTIFY).
+    pub notify: Option<Box<Notifying>>,
     framer: Framer,
     awaits: Awaits,
     running: Option<(Vec<u8>, Box<dyn Slices>)>,
     invalid: u32,
+    /// What was said is to be sent before the work goes on.
+    hurry: bool,
 }
 
 impl Session {
@@ -147,10 +152,12 @@ impl Session {
             user: None,
             selected: None,
             farewell: "Connection closed",
+            notify: None,
             framer,
             awaits: Awaits::Command,
             running: None,
             invalid: 0,
+            hurry: false,
         })
     }
 
@@ -171,9 +178,26 @@ impl Session {
         matches!(self.awaits, Awaits::Done(_))
     }
 
+    /// Is the client told what happens, now that it is silent?
+    pub fn waits_for_news(&self) -> bool {
+        self.is_idle() || (self.notify.is_some() && !self.framer.is_within_command())
+    }
+
     /// The mailbox whose changes the client waits for.
     pub fn watched(&self) -> Option<Arc<dyn Mailbox>> {
-        self.selected.as_ref().map(|selected| selected.mailbox.clone())
+        let told = self.is_idle() || self.notify.as_ref().is_some_and(|notify| notify.selected.is_some());
+        self.selected.as_ref().filter(|_| told).map(|selected| selected.mailbox.clone())
+    }
+
+    /// The account whose mailboxes the client is told of.
+    pub fn watched_account(&self) -> Option<Arc<dyn Account>> {
+        let told = self.notify.as_ref().is_some_and(|notify| notify.watches_account());
+        self.user.as_ref().filter(|_| told).map(|user| user.account.clone())
+    }
+
+    /// Has what was said sent before a long command goes on.
+    pub fn send_now(&mut self) {
+        self.hurry = true;
     }
 
     /// Gives memory back: the client may be silent for long.
@@ -226,7 +250,7 @@ impl Session {
         {
             self.run(&frame);
         }
-        while self.out.len() < TURN {
+        while self.out.len() < TURN && !std::mem::take(&mut self.hurry) {
             if let Some((tag, mut slices)) = self.running.take() {
                 match slices.step(self) {
                     None => self.running = Some((tag, slices)),
@@ -421,7 +445,7 @@ impl Session {
         }
     }
 
-    /// While the client waits in IDLE: tells what has happened. `look` also finds what other programs have done.
+    /// While the client waits: tells what has happened. `look` also finds what other programs have done.
     pub fn news(&mut self, look: bool) {
         if let Some(selected) = &self.selected
             && look
@@ -429,7 +453,14 @@ impl Session {
         {
             log::warn!(target: "imap", "{error}");
         }
-        self.tell(Tell::All);
+        let delayed = self.notify.as_ref().and_then(|notify| notify.selected.as_ref());
+        let delayed = delayed.is_some_and(|selected| selected.delayed) && !self.is_idle();
+        if self.watched().is_some() {
+            self.tell(if delayed { Tell::Flags } else { Tell::All });
+        }
+        if let Err(error) = commands::notify::push(self) {
+            log::warn!(target: "imap", "what happens in other mailboxes is not told: {error:?}");
+        }
         self.end_if_gone();
     }
 
@@ -489,6 +520,7 @@ impl Session {
     /// Back to before the login (UNAUTHENTICATE, RFC 8437).
     pub fn log_out(&mut self) {
         self.selected = None;
+        self.notify = None;
         self.user = None;
         self.enabled = Enabled::default();
         self.out.utf8 = false;
@@ -522,3 +554,6 @@ fn find(frame: &Frame) -> Option<Found<'_>> {
     args.eat(b' ');
     Some(Found { command, uid, args })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use store::{Entry, Mailbox, Rights, UidSet, View};
 
 use super::Fail;
+use crate::commands::search::context::Context;
 use crate::grammar::set::{self, Set};
 use crate::grammar::{Bad, Parsed};
 
@@ -22,6 +23,8 @@ pub struct Selected {
     pub saved: UidSet,
     /// How many keywords the client has been told of.
     pub told_keywords: usize,
+    /// Searches whose results are kept up to date.
+    pub contexts: Vec<Context>,
 }
 
 impl Selected {

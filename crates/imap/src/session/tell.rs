@@ -5,6 +5,8 @@ use std::sync::Arc;
 use store::{Rights, UidSet, View};
 
 use super::{Selected, Session};
+use crate::commands::fetch;
+use crate::commands::search::context;
 use crate::respond::{Out, say};
 
 /// What may be told now.
@@ -46,6 +48,8 @@ impl Session {
             selected.told_keywords = now.keywords().len();
             say_flags(&mut self.out, &now, selected.permanent());
         }
+        // By the numbers that hold before the messages are gone.
+        context::say_gone(&mut self.out, selected, &was, &changes.expunged);
         self.say_expunged(&was, &changes.expunged);
         for uid in changes.updated.iter().filter(|uid| !told.contains(**uid)) {
             self.say_flags_of(selected, *uid, true);
@@ -56,10 +60,27 @@ impl Session {
             if !self.enabled.rev2 {
                 say!(self.out, "* {} RECENT", selected.count_recent());
             }
+            self.fetch_new(selected, &changes.arrived);
+        }
+        if !selected.contexts.is_empty() {
+            let (now, uid_only) = ((self.settings.clock)(), self.enabled.uid_only);
+            // What fails here fails again, and is told, when the client asks.
+            if let Err(error) = context::say_changed(&mut self.out, selected, &changes, now, uid_only) {
+                log::warn!(target: "imap", "searches are not kept up to date any more: {error:?}");
+            }
         }
         if !changes.expunged.is_empty() && !selected.saved.is_empty() {
             let gone: UidSet = changes.expunged.iter().copied().collect();
             selected.saved = selected.saved.iter().filter(|uid| !gone.contains(*uid)).collect();
+        }
+    }
+
+    /// What the client wants to know of new messages without asking.
+    fn fetch_new(&mut self, selected: &Selected, arrived: &[u32]) {
+        let told = self.notify.as_ref().and_then(|notify| notify.selected.as_ref());
+        let Some(plan) = told.and_then(|told| told.fetch.as_ref()) else { return };
+        if let Err(error) = fetch::say_new(&mut self.out, self.enabled, selected, plan, arrived) {
+            log::warn!(target: "imap", "new messages are not told of: {error:?}");
         }
     }
 

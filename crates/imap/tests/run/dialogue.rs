@@ -15,8 +15,6 @@ pub struct Dialogue {
     pub title: String,
     /// Why Dovecot is not asked.
     pub ours: Option<String>,
-    /// Why a store in which appended messages are not recent is not asked.
-    pub recent: Option<String>,
     have: usize,
     state: String,
     /// The second client logs in under another name.
@@ -53,7 +51,6 @@ pub fn parse(text: &str) -> Vec<Dialogue> {
             b"state" => dialogue.state = rest,
             b"users" => dialogue.others = true,
             b"ours" => dialogue.ours = Some(rest),
-            b"recent" => dialogue.recent = Some(rest),
             [b'C', ..] => dialogue.lines.push(Line::Client(who, rest)),
             [b'S', ..] => dialogue.lines.push(Line::Server(who, rest)),
             [b'N', ..] => dialogue.lines.push(Line::Never(who, rest)),
@@ -165,13 +162,13 @@ fn with_literals(text: &str) -> Vec<u8> {
 }
 
 impl Dialogue {
-    /// Holds it as this user; `passes_recent` has all that is said of recent messages passed over.
+    /// Holds it as this user.
     ///
     /// # Errors
     /// What was not as expected, with what was said before.
-    pub fn hold(&self, address: SocketAddr, user: &str, passes_recent: bool) -> Result<(), String> {
+    pub fn hold(&self, address: SocketAddr, user: &str) -> Result<(), String> {
         let mut clients = BTreeMap::new();
-        let held = self.talk(address, user, passes_recent, &mut clients);
+        let held = self.talk(address, user, &mut clients);
         held.map_err(|what| {
             let logs: Vec<String> = clients
                 .values()
@@ -190,13 +187,8 @@ impl Dialogue {
         &self,
         address: SocketAddr,
         user: &str,
-        passes_recent: bool,
         clients: &mut BTreeMap<u8, Client>,
     ) -> Result<(), String> {
-        let fits = |pattern: &str, line: &str| match passes_recent {
-            true => fits(&without_recent(pattern), &without_recent(line)),
-            false => fits(pattern, line),
-        };
         let mut first = Client::connect(address)?;
         if self.state != "connected" {
             first.log_in(user)?;
@@ -264,13 +256,6 @@ impl Dialogue {
         }
         Ok(())
     }
-}
-
-fn without_recent(text: &str) -> String {
-    if text.ends_with(" RECENT") {
-        return "* <..> RECENT".to_owned();
-    }
-    text.replace(" \\Recent", "").replace("\\Recent ", "").replace("\\Recent", "")
 }
 
 /// Does a line fit a pattern, in which `<..>` is anything and `<n>` a number?

@@ -7,7 +7,6 @@
 //! - `state: connected` does without the login, `state: selected` also selects INBOX.
 //! - `users: other` gives the second client another account; `<1>` and `<2>` are the names of both.
 //! - `ours: reason` says why Dovecot is not asked.
-//! - `recent: reason` says why a store in which appended messages are nobody's news is not asked.
 //!
 //! `C:` is said by the client, `C2:` by a second one, which logs in when it first speaks. `{text:…}` in it becomes a
 //! literal. `S:` (`S2:`) must come next, in order, among the lines up to the tagged answer of the last command;
@@ -28,10 +27,8 @@ use std::path::Path;
 /// Who answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Who {
-    /// Our server over its own kind of store.
-    Facteur,
-    /// Our server over Maildirs, in which appended messages are not `\Recent`.
-    Maildir,
+    /// Our server.
+    Ours,
     /// The real one.
     Dovecot,
 }
@@ -49,15 +46,14 @@ fn hold(address: SocketAddr, who: Who) {
         let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
         for (number, dialogue) in dialogue::parse(&text).into_iter().enumerate() {
             let title = format!("{stem}: {}", dialogue.title);
-            let not_his = (who == Who::Dovecot && dialogue.ours.is_some())
-                || (who == Who::Maildir && dialogue.recent.is_some());
+            let not_his = who == Who::Dovecot && dialogue.ours.is_some();
             if !title.contains(&only) || not_his {
                 continue;
             }
             held += 1;
             // Every dialogue has a user of its own.
             let user = format!("{stem}{number}");
-            if let Err(what) = dialogue.hold(address, &user, who == Who::Maildir) {
+            if let Err(what) = dialogue.hold(address, &user) {
                 wrong.push(format!("{title}\n{what}"));
             }
         }
@@ -70,13 +66,13 @@ fn hold(address: SocketAddr, who: Who) {
 #[test]
 fn over_the_facteur_store() {
     let server = server::Server::start("facteur");
-    hold(server.address, Who::Facteur);
+    hold(server.address, Who::Ours);
 }
 
 #[test]
 fn over_maildirs() {
     let server = server::Server::start("maildir");
-    hold(server.address, Who::Maildir);
+    hold(server.address, Who::Ours);
 }
 
 #[test]

@@ -330,6 +330,8 @@ impl Mailbox for FacteurMailbox {
             work.set_flags(id, run, keep, set)?;
         }
         work.commit()?;
+        drop(inside);
+        self.account.watch.ring();
         Ok(outcome)
     }
 
@@ -394,7 +396,7 @@ impl Mailbox for FacteurMailbox {
     }
 
     fn find_text(&self, within: Within<'_>, needle: &str, among: &[u32]) -> Result<Vec<u32>> {
-        let candidates = self.candidates(needle, among)?;
+        let candidates = self.candidates(crate::search::rarest(within, needle), among)?;
         crate::search::by_reading(self, within, needle, &candidates)
     }
 

@@ -276,7 +276,9 @@ impl<T: Tree> Account for Household<T> {
                 (Some(at), false) => drop(names.remove(at)),
                 _ => {}
             }
-        })
+        })?;
+        self.common.watch.ring();
+        Ok(())
     }
 
     fn subscriptions(&self) -> Result<Vec<Name>> {

@@ -20,7 +20,7 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS mailbox (
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, guid TEXT NOT NULL,
   uidvalidity INTEGER NOT NULL DEFAULT 0, modseq INTEGER NOT NULL, floor INTEGER NOT NULL,
-  keywords TEXT NOT NULL DEFAULT '', special TEXT);
+  keywords TEXT NOT NULL DEFAULT '', special TEXT, recent INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS message (
   mailbox INTEGER NOT NULL, uid INTEGER NOT NULL, flags INTEGER NOT NULL, keywords INTEGER NOT NULL,
   modseq INTEGER NOT NULL, size INTEGER NOT NULL, received INTEGER NOT NULL, saved INTEGER NOT NULL,
@@ -65,6 +65,8 @@ pub struct Book {
     pub modseq: u64,
     /// Names of keywords, in the order of their bits.
     pub keywords: Vec<String>,
+    /// Messages from this UID on were in no session yet; 0 where that is not known.
+    pub recent: u32,
 }
 
 /// What is written at once.
@@ -126,6 +128,14 @@ impl Ledger {
         // Losing the last lines in a power cut costs a client a look at flags it knows.
         connection.pragma_update(None, "synchronous", "OFF")?;
         connection.execute_batch(SCHEMA)?;
+        let has_recent: i64 = connection.query_row(
+            "SELECT count(*) FROM pragma_table_info('mailbox') WHERE name = 'recent'",
+            [],
+            |row| row.get(0),
+        )?;
+        if has_recent == 0 {
+            connection.execute_batch("ALTER TABLE mailbox ADD COLUMN recent INTEGER NOT NULL DEFAULT 0")?;
+        }
         Ok(connection)
     }
 
@@ -177,7 +187,9 @@ impl Ledger {
     fn find(&self, key: &str) -> Result<Option<Book>> {
         let connection = self.lock();
         let mut statement = connection
-            .prepare_cached("SELECT id, guid, uidvalidity, modseq, keywords FROM mailbox WHERE key = ?1")
+            .prepare_cached(
+                "SELECT id, guid, uidvalidity, modseq, keywords, recent FROM mailbox WHERE key = ?1",
+            )
             .map_err(failed)?;
         let book = statement.query_row([key], |row| {
             let keywords: String = row.get(4)?;
@@ -187,9 +199,17 @@ impl Ledger {
                 uidvalidity: row.get(2)?,
                 modseq: row.get::<_, i64>(3)?.cast_unsigned(),
                 keywords: keywords.split_terminator(' ').map(str::to_owned).collect(),
+                recent: row.get(5)?,
             })
         });
         book.optional().map_err(failed)
+    }
+
+    /// Keeps from which UID on messages were in no session yet.
+    pub fn set_recent(&self, id: i64, recent: u32) -> Result<()> {
+        let changed =
+            self.lock().execute("UPDATE mailbox SET recent = ?2 WHERE id = ?1", params![id, recent]);
+        changed.map(drop).map_err(failed)
     }
 
     /// All messages known of a mailbox, by UID.

@@ -86,6 +86,7 @@ impl<F: Files> Shared<F> {
             *view = Arc::clone(&state.view);
             drop(view);
             self.watch.ring();
+            self.common.watch.ring();
         }
     }
 
@@ -117,14 +118,6 @@ impl<F: Files> Shared<F> {
         let uids = self.work(|state, now| {
             let Some(added) = work(state, now)? else { return Ok(None) };
             state.added(&self.common.ledger, &added)?;
-            let mut editor = state.view.edit();
-            // Messages put in by a client of ours are nobody's news.
-            if let Some(last) = added.last()
-                && editor.head().recent_from <= last.seen.uid
-            {
-                editor.head().recent_from = last.seen.uid + 1;
-            }
-            state.view = Arc::new(editor.finish());
             Ok(Some(added.iter().map(|added| added.seen.uid).collect::<Vec<_>>()))
         })?;
         if let Some(uids) = &uids
@@ -213,6 +206,7 @@ impl<F: Files> Mailbox for Shared<F> {
             let from = state.view.recent_from;
             if from < state.view.uidnext {
                 state.files.claim_recent(now)?;
+                state.set_recent(&self.common.ledger, state.view.uidnext)?;
             }
             let mut editor = state.view.edit();
             editor.head().recent_from = editor.head().uidnext;

@@ -94,16 +94,27 @@ impl<F: Files> State<F> {
                 changed.push(entry(seen, facts, modseq));
             }
         }
+        if anew || self.book.recent == 0 {
+            self.set_recent(ledger, listing.recent_from)?;
+        }
+        // Neither taken by a session of ours, nor, as far as the files tell, by one of another program.
+        let recent_from = listing.recent_from.min(self.book.recent);
         let same = changed.is_empty() && gone.is_empty() && !anew;
-        if same && self.view.uidnext >= listing.uidnext && self.view.recent_from == listing.recent_from {
+        if same && self.view.uidnext >= listing.uidnext && self.view.recent_from == recent_from {
             return Ok(false);
         }
         self.apply(ledger, &changed, &gone, anew)?;
         let mut editor = self.view.edit();
         editor.head().uidnext = editor.head().uidnext.max(listing.uidnext);
-        editor.head().recent_from = listing.recent_from;
+        editor.head().recent_from = recent_from;
         self.view = Arc::new(editor.finish());
         Ok(true)
+    }
+
+    /// From this UID on messages were in no session yet.
+    pub fn set_recent(&mut self, ledger: &Ledger, uid: u32) -> Result<()> {
+        self.book.recent = uid;
+        ledger.set_recent(self.book.id, uid)
     }
 
     /// What was put in.

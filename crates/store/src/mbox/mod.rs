@@ -5,11 +5,11 @@
 
 mod change;
 mod files;
-mod from_line;
-mod head;
+pub(crate) mod from_line;
+pub(crate) mod head;
 mod lockfile;
 mod rewrite;
-mod scan;
+pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -10,11 +10,10 @@ use store::{FlagChange, Flags, Mode, Rights, UidSet};
 
 use super::Call;
 use crate::grammar::fetch::Fetch;
-use crate::respond::say;
-use crate::session::{Answer, Done, Fail, Session, Slices, Tell};
+use crate::respond::{Out, say};
+use crate::session::{Answer, Done, Enabled, Fail, Selected, Session, Slices, Tell};
 
-use plan::Plan;
-pub use plan::{convert, part_of};
+pub use plan::{Plan, convert, part_of};
 
 /// Messages of a slice for which nothing is read.
 const ENTRIES: usize = 2000;
@@ -100,7 +99,7 @@ impl Fetching {
     }
 
     /// The next messages: as many as are read at once.
-    fn next_slice(&self, selected: &crate::session::Selected) -> Vec<u32> {
+    fn next_slice(&self, selected: &Selected) -> Vec<u32> {
         let rest = &self.uids[self.at..];
         let needs = self.plan.needs;
         let count = if needs.message {
@@ -142,6 +141,21 @@ impl Fetching {
         session.selected = Some(selected);
         written
     }
+}
+
+/// Tells of new messages what a client has asked for by NOTIFY; none becomes `\Seen`.
+///
+/// # Errors
+/// The store fails.
+pub fn say_new(
+    out: &mut Out,
+    enabled: Enabled,
+    selected: &Selected,
+    plan: &Plan,
+    uids: &[u32],
+) -> Result<(), Fail> {
+    let marked = &UidSet::new();
+    write::Writer { out, plan, selected, enabled, marked, missing: false }.write(uids)
 }
 
 /// Marks messages as seen; those that were not are told so with what was fetched of them.

@@ -30,27 +30,31 @@ impl Query<'_> {
     /// The store fails.
     pub fn run(&self, key: &Key<'_>) -> Result<Vec<u32>, Fail> {
         let all: Vec<u32> = self.selected.known.iter().map(|entry| entry.uid).collect();
-        self.among(key, all)
+        self.of(key, all)
     }
 
-    fn among(&self, key: &Key<'_>, among: Vec<u32>) -> Result<Vec<u32>, Fail> {
+    /// Those of some messages that fit; both ascend.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn of(&self, key: &Key<'_>, among: Vec<u32>) -> Result<Vec<u32>, Fail> {
         let mailbox = &self.selected.mailbox;
         match key {
             Key::And(keys) => {
                 let mut keys: Vec<&Key<'_>> = keys.iter().collect();
                 keys.sort_by_key(|key| cost(key));
-                keys.into_iter().try_fold(among, |left, key| self.among(key, left))
+                keys.into_iter().try_fold(among, |left, key| self.of(key, left))
             }
             Key::Or(one, other) => {
-                let found = self.among(one, among.clone())?;
+                let found = self.of(one, among.clone())?;
                 let left = without(&among, &found);
-                let more = self.among(other, left)?;
+                let more = self.of(other, left)?;
                 let mut both = [found, more].concat();
                 both.sort_unstable();
                 Ok(both)
             }
             Key::Not(inner) => {
-                let found = self.among(inner, among.clone())?;
+                let found = self.of(inner, among.clone())?;
                 Ok(without(&among, &found))
             }
             Key::Numbers(_) if self.uid_only => {
@@ -175,6 +179,11 @@ fn is_when(at: i64, when: When, day: Date) -> bool {
         When::On => at == wanted,
         When::Since => at >= wanted,
     }
+}
+
+/// Are messages read for it?
+pub fn reads(key: &Key<'_>) -> bool {
+    cost(key) >= 3
 }
 
 /// What narrows first.

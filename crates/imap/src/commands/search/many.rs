@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ::store::{Folder, Name, UidSet};
 
-use super::{Query, find, finish, refuse, say_extended};
+use super::{Query, Verb, Words, find, finish, refuse, say_extended};
 use crate::commands::Call;
 use crate::grammar::search::{Search, Source, esearch as parse, patterns};
 use crate::session::{Answer, Done, Fail, Selected, Session, Tell};
@@ -17,8 +17,8 @@ pub fn esearch(session: &mut Session, call: &mut Call<'_>) -> Answer {
     };
     if sources == [Source::Selected] {
         let found = find(session, &search.key)?;
-        call.uid = true;
-        return finish(session, call, "SEARCH", &search, found);
+        let words = Words { verb: Verb::Search, tag: call.tag.to_vec(), uid: true, arguments: Vec::new() };
+        return finish(session, &words, &search, found);
     }
     for name in names(session, &sources)? {
         one(session, call, &name, &search)?;
@@ -66,6 +66,7 @@ fn one(session: &mut Session, call: &Call<'_>, name: &Name, search: &Search<'_>)
         recent: UidSet::new(),
         saved: UidSet::new(),
         told_keywords: 0,
+        contexts: Vec::new(),
     };
     // Numbers are those of the selected mailbox, and there is none here.
     let query = Query { selected: &looked_at, now: (session.settings.clock)(), uid_only: true };

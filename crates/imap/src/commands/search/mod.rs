@@ -1,7 +1,9 @@
 //! SEARCH, SORT, THREAD. RFC 9051 6.4.4, RFC 5256, 5267, 5182, 7162, 9394.
 
+pub mod context;
 mod evaluate;
 mod many;
+mod progress;
 mod sort;
 mod thread;
 
@@ -10,49 +12,122 @@ use std::fmt::Write as _;
 use ::store::UidSet;
 
 use super::Call;
-use crate::grammar::search::{self as grammar, Key, Return, Search, Sort};
+use crate::grammar::Cursor;
+use crate::grammar::search::{self as grammar, Algorithm, Key, Return, Search, Sort};
 use crate::grammar::set;
 use crate::session::{Answer, Done, Fail, Session, Tell};
 
 pub use evaluate::Query;
 pub use many::esearch;
 
+/// Which command searches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// SEARCH
+    Search,
+    /// SORT
+    Sort,
+    /// THREAD
+    Thread,
+}
+
+/// A search command, kept so that it can be read again.
+#[derive(Clone, Debug)]
+pub struct Words {
+    verb: Verb,
+    /// Its tag.
+    pub tag: Vec<u8>,
+    uid: bool,
+    arguments: Vec<u8>,
+}
+
+/// Its arguments.
+enum Arguments<'a> {
+    Search(Search<'a>),
+    Sort(Sort<'a>),
+    Thread(Algorithm, Search<'a>),
+}
+
+impl<'a> Arguments<'a> {
+    fn search(&self) -> &Search<'a> {
+        match self {
+            Arguments::Search(search) | Arguments::Thread(_, search) => search,
+            Arguments::Sort(sort) => &sort.search,
+        }
+    }
+}
+
+impl Words {
+    fn parse(&self) -> Result<Arguments<'_>, grammar::Refused> {
+        let cursor = &mut Cursor::new(&self.arguments);
+        Ok(match self.verb {
+            Verb::Search => Arguments::Search(Search::parse(cursor)?),
+            Verb::Sort => Arguments::Sort(Sort::parse(cursor)?),
+            Verb::Thread => {
+                let (algorithm, search) = grammar::thread(cursor)?;
+                Arguments::Thread(algorithm, search)
+            }
+        })
+    }
+}
+
 /// SEARCH.
 pub fn search(session: &mut Session, call: &mut Call<'_>) -> Answer {
-    let search = match Search::parse(&mut call.args) {
-        Ok(search) => search,
-        Err(refused) => return refuse(session, refused),
-    };
-    let found = find(session, &search.key)?;
-    finish(session, call, "SEARCH", &search, found)
+    start(session, call, Verb::Search)
 }
 
 /// SORT.
 pub fn sort(session: &mut Session, call: &mut Call<'_>) -> Answer {
-    let Sort { keys, search } = match Sort::parse(&mut call.args) {
-        Ok(sort) => sort,
-        Err(refused) => return refuse(session, refused),
-    };
-    let found = find(session, &search.key)?;
-    let found = sort::sort(session.selected()?, found, &keys)?;
-    finish(session, call, "SORT", &search, found)
+    start(session, call, Verb::Sort)
 }
 
 /// THREAD.
 pub fn thread(session: &mut Session, call: &mut Call<'_>) -> Answer {
-    let (algorithm, search) = match grammar::thread(&mut call.args) {
-        Ok(thread) => thread,
-        Err(refused) => return refuse(session, refused),
+    start(session, call, Verb::Thread)
+}
+
+/// Searches at once, or in slices where messages have to be read.
+fn start(session: &mut Session, call: &Call<'_>, verb: Verb) -> Answer {
+    let arguments = call.args.rest().to_vec();
+    let words = Words { verb, tag: call.tag.to_vec(), uid: call.uid, arguments };
+    let now = (session.settings.clock)();
+    let found = {
+        let parsed = match words.parse() {
+            Ok(parsed) => parsed,
+            Err(refused) => return refuse(session, refused),
+        };
+        let selected = session.selected()?;
+        let uids: Vec<u32> = selected.known.iter().map(|entry| entry.uid).collect();
+        let query = Query { selected, now, uid_only: session.enabled.uid_only };
+        let key = &parsed.search().key;
+        if uids.len() > progress::SLICE && evaluate::reads(key) {
+            let searching = progress::Searching { words, uids, at: 0, found: Vec::new(), told: now };
+            return Ok(Done::Slices(Box::new(searching)));
+        }
+        query.of(key, uids)?
     };
-    let found = find(session, &search.key)?;
-    let selected = session.selected()?;
-    let threads = thread::thread(selected, &found, algorithm)?;
-    let known = selected.known.clone();
-    let number = |uid: u32| if call.uid { Some(uid) } else { known.sequence(uid) };
-    session.out.put(b"* THREAD ");
-    thread::write(&threads, &number, &mut session.out);
-    session.out.put(b"\r\n");
-    Ok(Done::ok("Thread completed.", tell(call)))
+    conclude(session, &words, found)
+}
+
+/// Puts what was found in order, and tells it.
+fn conclude(session: &mut Session, words: &Words, found: Vec<u32>) -> Answer {
+    match words.parse()? {
+        Arguments::Search(search) => finish(session, words, &search, found),
+        Arguments::Sort(Sort { keys, search }) => {
+            let found = sort::sort(session.selected()?, found, &keys)?;
+            finish(session, words, &search, found)
+        }
+        Arguments::Thread(algorithm, _) => {
+            let selected = session.selected()?;
+            let threads = thread::thread(selected, &found, algorithm)?;
+            let known = selected.known.clone();
+            let number = |uid: u32| if words.uid { Some(uid) } else { known.sequence(uid) };
+            session.out.put(b"* THREAD ");
+            thread::write(&threads, &number, &mut session.out);
+            session.out.put(b"\r\n");
+            Ok(Done::ok("Thread completed.", tell(words.uid)))
+        }
+    }
 }
 
 /// A search that is refused saves nothing. RFC 5182 2.1.
@@ -72,19 +147,14 @@ fn find(session: &Session, key: &Key<'_>) -> Result<Vec<u32>, Fail> {
     query.run(key)
 }
 
-fn tell(call: &Call<'_>) -> Tell {
-    if call.uid { Tell::All } else { Tell::Flags }
+fn tell(uid: bool) -> Tell {
+    if uid { Tell::All } else { Tell::Flags }
 }
 
 /// Tells what was found: SEARCH or SORT, or ESEARCH where RETURN was given or IMAP4rev2 is in use.
-fn finish(
-    session: &mut Session,
-    call: &Call<'_>,
-    name: &str,
-    search: &Search<'_>,
-    found: Vec<u32>,
-) -> Answer {
+fn finish(session: &mut Session, words: &Words, search: &Search<'_>, found: Vec<u32>) -> Answer {
     let returns = search.returns;
+    let sorted = words.verb == Verb::Sort;
     let selected = session.selected()?;
     let known = selected.known.clone();
     let by_mod_seq = uses_mod_seq(&search.key);
@@ -99,14 +169,14 @@ fn finish(
     }
     let highest =
         |uids: &[u32]| uids.iter().filter_map(|uid| known.find(*uid)).map(|entry| entry.modseq).max();
-    let numbers: Vec<u32> = match call.uid {
+    let numbers: Vec<u32> = match words.uid {
         true => found.clone(),
         false => found.iter().filter_map(|uid| known.sequence(*uid)).collect(),
     };
-    let extended = returns.given || (session.enabled.rev2 && name == "SEARCH");
+    let extended = returns.given || (session.enabled.rev2 && !sorted);
     let out = &mut session.out;
     if !extended {
-        let _ = write!(out, "* {name}");
+        out.put(if sorted { b"* SORT" } else { b"* SEARCH" });
         for number in &numbers {
             out.put(b" ");
             out.number(u64::from(*number));
@@ -123,20 +193,23 @@ fn finish(
         || returns.partial.is_some()
     {
         out.put(b"* ESEARCH (TAG ");
-        out.string(call.tag);
+        out.string(&words.tag);
         out.put(b")");
-        if call.uid {
+        if words.uid {
             out.put(b" UID");
         }
         let returns = if returns.given { returns } else { Return { all: true, ..returns } };
-        let told = say_extended(out, &returns, &numbers, &found, name == "SORT");
+        let told = say_extended(out, &returns, &numbers, &found, sorted);
         if let Some(highest) = highest(&told).filter(|_| by_mod_seq) {
             let _ = write!(out, " MODSEQ {highest}");
         }
         out.put(b"\r\n");
     }
-    let text = if name == "SORT" { "Sort completed." } else { "Search completed." };
-    Ok(Done::ok(text, tell(call)))
+    if returns.update {
+        context::keep(session, &words.tag, words.uid, sorted, &words.arguments, &found)?;
+    }
+    let text = if sorted { "Sort completed." } else { "Search completed." };
+    Ok(Done::ok(text, tell(words.uid)))
 }
 
 /// The items of an ESEARCH response; the UIDs that were told of.

@@ -62,11 +62,20 @@ fn commands_however_they_are_cut() {
 
 #[test]
 fn memory_stays_bounded_whatever_is_sent() {
-    let limits = Limits { command: 16_384, message: 0, messages: 0, swallow: 65_536 };
-    let floods: [&[u8]; 5] = [b"(", b"a", b"a b {10+}\r\n0123456789", b"x {60000+}\r\n", b"{1}\r\n"];
+    // As before the login, where little is read at a time.
+    let limits = Limits { command: 32_768, message: 0, messages: 0, swallow: 65_536 };
+    let floods: [&[u8]; 7] = [
+        b"(",
+        b"a",
+        b"a b {10+}\r\n0123456789",
+        b"x {60000+}\r\n",
+        b"a LOGIN {32000+}\r\n",
+        b"a NOOP\r\n",
+        b"{1}\r\n",
+    ];
     for flood in floods {
         let mut framer = Framer::new(limits);
-        let chunk = flood.repeat(8192 / flood.len());
+        let chunk = flood.repeat(4096 / flood.len());
         for _ in 0..500 {
             framer.feed(&chunk);
             while let Some(piece) = framer.advance() {
