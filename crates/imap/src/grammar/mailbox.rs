@@ -473,14 +473,9 @@ mod tests {
         .unwrap();
         assert!(full.only_subscribed && full.recursive_match && full.children && full.special);
         assert_eq!((full.patterns.len(), full.status.len()), (2, 2));
-        for bad in [
-            "",
-            "\"\"",
-            "(FOO) \"\" *",
-            "\"\" * FOO",
-            "\"\" * RETURN (FOO)",
-            "(RECURSIVEMATCH) \"\" *",
-        ] {
+        for bad in
+            ["", "\"\"", "(FOO) \"\" *", "\"\" * FOO", "\"\" * RETURN (FOO)", "(RECURSIVEMATCH) \"\" *"]
+        {
             assert!(list(bad).is_err(), "{bad}");
         }
     }
