@@ -5,7 +5,7 @@ use conf::params::Process;
 
 use crate::command;
 
-/// `export_environment`: `NAME=value` as it stands, `NAME` from our own environment; and PATH.
+/// `export_environment`: `NAME=value` as it stands, `NAME` from our own environment; and always our own PATH.
 pub fn exported(process: &Process, view: &View) -> Vec<(String, String)> {
     let mut out = vec![("PATH".to_owned(), command::PATH.to_owned())];
     for entry in &process.export_environment {
@@ -14,7 +14,7 @@ pub fn exported(process: &Process, view: &View) -> Vec<(String, String)> {
             None if entry == "MAIL_CONFIG" => (entry.as_str(), Some(view.get("config_directory"))),
             None => (entry.as_str(), imported(process, entry)),
         };
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|_| name != "PATH") {
             out.retain(|(known, _)| known != name);
             out.push((name.to_owned(), value));
         }

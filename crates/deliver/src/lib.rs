@@ -25,4 +25,4 @@ pub use agent::{Agent, Boxed};
 pub use agents::smtp::destination;
 pub use agents::{AGENTS, AgentKind, Setup};
 pub use office::{Letter, Pass, Reinject};
-pub use request::{Delivered, Feedback, Purpose, Report, Request, Target};
+pub use request::{Delivered, Feedback, Purpose, Report, Request, Target, Transcript};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mail::{Address, BodyType, Client, Outcome, QueueId, Recipient, Refusal, Ret};
+use proto::smtp::client::Said;
 use queue::Body;
 
 /// Why the agent is asked.
@@ -12,8 +13,10 @@ pub enum Purpose {
     /// Deliver.
     #[default]
     Deliver,
-    /// Say whether it could be delivered, without delivering (`sendmail -bv`, address verification).
+    /// Say to whom it would be delivered, without delivering (`sendmail -bv`).
     Probe,
+    /// Say whether there is such an address (address verification): aliases are not followed.
+    Verify,
 }
 
 /// One recipient of a request.
@@ -109,6 +112,19 @@ pub struct Report {
     pub delivered: Vec<Delivered>,
     /// What the scheduler learns.
     pub feedback: Feedback,
+    /// What the postmaster may want to read (`notify_classes`).
+    pub transcripts: Vec<Transcript>,
+}
+
+/// A session in which a server found that we break the protocol.
+#[derive(Clone, Debug)]
+pub struct Transcript {
+    /// `host[addr]:port`.
+    pub server: String,
+    /// `SMTP` or `LMTP`.
+    pub protocol: &'static str,
+    /// The dialogue.
+    pub said: Vec<Said>,
 }
 
 impl Delivered {
@@ -132,7 +148,7 @@ impl Report {
     pub fn all(request: &Request, refusal: &Refusal, relay: &str) -> Report {
         let delivered =
             request.targets.iter().map(|t| Delivered::new(t.index, refusal.clone(), relay)).collect();
-        Report { delivered, feedback: Feedback::Alive }
+        Report { delivered, ..Report::default() }
     }
 
     /// Must the recipient be tried again?

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use conf::{Block, Facts, MainCf, MasterCf, Registry, View};
 use jiff::{Timestamp, tz::TimeZone};
-use mail::{Address, BodyType, Client, Outcome, QueueId, Recipient, Trouble};
+use mail::{Address, BodyType, Client, Detail, Notify, Outcome, QueueId, Recipient, Trouble};
 use net::dns::Resolver;
 use queue::Body;
 use route::Router;
@@ -44,6 +44,8 @@ pub fn request(sender: &str, recipients: &[&str], content: &'static [u8]) -> Req
 pub struct Office {
     /// Messages queued: sender, recipients, header lines put before.
     pub letters: Mutex<Vec<String>>,
+    /// What the first recipient of each of them wants to hear.
+    pub notified: Mutex<Vec<Notify>>,
     /// Requests passed on: transport, next hop, recipients.
     pub passed: Mutex<Vec<String>>,
 }
@@ -58,6 +60,8 @@ impl Reinject for Office {
         let to = names(envelope.recipients.iter());
         let note = format!("{} -> {to} | {}", envelope.sender, String::from_utf8_lossy(&prepend).trim_end());
         self.letters.lock().expect("no test panics here").push(note);
+        let notify = envelope.recipients.first().map(|recipient| recipient.notify).unwrap_or_default();
+        self.notified.lock().expect("no test panics here").push(notify);
         Box::pin(std::future::ready(Ok(QueueId::parse("NEW1").expect("an id"))))
     }
 }
@@ -69,7 +73,8 @@ impl Pass for Office {
             .lock()
             .expect("no test panics here")
             .push(format!("{} {} {to}", request.transport, request.nexthop));
-        let outcome = Outcome::Expanded { text: "passed".to_owned() };
+        let outcome =
+            Outcome::Delivered { detail: Detail(0, 0), text: "passed".to_owned(), relayed_dsn: false };
         let delivered =
             request.targets.iter().map(|target| Delivered::new(target.index, outcome.clone(), "other"));
         Box::pin(std::future::ready(Report { delivered: delivered.collect(), ..Report::default() }))
@@ -140,7 +145,7 @@ pub fn words(report: &Report) -> Vec<String> {
     let line = |one: &Delivered| {
         let (status, text) = match &one.outcome {
             Outcome::Delivered { detail, text, .. } => (format!("2.{}.{}", detail.0, detail.1), text.clone()),
-            Outcome::Expanded { text } => ("expanded".to_owned(), text.clone()),
+            Outcome::Expanded { delivered } => (format!("expanded delivered={delivered}"), String::new()),
             Outcome::Later(refusal) | Outcome::Never(refusal) => {
                 (refusal.status().to_string(), refusal.log_text().to_owned())
             }

@@ -27,6 +27,9 @@ pub fn seconds(value: f64, resolution: u32) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+/// What is said of a recipient whose place others took.
+pub const EXPANDED: &str = "alias expanded";
+
 /// `<id>: to=<…>, orig_to=<…>, relay=…, delay=…, delays=…, dsn=…, status=… (…)`.
 pub struct Delivery<'a> {
     /// Queue id.
@@ -50,7 +53,7 @@ impl Delivery<'_> {
     pub fn line(&self, outcome: &Outcome, soft: bool) -> String {
         match outcome {
             Outcome::Delivered { detail, text, .. } => self.format(&success(*detail), "sent", text),
-            Outcome::Expanded { text } => self.format("2.0.0", "sent", text),
+            Outcome::Expanded { .. } => self.format("2.0.0", "sent", EXPANDED),
             Outcome::Later(refusal) => {
                 self.format(&refusal.status().to_string(), "deferred", refusal.log_text())
             }
@@ -67,7 +70,7 @@ impl Delivery<'_> {
     pub fn probe(&self, outcome: &Outcome) -> String {
         match outcome {
             Outcome::Delivered { detail, text, .. } => self.format(&success(*detail), "deliverable", text),
-            Outcome::Expanded { text } => self.format("2.0.0", "deliverable", text),
+            Outcome::Expanded { .. } => self.format("2.0.0", "deliverable", EXPANDED),
             Outcome::Later(refusal) | Outcome::Never(refusal) => {
                 self.format(&refusal.status().to_string(), "undeliverable", refusal.log_text())
             }

@@ -239,10 +239,11 @@ pub enum Outcome {
     Later(Refusal),
     /// Not ever: a notice goes to the sender.
     Never(Refusal),
-    /// Replaced by other recipients, which were queued under the named message (forward, alias).
+    /// An alias or a `.forward` file took its place. Who asked for news of success is told; what it leads to is
+    /// logged by itself.
     Expanded {
-        /// Logged text: `forwarded as <id>`.
-        text: String,
+        /// A list with an owner answers for its members: it counts as delivered (RFC 3461 5.2.7.3).
+        delivered: bool,
     },
 }
 

@@ -25,6 +25,7 @@ use crate::cleanup::{Cleaner, Skip};
 use crate::desk::Desk;
 use crate::house::{CLEANUP, Carrier, Setup};
 use crate::limits;
+use crate::login_senders::LoginSenders;
 use crate::params::Bounce;
 use crate::pickup;
 use crate::verify::Memory;
@@ -186,8 +187,18 @@ fn pickup(view: &View, master: &MasterCf, tables: &Tables, mistakes: &mut Vec<Mi
         ));
         tables.string_list(parameter, "").expect("an empty list can always be opened")
     });
+    let parameter = "local_login_sender_maps";
+    let maps = tables.maps(parameter, &view.get(parameter)).unwrap_or_else(|fault| {
+        let place = view.place(parameter);
+        let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+        mistakes.push(Mistake::new(Severity::Error, place, format!("{fault}; nobody may submit mail")));
+        tables.maps(parameter, "").expect("an empty list can always be opened")
+    });
+    let null_key = view.get("empty_address_local_login_sender_maps_lookup_key");
+    let senders = LoginSenders { maps, null_key, delimiter: view.get("recipient_delimiter") };
     let filter = checks.content_filter.trim();
     pickup::Settings {
+        senders,
         content_filter: (!filter.is_empty()).then(|| filter.to_owned()),
         skip: skip(&checks.receive_override_options),
         users,

@@ -1,10 +1,11 @@
 //! One delivery: hand a group of recipients to an agent, log what came of it, and record it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use deliver::{Delivered, Feedback, Purpose, Report, Request, Target};
 use jiff::Timestamp;
-use mail::logline::{Delays, Delivery};
+use mail::logline::{Delays, Delivery, EXPANDED};
 use mail::{Address, Blame, DeliveryReport, Detail, Outcome, Recipient, Refusal};
 use queue::scheduler::{Dead, Health, Work};
 use queue::{Action, Fate, Settlement};
@@ -14,7 +15,7 @@ use crate::house::{Carrier, House, Setup};
 use crate::{bounce, verp};
 
 /// Hands over, logs, and records; tells how the destination did.
-pub async fn carry(house: &House, setup: &Arc<Setup>, active: &Arc<Active>, work: &Work) -> Health {
+pub async fn carry(house: &Arc<House>, setup: &Arc<Setup>, active: &Arc<Active>, work: &Work) -> Health {
     let mut requests = requests(active, work).into_iter();
     let Some(carrier) = setup.carriers.get(&work.transport) else {
         let refusal = Refusal::later(51, Detail(3, 0), Blame::Admin, "mail transport unavailable");
@@ -41,8 +42,8 @@ fn indices(work: &Work) -> Vec<usize> {
 
 /// One request to one agent.
 async fn hand_over(
-    house: &House,
-    setup: &Setup,
+    house: &Arc<House>,
+    setup: &Arc<Setup>,
     active: &Active,
     carrier: &Carrier,
     request: Request,
@@ -50,6 +51,10 @@ async fn hand_over(
     let started = house.now();
     let probe = request.purpose == Purpose::Probe;
     let report = attempt(carrier, request).await;
+    // Not of the mail in which he is told.
+    if !is_double_bounce(setup, &active.stored.envelope.sender) {
+        bounce::dialogue::report(house, setup, &report.transcripts).await;
+    }
     let program = carrier.program.clone();
     if probe {
         note_probe(house, setup, active, &report, &program, started);
@@ -97,6 +102,8 @@ fn requests(active: &Active, work: &Work) -> Vec<Request> {
         let recipient = active.recipient(*index as usize)?;
         Some(Target { index: *index as usize, recipient: recipient.into_owned() })
     });
+    let mut targets: Vec<Target> = targets.collect();
+    targets.sort_by(|a, b| order(&a.recipient.address, &b.recipient.address));
     let request = |sender: Address, targets: Vec<Target>| Request {
         id: stored.id.clone(),
         sender,
@@ -116,13 +123,24 @@ fn requests(active: &Active, work: &Work) -> Vec<Request> {
     };
     match &envelope.verp {
         Some(delimiters) => targets
+            .into_iter()
             .map(|target| {
                 let sender = verp::sender(&envelope.sender, delimiters, &target.recipient);
                 request(sender, vec![target])
             })
             .collect(),
-        None => vec![request(envelope.sender.clone(), targets.collect())],
+        None => vec![request(envelope.sender.clone(), targets)],
     }
+}
+
+/// Recipients of one domain stand together, those without one last, so that servers and logs see them in one order.
+fn order(a: &Address, b: &Address) -> Ordering {
+    let domain = |address: &Address| address.domain().map(str::to_ascii_lowercase);
+    match (domain(a), domain(b)) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        (one, other) => other.is_some().cmp(&one.is_some()),
+    }
+    .then_with(|| a.as_str().cmp(b.as_str()))
 }
 
 /// `a/b/c/d` of an attempt: waiting, active, connecting, transmitting.
@@ -142,7 +160,7 @@ fn record(house: &House, setup: &Setup, active: &Active, report: &Report, progra
     for index in indices {
         let Some(queued) = active.recipient(index) else { continue };
         let entries: Vec<&Delivered> = report.delivered.iter().filter(|one| one.index == index).collect();
-        for one in &entries {
+        for one in entries.iter().filter(|one| !matches!(one.outcome, Outcome::Expanded { .. })) {
             log_line(setup, active, &queued, one, program, started);
         }
         let (fate, failed, delivered) = judge(setup, active, &queued, &entries, now);
@@ -226,9 +244,13 @@ fn judge(
                     delivered.push(fate);
                 }
             }
-            Outcome::Expanded { text } => {
+            Outcome::Expanded { delivered: counts } => {
                 if recipient.notify.success {
-                    let fate = bounce::Fate::expanded(recipient, text);
+                    let text = format!("delivery via {}: {EXPANDED}", one.relay);
+                    let mut fate = bounce::Fate::expanded(recipient, &text);
+                    if *counts {
+                        fate.action = bounce::Action::Delivered;
+                    }
                     success.get_or_insert(fate.report(&one.relay, now));
                     delivered.push(fate);
                 }
@@ -289,7 +311,7 @@ fn note_probe(
 pub fn refuse(house: &House, setup: &Setup, active: &Active, indices: &[usize], refusal: &Refusal) {
     let started = house.now();
     let delivered = indices.iter().map(|index| Delivered::new(*index, refusal.clone(), "none")).collect();
-    let report = Report { delivered, feedback: Feedback::Alive };
+    let report = Report { delivered, ..Report::default() };
     record(house, setup, active, &report, "error", started);
 }
 
@@ -350,9 +372,9 @@ impl bounce::Fate {
                 let fate = bounce::Fate::delivered(recipient, one, &status, text);
                 bounce::Fate { action: bounce::Action::Deliverable, ..fate }
             }
-            Outcome::Expanded { text } => bounce::Fate {
+            Outcome::Expanded { .. } => bounce::Fate {
                 action: bounce::Action::Deliverable,
-                ..bounce::Fate::expanded(recipient, text)
+                ..bounce::Fate::expanded(recipient, EXPANDED)
             },
             Outcome::Later(refusal) | Outcome::Never(refusal) => bounce::Fate {
                 action: bounce::Action::Undeliverable,

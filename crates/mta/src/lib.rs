@@ -12,6 +12,7 @@ pub mod desk;
 pub mod house;
 pub mod limits;
 pub mod lmtpd;
+pub mod login_senders;
 pub mod milters;
 pub mod params;
 pub mod pickup;

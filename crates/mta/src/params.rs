@@ -101,11 +101,9 @@ conf::params! {
         /// Who may flush the queue.
         authorized_flush_users: List = "static:anyone";
         /// Tables with the sender addresses a local user may give; `*` allows all.
-        local_login_sender_maps: Maps = "static:*",
-            refused "any local user may use any sender; authorized_submit_users says who may submit at all";
+        local_login_sender_maps: Maps = "static:*";
         /// The key under which the null sender is looked up there.
-        empty_address_local_login_sender_maps_lookup_key: Text = "<>",
-            refused "any local user may use any sender; authorized_submit_users says who may submit at all";
+        empty_address_local_login_sender_maps_lookup_key: Text = "<>";
         /// When sendmail turns line ends of CR LF into LF: `always`, only if the first line has one, or
         /// `never`.
         sendmail_fix_line_endings: Enum("always", "strict", "never") = "always";

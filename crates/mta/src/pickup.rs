@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use mail::{Blame, Class, Client, Detail, Envelope, QueueId, Recipient, Refusal};
+use mail::{Address, Blame, Class, Client, Detail, Envelope, QueueId, Recipient, Refusal};
 use queue::{Body, Stored, Submission, maildrop};
 use route::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use crate::bounce::post;
 use crate::cleanup::{Extract, Skip, received};
 use crate::house::{House, Setup};
+use crate::login_senders::LoginSenders;
 use crate::road::{Message, Orders, accept};
 
 /// A submitter that falls silent for so long is left alone (as `ipc_timeout` would).
@@ -41,6 +42,7 @@ pub async fn take(
     arrival: Timestamp,
 ) -> Result<QueueId, Refusal> {
     authorized(setup, uid).await?;
+    may_send_as(setup, uid, &submission.envelope.sender).await?;
     let Submission { mut envelope, extract_recipients, content } = submission;
     let id = house.queue.new_id(house.now());
     log::info!(
@@ -100,12 +102,29 @@ pub struct Settings {
     pub skip: Skip,
     /// `authorized_submit_users`.
     pub users: tables::List,
+    /// `local_login_sender_maps`.
+    pub senders: LoginSenders,
+}
+
+/// The login name of a user of this machine.
+fn login(uid: u32) -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    user.map(|user| user.name)
+}
+
+/// `local_login_sender_maps`: may this user send as that?
+async fn may_send_as(setup: &Setup, uid: u32, sender: &Address) -> Result<(), Refusal> {
+    let login = login(uid).unwrap_or_else(|| format!("uid:{uid}"));
+    if setup.pickup.senders.allow(&login, sender).await? {
+        return Ok(());
+    }
+    let text = format!("not authorized to use sender='{}'", sender.external());
+    Err(Refusal::never(54, Detail(7, 1), Blame::Policy, text))
 }
 
 /// `authorized_submit_users`: may this user submit mail?
 pub(crate) async fn authorized(setup: &Setup, uid: u32) -> Result<(), Refusal> {
-    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
-    let name = user.map_or_else(|| "unknown".to_owned(), |user| user.name);
+    let name = login(uid).unwrap_or_else(|| "unknown".to_owned());
     if setup.pickup.users.matches(&name).await? {
         return Ok(());
     }

@@ -129,7 +129,7 @@ impl Verifier {
             ret: None,
             client: Client::default(),
             rewrite_local: true,
-            purpose: Purpose::Probe,
+            purpose: Purpose::Verify,
             again: false,
         };
         let Some(carrier) = setup.carriers.get(&stop.transport) else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mail::{Detail, Outcome};
 
 use super::{AgentKind, Setup};
-use crate::{Agent, Boxed, Delivered, Feedback, Report, Request};
+use crate::{Agent, Boxed, Delivered, Report, Request};
 
 /// The line of the list.
 pub const AGENT: AgentKind = AgentKind {
@@ -26,6 +26,6 @@ impl Agent for Discard {
             .iter()
             .map(|target| Delivered::new(target.index, outcome.clone(), "none"))
             .collect();
-        Box::pin(std::future::ready(Report { delivered, feedback: Feedback::Alive }))
+        Box::pin(std::future::ready(Report { delivered, ..Report::default() }))
     }
 }

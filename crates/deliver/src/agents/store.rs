@@ -12,7 +12,7 @@ use crate::cellar::{Parcel, Put, Stores, died};
 use crate::hand;
 use crate::mailbox::crew::Crew;
 use crate::mailbox::frame::Head;
-use crate::{Agent, Boxed, Delivered, Feedback, Purpose, Report, Request, Target};
+use crate::{Agent, Boxed, Delivered, Purpose, Report, Request, Target};
 
 /// The line of the list.
 pub const AGENT: AgentKind = AgentKind {
@@ -60,7 +60,7 @@ impl Agent for Store {
             }
             let mut done: Vec<_> = work.join_all().await;
             done.sort_unstable_by_key(|(at, _)| *at);
-            Report { delivered: done.into_iter().map(|(_, one)| one).collect(), feedback: Feedback::Alive }
+            Report { delivered: done.into_iter().map(|(_, one)| one).collect(), ..Report::default() }
         })
     }
 }
@@ -77,7 +77,7 @@ impl Inner {
     async fn one(&self, request: &Request, target: &Target) -> Result<Outcome, Refusal> {
         let address = &target.recipient.address;
         let user = address.as_str().to_lowercase();
-        if request.purpose == Purpose::Probe {
+        if request.purpose != Purpose::Deliver {
             let found = self.stores.look_up(&user).await;
             return match found.map_err(|trouble| Put::Trouble(trouble.to_string())) {
                 Ok(Some(_)) => Ok(sent("delivers to mailbox")),

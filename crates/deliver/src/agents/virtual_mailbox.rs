@@ -16,7 +16,7 @@ use crate::mailbox::frame::Head;
 use crate::mailbox::{Locking, MailboxJob, MaildirPlace, MboxPlace, OpenAs, Place, Unexplained};
 use crate::params::{Mailbox, VirtualAgent};
 use crate::privilege::Rights;
-use crate::{Agent, Boxed, Delivered, Feedback, Purpose, Report, Request, Target};
+use crate::{Agent, Boxed, Delivered, Purpose, Report, Request, Target};
 
 /// The line of the list.
 pub const AGENT: AgentKind = AgentKind {
@@ -88,7 +88,7 @@ impl Agent for Virtual {
                 one.delays.1 = (clock::now() - began).as_secs_f64();
                 delivered.push(one);
             }
-            self.filter.apply(Report { delivered, feedback: Feedback::Alive }).await
+            self.filter.apply(Report { delivered, ..Report::default() }).await
         })
     }
 }
@@ -104,7 +104,7 @@ impl Virtual {
         let uid = self.id(&self.uids, &user, self.params.virtual_minimum_uid).await?;
         let gid = self.id(&self.gids, &user, 1).await?;
         let maildir = mailbox.ends_with('/');
-        if request.purpose == Purpose::Probe {
+        if request.purpose != Purpose::Deliver {
             return Ok(sent(if maildir { "delivers to maildir" } else { "delivers to mailbox" }));
         }
         // The base is put before the value even when that begins with a slash.

@@ -128,6 +128,14 @@ impl Policy {
             || self.unchecked
             || self.anywhere
             || self.named(who, &format!("/{}", path.to_string_lossy().trim_start_matches('/')))
+            || self.named_in_home(who, &path.to_string_lossy())
+    }
+
+    /// Does an entry `~/name` mean this file?
+    fn named_in_home(&self, who: Identity, path: &str) -> bool {
+        let home = account(who.uid).map(|user| user.dir.to_string_lossy().into_owned());
+        let within = home.and_then(|home| path.strip_prefix(&home)?.strip_prefix('/').map(str::to_owned));
+        within.is_some_and(|name| self.named(who, &format!("~/{name}")))
     }
 
     /// May this program be run?
@@ -148,7 +156,7 @@ impl Policy {
     /// Variables change what a program does: only those that local gives it.
     fn known_environment(&self, job: &ChildJob) -> bool {
         job.environment.iter().all(|(name, value)| match name.as_str() {
-            "PATH" => value == command::PATH || self.environment.contains(name),
+            "PATH" => value == command::PATH,
             name => local::VARIABLES.contains(&name) || self.environment.contains(name),
         })
     }
@@ -302,7 +310,8 @@ mod tests {
 
     fn policy(directory: &Path) -> Policy {
         let (aliases, list) = (directory.join("aliases"), directory.join("list"));
-        let text = format!("a: \"|/bin/x \\\"one two\\\"\", /srv/file\nb:\n  :include:{}\n", list.display());
+        let text =
+            format!("a: \"|/bin/x \\\"one two\\\"\", /srv/file\nb:\n  :include:{}, ~/box\n", list.display());
         std::fs::write(&aliases, text).unwrap();
         std::fs::write(&list, "|/bin/listed\n").unwrap();
         Policy {
@@ -367,7 +376,8 @@ mod tests {
             policy.may_write(who, &job).is_ok()
         };
         let root = Identity { uid: 0, gid: 0 };
-        let name = account(NOBODY.uid).expect("every system has nobody").name;
+        let nobody = account(NOBODY.uid).expect("every system has nobody");
+        let (name, home) = (nobody.name, nobody.dir.display().to_string());
         for (who, path, open_as, expected) in [
             (NOBODY, "/var/mail/nobody", OpenAs::User, true),
             (NOBODY, "/vhosts/a/b", OpenAs::User, true),
@@ -375,6 +385,9 @@ mod tests {
             (NOBODY, "/vhosts/../home/x", OpenAs::User, false),
             (NOBODY, "/home/x/.ssh/authorized_keys", OpenAs::User, false),
             (NOBODY, "/srv/fil", OpenAs::User, false),
+            (NOBODY, &format!("{home}/box"), OpenAs::User, true),
+            (NOBODY, &format!("{home}/other"), OpenAs::User, false),
+            (NOBODY, "/box", OpenAs::User, false),
             (NOBODY, "/var/mail/nobody", OpenAs::Ourselves, false),
             (root, &format!("/var/mail/{name}"), OpenAs::Ourselves, true),
             (root, "/var/mail/root", OpenAs::Ourselves, false),

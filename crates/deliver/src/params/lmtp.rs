@@ -132,11 +132,9 @@ conf::params! {
         /// How long the reply to QUIT may take, in seconds.
         lmtp_quit_timeout: Time(1..) = "300s";
         /// Whether these times hold for a whole command and reply instead of each read and write.
-        lmtp_per_request_deadline: YesNo = "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}",
-            no_effect "the time limits hold for each read and write";
+        lmtp_per_request_deadline: YesNo = "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}";
         /// How many bytes of content in a second win a second of time, when whole requests are timed.
-        lmtp_min_data_rate: Int(1..) = "500",
-            no_effect "the time limits hold for each read and write";
+        lmtp_min_data_rate: Int(1..) = "500";
         /// Whether the client logs in where it has a password.
         lmtp_sasl_auth_enable: YesNo = "no";
         /// The implementation of mechanisms; only `cyrus` is known, and ours takes its place.
@@ -157,15 +155,13 @@ conf::params! {
         lmtp_sasl_tls_security_options: List = "$lmtp_sasl_security_options";
         /// The same under TLS with a verified server.
         lmtp_sasl_tls_verified_security_options: List = "$lmtp_sasl_tls_security_options";
-        /// The table that remembers failed logins, so that they are not repeated; empty means none.
-        lmtp_sasl_auth_cache_name: Text = "",
-            no_effect "a refused login is asked again at the next attempt";
+        /// Whether failed logins are remembered, so that they are not repeated: empty means no. They are kept in memory,
+        /// and not in the table that is named.
+        lmtp_sasl_auth_cache_name: Text = "";
         /// How long they are remembered, in days.
-        lmtp_sasl_auth_cache_time: Time = "90d",
-            no_effect "a refused login is asked again at the next attempt";
+        lmtp_sasl_auth_cache_time: Time = "90d";
         /// Whether mail waits after a failed login instead of being returned.
-        lmtp_sasl_auth_soft_bounce: YesNo = "yes",
-            no_effect "a refused login is asked again at the next attempt";
+        lmtp_sasl_auth_soft_bounce: YesNo = "yes";
         /// Whether `AUTH=<>` is added to MAIL FROM after a login.
         lmtp_send_dummy_mail_auth: YesNo = "no";
     }

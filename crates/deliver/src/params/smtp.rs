@@ -10,8 +10,7 @@ conf::params! {
         /// The name given in EHLO and HELO.
         smtp_helo_name: Text = "$myhostname";
         /// Whether EHLO is sent even when the greeting does not say ESMTP.
-        smtp_always_send_ehlo: YesNo = "yes",
-            no_effect "EHLO is always tried first";
+        smtp_always_send_ehlo: YesNo = "yes";
         /// Whether EHLO is never sent.
         smtp_never_send_ehlo: YesNo = "no";
         /// EHLO keywords of servers that are ignored.
@@ -142,11 +141,9 @@ conf::params! {
         /// How long the reply to QUIT may take, in seconds.
         smtp_quit_timeout: Time(1..) = "300s";
         /// Whether these times hold for a whole command and reply instead of each read and write.
-        smtp_per_request_deadline: YesNo = "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}",
-            no_effect "the time limits hold for each read and write";
+        smtp_per_request_deadline: YesNo = "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}";
         /// How many bytes of content in a second win a second of time, when whole requests are timed.
-        smtp_min_data_rate: Int(1..) = "500",
-            no_effect "the time limits hold for each read and write";
+        smtp_min_data_rate: Int(1..) = "500";
     }
 
     /// How the client logs in.
@@ -171,12 +168,11 @@ conf::params! {
         smtp_sasl_tls_security_options: List = "$smtp_sasl_security_options";
         /// The same under TLS with a verified server.
         smtp_sasl_tls_verified_security_options: List = "$smtp_sasl_tls_security_options";
-        /// The table that remembers failed logins, so that they are not repeated; empty means none.
-        smtp_sasl_auth_cache_name: Text = "",
-            no_effect "a refused login is asked again at the next attempt";
+        /// Whether failed logins are remembered, so that they are not repeated: empty means no. They are kept in memory,
+        /// and not in the table that is named.
+        smtp_sasl_auth_cache_name: Text = "";
         /// How long they are remembered, in days.
-        smtp_sasl_auth_cache_time: Time = "90d",
-            no_effect "a refused login is asked again at the next attempt";
+        smtp_sasl_auth_cache_time: Time = "90d";
         /// Whether mail waits after a failed login instead of being returned.
         smtp_sasl_auth_soft_bounce: YesNo = "yes";
         /// Whether `AUTH=<>` is added to MAIL FROM after a login.

@@ -1,5 +1,6 @@
 //! bounce(8): notices of failure, delay and success, so that nothing ever ends in silence.
 
+pub mod dialogue;
 pub mod notice;
 pub mod post;
 pub mod template;
@@ -62,6 +63,8 @@ pub struct Classes {
     pub protocol: bool,
     /// `resource`: mail that was not taken for want of disk or memory.
     pub resource: bool,
+    /// `data`: SMTP sessions in which a table of the site could not be asked.
+    pub data: bool,
     /// `software`: mail that was not taken as something of ours failed.
     pub software: bool,
 }
@@ -77,6 +80,8 @@ pub enum Class {
     Protocol,
     /// There was no room.
     Resource,
+    /// A table could not be asked.
+    Data,
     /// Something of ours failed.
     Software,
 }
@@ -89,6 +94,7 @@ impl Classes {
             Class::Policy => self.policy,
             Class::Protocol => self.protocol,
             Class::Resource => self.resource,
+            Class::Data => self.data,
             Class::Software => self.software,
         }
     }
@@ -103,6 +109,7 @@ impl Classes {
             policy: has("policy"),
             protocol: has("protocol"),
             resource: has("resource"),
+            data: has("data"),
             software: has("software"),
         }
     }

@@ -181,7 +181,9 @@ impl<S: Sink> Cleaning<S> {
         let mut text = chunk;
         if !self.skip.checks {
             if let Some(line) = cleaner.characters.rejected(text) {
-                return Err(self.reject("content", line, "disallowed character"));
+                // As far as a log shows it.
+                let shown = line.split(|byte| *byte == 0).next().unwrap_or_default();
+                return Err(self.reject("content", shown, "disallowed character"));
             }
             stripped = cleaner.characters.strip(text);
             text = &stripped;

@@ -145,7 +145,10 @@ impl Session {
                 if !client.ident.is_empty() {
                     line.push_str(&format!(", orig_queue_id={}", client.ident));
                 }
-                line.push_str(&format!(", orig_client={}[{}]", client.name, client.address));
+                line.push_str(&format!(", orig_client={}", client.name));
+                if client.address != "unknown" {
+                    line.push_str(&format!("[{}]", client.address));
+                }
                 line
             }
             None => format!("{id}: client={}", self.peer.label()),

@@ -1,17 +1,13 @@
 //! What was said in a session, kept for a report to the postmaster (`notify_classes`).
 
 use mail::Refusal;
-use mail::logline::printable;
 use proto::smtp::Reply;
 
 use super::session::Session;
-use crate::bounce::{Class, Classes, post};
+use crate::bounce::{Class, Classes, dialogue, post};
 
 /// Most bytes that are kept of a session.
 const MOST: usize = 16 << 10;
-
-/// Columns of a report.
-const WIDTH: usize = 78;
 
 /// The dialogue so far, and what went wrong in it. It costs a copy of each line: a report is written only where somebody
 /// is to read it.
@@ -34,8 +30,8 @@ enum Side {
 impl Side {
     fn label(self) -> &'static str {
         match self {
-            Side::Client => "In:  ",
-            Side::Server => "Out: ",
+            Side::Client => dialogue::IN,
+            Side::Server => dialogue::OUT,
         }
     }
 }
@@ -43,8 +39,12 @@ impl Side {
 impl Transcript {
     /// A new one, where somebody may want to read it.
     pub fn of(classes: &Classes) -> Option<Box<Transcript>> {
-        let read =
-            classes.bounce || classes.policy || classes.protocol || classes.resource || classes.software;
+        let read = classes.bounce
+            || classes.policy
+            || classes.protocol
+            || classes.resource
+            || classes.data
+            || classes.software;
         read.then(Box::default)
     }
 
@@ -88,7 +88,7 @@ impl Transcript {
 
     /// The report, with long lines folded.
     fn report(&self, ended: Option<&str>) -> String {
-        let mut text = "Transcript of session follows.\n\n".to_owned();
+        let mut text = dialogue::BEGIN.to_owned();
         let mut start = 0;
         for (side, end) in &self.said {
             let said = &self.text[start..*end as usize];
@@ -99,38 +99,15 @@ impl Transcript {
             };
             for line in lines {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
-                fold(&mut text, &format!("{}{}", side.label(), printable(&String::from_utf8_lossy(line))));
+                dialogue::line(&mut text, side.label(), &String::from_utf8_lossy(line));
             }
         }
         text.push('\n');
         if let Some(reason) = ended {
             text.push_str(&format!("Session aborted, reason: {reason}\n"));
         }
-        text.push_str("\nFor other details, see the local mail logfile\n");
+        text.push_str(dialogue::END);
         text
-    }
-}
-
-/// Adds a line, divided at blanks; what follows is indented.
-fn fold(out: &mut String, line: &str) {
-    let mut rest = line;
-    let mut indent = "";
-    loop {
-        let columns = WIDTH - indent.len();
-        let mut end = rest.len();
-        if rest.chars().count() > columns {
-            // The last word that fits; one that is too long by itself stays whole.
-            let words = rest.match_indices(' ').map(|(at, _)| at).filter(|at| !rest[..*at].trim().is_empty());
-            let fits = |at: &usize| rest[..*at].chars().count() <= columns;
-            let (within, beyond): (Vec<usize>, Vec<usize>) = words.partition(fits);
-            end = within.last().or(beyond.first()).copied().unwrap_or(end);
-        }
-        out.push_str(&format!(" {indent}{}\n", rest[..end].trim_end()));
-        rest = rest[end..].trim_start();
-        if rest.is_empty() {
-            return;
-        }
-        indent = "    ";
     }
 }
 
@@ -143,6 +120,7 @@ pub(super) fn class(refusal: &Refusal) -> Class {
         // A rule that cannot be applied.
         _ if refusal.detail == Detail(3, 5) => Class::Policy,
         Blame::Ourselves | Blame::Admin if refusal.detail == storage => Class::Resource,
+        Blame::Ourselves if refusal.say.contains("Temporary lookup failure") => Class::Data,
         Blame::Ourselves | Blame::NextHop => Class::Software,
         Blame::Peer if refusal.detail == too_big || refusal.detail == loops => Class::Bounce,
         Blame::Peer => Class::Protocol,
@@ -199,19 +177,6 @@ mod tests {
         ] {
             assert!(report.contains(part), "{report}");
         }
-    }
-
-    #[test]
-    fn long_lines_are_folded_at_blanks() {
-        let folded = |line: &str| {
-            let mut out = String::new();
-            fold(&mut out, line);
-            out
-        };
-        let (a, b, c) = ("a".repeat(60), "b".repeat(40), "c".repeat(200));
-        assert_eq!(folded(&format!("In:  {a} {b}")), format!(" In:  {a}\n     {b}\n"));
-        assert_eq!(folded(&c), format!(" {c}\n"));
-        assert_eq!(folded(&format!("{c} {c} x")), format!(" {c}\n     {c}\n     x\n"));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Client {
 
     /// Writes out what was asked without waiting for a reply (QUIT under `smtp_skip_quit_response`).
     pub async fn flush(&mut self) -> Result<(), Event> {
-        let timeout = self.machine.write_timeout();
+        let timeout = self.machine.write_timeout(clock::now());
         let stage = self.machine.stage();
         match write(&mut self.stream, self.machine.output(), timeout).await {
             Ok(()) => Ok(()),

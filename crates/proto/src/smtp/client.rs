@@ -3,6 +3,7 @@
 //! One machine speaks both. Whoever drives it says what to ask ([`Machine::ask`], [`Machine::transact`]) and gets the
 //! replies as events, each with what it answers.
 
+mod dialogue;
 mod extensions;
 mod replies;
 mod settings;
@@ -10,12 +11,14 @@ mod stage;
 mod stuffing;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::reply::Received;
+use dialogue::Dialogue;
 use replies::Replies;
 use stuffing::Stuffing;
 
+pub use dialogue::Said;
 pub use extensions::Extensions;
 pub use settings::Settings;
 pub use stage::Stage;
@@ -121,12 +124,17 @@ pub struct Machine {
     output: Vec<u8>,
     eof: bool,
     deadline: Option<Instant>,
+    /// When the content began, and how much of it there was so far.
+    content: Option<(Instant, u64)>,
+    dialogue: Option<Dialogue>,
 }
 
 impl Machine {
     /// A machine on a fresh connection, which waits for the greeting.
     pub fn new(settings: Settings) -> Machine {
         Machine {
+            dialogue: settings.remember.then(Dialogue::default),
+            content: None,
             settings,
             replies: Replies::default(),
             due: VecDeque::from([Due::Asked(Stage::Greeting)]),
@@ -165,6 +173,9 @@ impl Machine {
 
     /// A piece of content after [`Event::WantContent`]: lines end in LF. Cut anywhere.
     pub fn content(&mut self, bytes: &[u8]) {
+        if let Some((_, written)) = &mut self.content {
+            *written += bytes.len() as u64;
+        }
         self.stuffing.write(bytes, self.settings.content_line_limit, &mut self.output);
     }
 
@@ -172,6 +183,10 @@ impl Machine {
     pub fn end_of_content(&mut self, quit: bool) {
         let Some(accepted) = self.in_content.take() else { return };
         self.stuffing.end(self.settings.content_line_limit, &mut self.output);
+        self.content = None;
+        if let Some(dialogue) = &mut self.dialogue {
+            dialogue.went(Stage::Content, &["."]);
+        }
         if self.settings.lmtp {
             self.due.extend(accepted.into_iter().map(|recipient| Due::Done(Some(recipient))));
         } else {
@@ -207,8 +222,16 @@ impl Machine {
             let stage = self.stage();
             let Some(&due) = self.due.front() else { return Step::Idle };
             match self.replies.next(self.settings.reply_line_limit) {
-                Err(text) => return Step::Event(Event::Garbled(stage, text)),
+                Err(text) => {
+                    if let Some(dialogue) = &mut self.dialogue {
+                        dialogue.came([&text]);
+                    }
+                    return Step::Event(Event::Garbled(stage, text));
+                }
                 Ok(Some(reply)) => {
+                    if let Some(dialogue) = &mut self.dialogue {
+                        dialogue.came(&reply.lines);
+                    }
                     self.due.pop_front();
                     self.deadline = None;
                     if let Some(event) = self.received(due, reply) {
@@ -234,9 +257,21 @@ impl Machine {
         self.deadline
     }
 
-    /// How long a write may take now.
-    pub fn write_timeout(&self) -> std::time::Duration {
-        self.settings.timeout(self.stage())
+    /// How long a write may take now. With `per_request` it is what is left for the whole content.
+    pub fn write_timeout(&mut self, now: Instant) -> Duration {
+        let stage = self.stage();
+        let whole = self.settings.timeout(stage);
+        if stage != Stage::Content || !self.settings.per_request {
+            return whole;
+        }
+        let (begun, written) = *self.content.get_or_insert((now, 0));
+        let earned = Duration::from_secs(written / u64::from(self.settings.min_data_rate.max(1)));
+        (begun + whole + earned).saturating_duration_since(now)
+    }
+
+    /// What was said so far, where [`Settings::remember`] is set; it begins anew.
+    pub fn dialogue(&mut self) -> Vec<Said> {
+        self.dialogue.as_mut().map(Dialogue::take).unwrap_or_default()
     }
 
     /// What we do now.
@@ -254,6 +289,9 @@ impl Machine {
     }
 
     fn say(&mut self, due: Due, words: &[&str]) {
+        if let Some(dialogue) = &mut self.dialogue {
+            dialogue.went(due.stage(), words);
+        }
         for word in words {
             // No command carries a line end of somebody else's making.
             self.output.extend(word.bytes().map(|b| if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { b }));

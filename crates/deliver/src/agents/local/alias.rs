@@ -9,6 +9,7 @@ use route::Context;
 
 use super::user;
 use super::walk::{At, List, Walk};
+use crate::Purpose;
 
 impl Walk<'_> {
     /// Expands `name` when it is an alias. False when it is none.
@@ -27,7 +28,7 @@ impl Walk<'_> {
                 return true;
             }
         };
-        if self.is_probe() {
+        if self.request.purpose == Purpose::Verify {
             self.sent(at, format!("aliased to {}", found.value));
             return true;
         }
@@ -41,8 +42,10 @@ impl Walk<'_> {
                 return true;
             }
         };
+        let mut owned = false;
         match self.list_owner(name).await {
             Ok(Some(owner)) => {
+                owned = true;
                 inner.sender = owner.clone();
                 // The list answers for its members: what they were called ends here (RFC 3461 5.2.7.3).
                 let recipient = &mut inner.recipient;
@@ -63,6 +66,7 @@ impl Walk<'_> {
         if !rules.params.frozen_delivered_to {
             inner.delivered = Some(at.recipient.address.clone());
         }
+        self.expanded(at, &mut inner, owned);
         if self.tokens(&Arc::new(inner), found.value.as_bytes()) == 0 {
             let shown = mail::logline::printable(name);
             log::warn!(target: &rules.program, "no recipient in alias lookup result for {shown}");

@@ -11,6 +11,7 @@ use mail::addresses::{mailboxes, parse};
 use super::expand::{Values, expand};
 use super::user;
 use super::walk::{At, List, Step, Walk};
+use crate::Purpose;
 use crate::hand::{self, What};
 use crate::privilege::{Acting, Rights};
 
@@ -41,7 +42,7 @@ impl Walk<'_> {
             inner.unmatched = None;
         }
         let shown = path.display().to_string();
-        if self.is_probe() {
+        if self.request.purpose == Purpose::Verify {
             self.sent(at, format!("forward via file: {shown}"));
             return true;
         }
@@ -62,6 +63,7 @@ impl Walk<'_> {
             .split(|byte| *byte == b'\n')
             .any(|line| !line.starts_with(b"#") && mailboxes(&parse(line, 0)).next().is_some());
         if lists_somebody {
+            self.expanded(at, &mut inner, false);
             self.todo.push(Step::ForwardDone(shown));
             self.todo.push(Step::Lines(Arc::new(inner), text, 0));
         }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use self::rules::Rules;
 use self::walk::{At, Walk};
 use super::{AgentKind, Built, Setup};
-use crate::{Agent, Boxed, Feedback, Report, Request};
+use crate::{Agent, Boxed, Report, Request};
 
 /// The line of the list.
 pub const AGENT: AgentKind = AgentKind {
@@ -56,7 +56,7 @@ impl Agent for Local {
                 }
                 delivered.extend(walk.finish(&target.recipient).await);
             }
-            let report = Report { delivered, feedback: Feedback::Alive };
+            let report = Report { delivered, ..Report::default() };
             self.rules.filter.apply(report).await
         })
     }

@@ -14,7 +14,7 @@ async fn deliver(
 ) -> (Vec<String>, Vec<String>, Vec<String>) {
     let (local, office) = agent(&format!("{BASE}{settings}"), LOCAL);
     let report = local.deliver(request("s@x.test", &[to], content)).await;
-    let Office { letters, passed } = &*office;
+    let Office { letters, passed, .. } = &*office;
     let mut report = words(&report);
     report.sort();
     let take = |list: &std::sync::Mutex<Vec<String>>| list.lock().expect("no panic here").clone();
@@ -28,7 +28,7 @@ async fn lists_leave_as_one_new_message() {
     let aliases =
         "alias_maps = inline:{ {team=far@x.test, Other <o@y.test>, nest} {nest=deep@z.test, far@x.test} }\n";
     let (report, letters, _) = deliver(aliases, "Team@here.test", PLAIN).await;
-    assert_eq!(report, ["0 local expanded forwarded as NEW1"]);
+    assert_eq!(report, ["0 local 2.0.0 forwarded as NEW1"]);
     assert_eq!(letters, ["s@x.test -> far@x.test o@y.test deep@z.test | Delivered-To: team@here.test"]);
 }
 
@@ -43,10 +43,29 @@ async fn a_list_with_an_owner_is_sent_in_its_name() {
 }
 
 #[tokio::test]
+async fn who_asked_for_news_of_success_hears_that_an_alias_was_expanded() {
+    let aliases = "alias_maps = inline:{ {one=a@x.test} {list=a@x.test, b@x.test} {owner-list=o@x.test} }\n";
+    let (local, office) = agent(&format!("{BASE}{aliases}"), LOCAL);
+    for (to, owned) in [("one@here.test", false), ("list@here.test", true)] {
+        let mut asked = request("s@x.test", &[to], PLAIN);
+        asked.targets[0].recipient.notify.success = true;
+        let report = words(&local.deliver(asked).await);
+        let expected =
+            [format!("0 local expanded delivered={owned} "), "0 local 2.0.0 forwarded as NEW1".to_owned()];
+        assert_eq!(report, expected, "{to}");
+    }
+    // What was told of here is not told of again further on.
+    let notified = office.notified.lock().unwrap().clone();
+    assert!(notified.iter().all(|notify| notify.never && !notify.success), "{notified:?}");
+    let quiet = words(&local.deliver(request("s@x.test", &["one@here.test"], PLAIN)).await);
+    assert_eq!(quiet, ["0 local 2.0.0 forwarded as NEW1"]);
+}
+
+#[tokio::test]
 async fn within_its_own_list_a_name_means_the_user() {
     let aliases = "alias_maps = inline:{ {postmaster=postmaster, copy@x.test} }\n";
     let (report, letters, _) = deliver(aliases, "postmaster@here.test", PLAIN).await;
-    assert_eq!(report, ["0 local 2.0.0 discarded", "0 local expanded forwarded as NEW1"]);
+    assert_eq!(report, ["0 local 2.0.0 discarded", "0 local 2.0.0 forwarded as NEW1"]);
     assert_eq!(letters, ["s@x.test -> copy@x.test | Delivered-To: postmaster@here.test"]);
 }
 
@@ -136,5 +155,5 @@ async fn unknown_users_and_those_that_always_exist() {
     let fallback = "alias_maps =\nfallback_transport = lmtp:inet:[127.0.0.1]:24\n";
     let (report, _, passed) = deliver(fallback, &format!("{nobody}@here.test"), PLAIN).await;
     assert_eq!(passed, [format!("lmtp inet:[127.0.0.1]:24 {nobody}@here.test")]);
-    assert_eq!(report, ["0 other expanded passed"]);
+    assert_eq!(report, ["0 other 2.0.0 passed"]);
 }

@@ -12,8 +12,8 @@ use super::rules::Rules;
 use super::user::Account;
 use crate::{Delivered, Letter, Purpose, Request, looping};
 
-/// Deepest nesting of aliases and files.
-const LEVELS: u32 = 200;
+/// Deepest nesting of aliases and files, each of which is two levels: the entry and the recipient that it becomes.
+const LEVELS: u32 = 50;
 
 /// What list an address stands in: decides whether commands and files are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl<'a> Walk<'a> {
 
     /// Is nothing to be delivered, only said?
     pub fn is_probe(&self) -> bool {
-        self.request.purpose == Purpose::Probe
+        self.request.purpose != Purpose::Deliver
     }
 
     /// Reports an outcome for the address that is visited.
@@ -302,6 +302,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// `inner` takes the place of `at`. Success is told of here; what follows is no business of the sender's any more.
+    pub fn expanded(&mut self, at: &At, inner: &mut At, delivered: bool) {
+        if inner.recipient.notify.success && !self.is_probe() {
+            self.settle(at, Outcome::Expanded { delivered });
+            inner.recipient.notify = settled(inner.recipient.notify);
+        }
+    }
+
     /// Leaves by a new message.
     pub fn indirect(&mut self, at: &At) {
         if self.been_here(format!("indirect {}", at.recipient.address)) {
@@ -310,14 +318,7 @@ impl<'a> Walk<'a> {
         if self.is_probe() {
             return self.sent(at, format!("forwards to {}", at.recipient.address));
         }
-        let mut recipient = at.recipient.clone();
-        // Success is reported here, as "expanded"; what follows is no business of the sender's any more.
-        if recipient.notify.success {
-            recipient.notify.success = false;
-            if !recipient.notify.is_set() {
-                recipient.notify = Notify { never: true, ..Notify::default() };
-            }
-        }
+        let recipient = Recipient { notify: settled(at.recipient.notify), ..at.recipient.clone() };
         let known = self.batches.iter_mut().find(|b| b.sender == at.sender && b.delivered == at.delivered);
         match known {
             Some(batch) => batch.recipients.push(recipient),
@@ -332,11 +333,12 @@ impl<'a> Walk<'a> {
     /// Queues what leaves, unless something here has to be tried again; gives the entries of the report.
     pub async fn finish(mut self, queued: &Recipient) -> Vec<Delivered> {
         let pending = self.delivered.iter().any(|one| matches!(one.outcome, Outcome::Later(_)));
-        let at = At::start(&self.request.sender, queued);
+        let mut at = At::start(&self.request.sender, queued);
+        at.recipient.notify = settled(queued.notify);
         if !pending {
             for batch in std::mem::take(&mut self.batches) {
                 match self.rules.reinject.resubmit(self.letter(batch)).await {
-                    Ok(id) => self.settle(&at, Outcome::Expanded { text: format!("forwarded as {id}") }),
+                    Ok(id) => self.sent(&at, format!("forwarded as {id}")),
                     Err(trouble) => {
                         log::warn!(target: &self.rules.program, "{}: {trouble}", self.request.id);
                         let text = "unable to forward message";
@@ -360,16 +362,14 @@ impl<'a> Walk<'a> {
         });
         let mut client = request.client.clone();
         client.ident = if client.ident.is_empty() { request.id.to_string() } else { client.ident };
-        // A list with an owner answers for itself: the sender's options end there.
-        let own = batch.sender == request.sender;
         Letter {
             envelope: Envelope {
                 sender: batch.sender,
                 recipients: batch.recipients,
                 body_type: request.body_type,
                 smtputf8: request.smtputf8,
-                envid: request.envid.clone().filter(|_| own),
-                ret: request.ret.filter(|_| own),
+                envid: request.envid.clone(),
+                ret: request.ret,
                 client,
                 rewrite_local: request.rewrite_local,
                 origin: "local".to_owned(),
@@ -380,4 +380,10 @@ impl<'a> Walk<'a> {
             content: request.content.clone(),
         }
     }
+}
+
+/// What is left of NOTIFY when success has been told of.
+fn settled(notify: Notify) -> Notify {
+    let rest = Notify { success: false, ..notify };
+    if notify.success && !rest.is_set() { Notify { never: true, ..rest } } else { rest }
 }

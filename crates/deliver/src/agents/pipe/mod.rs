@@ -26,7 +26,7 @@ use crate::mailbox::crew::Crew;
 use crate::mailbox::frame::{Dress, Head};
 use crate::params::PipeAgent;
 use crate::privilege::Rights;
-use crate::{Agent, Boxed, Delivered, Feedback, Purpose, Report, Request};
+use crate::{Agent, Boxed, Delivered, Purpose, Report, Request};
 
 /// The line of the list.
 pub const AGENT: AgentKind = AgentKind {
@@ -102,7 +102,7 @@ impl Agent for Pipe {
                 one.relayed = !self.attributes.as_ref().is_ok_and(|attributes| attributes.has('X'));
                 one
             });
-            let report = Report { delivered: delivered.collect(), feedback: Feedback::Alive };
+            let report = Report { delivered: delivered.collect(), ..Report::default() };
             self.filter.apply(report).await
         })
     }
@@ -132,7 +132,7 @@ impl Pipe {
         {
             return Err(looping::refusal(&target.recipient.address));
         }
-        if request.purpose == Purpose::Probe {
+        if request.purpose != Purpose::Deliver {
             return Ok(sent(format!("delivers to command: {shown}")));
         }
         let job = CommandJob {

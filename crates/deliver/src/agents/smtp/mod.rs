@@ -7,6 +7,7 @@ mod dane;
 pub mod destination;
 mod md5;
 mod outgoing;
+mod refused_logins;
 mod round;
 mod sasl;
 mod service;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mail::{Class, Detail, Refusal};
 use net::clock;
+use proto::smtp::client::Said;
 
 use super::{AgentKind, Built, Setup};
 use crate::{Agent, Boxed, Pass, Report, Request};
@@ -227,13 +229,14 @@ impl Client {
                 Some(session) => (session, true),
                 None => match self.open(round, hop, &place, &policy).await {
                     Ok(session) => (session, false),
-                    Err(NoSession::Unreachable(refusal)) => return Tried::Silent(refusal),
-                    Err(NoSession::Refused(refusal)) => {
+                    Err((NoSession::Unreachable(refusal), _)) => return Tried::Silent(refusal),
+                    Err((NoSession::Refused(refusal), said)) => {
                         round.connected();
                         round.refuse_site(&refusal, round::Line { relay: &place.relay(), uses: 1 });
+                        round.session_ended(&place.relay(), service.lmtp, said);
                         return Tried::Spoken;
                     }
-                    Err(NoSession::RetryInClear(refusal)) => {
+                    Err((NoSession::RetryInClear(refusal), _)) => {
                         log::info!(target: &service.program, "{}: {}", round.request.id, refusal.log_text());
                         policy = Policy::none();
                         continue;
@@ -242,7 +245,9 @@ impl Client {
             };
             round.connected();
             let keep = hop.keep && self.may_be_used_again(&session);
-            match transaction::send(service, &mut session, round, keep).await {
+            let after = transaction::send(service, &mut session, round, keep).await;
+            round.session_ended(&place.relay(), service.lmtp, session.client.machine().dialogue());
+            match after {
                 // The next one may be alive: the server ends idle sessions one by one.
                 After::Stale if kept => {}
                 After::Idle => {
@@ -260,7 +265,7 @@ impl Client {
         hop: &Hop<'_>,
         place: &Place,
         policy: &Policy,
-    ) -> Result<Session, NoSession> {
+    ) -> Result<Session, (NoSession, Vec<Said>)> {
         let service = &*self.service;
         let wall = Timestamp::try_from(clock::wall()).unwrap_or(round.request.arrival);
         let age = wall.duration_since(round.request.arrival);

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use mail::{Class, Outcome, Refusal};
 use net::clock;
+use proto::smtp::client::Said;
 
-use crate::{Delivered, Feedback, Report, Request};
+use crate::{Delivered, Feedback, Report, Request, Transcript};
 
 /// One request under way.
 pub struct Round {
@@ -19,6 +20,9 @@ pub struct Round {
     program: std::sync::Arc<str>,
     done: Vec<Delivered>,
     feedback: Feedback,
+    /// A server said that we break the protocol.
+    strange: bool,
+    transcripts: Vec<Transcript>,
     began: Instant,
     set_up: Option<Instant>,
 }
@@ -45,6 +49,8 @@ impl Round {
             program,
             done: Vec::new(),
             feedback: Feedback::Alive,
+            strange: false,
+            transcripts: Vec::new(),
             began: clock::now(),
             set_up: None,
         }
@@ -74,6 +80,7 @@ impl Round {
 
     /// A server refused one recipient. True when another server may be asked.
     pub fn refuse_one(&mut self, at: usize, refusal: Refusal, line: Line<'_>) {
+        self.strange |= is_strange(&refusal);
         if self.may_ask_another(&refusal) {
             self.note(&refusal);
         } else {
@@ -83,6 +90,7 @@ impl Round {
 
     /// A server refused `which` for one reason.
     pub fn refuse(&mut self, which: &[usize], refusal: &Refusal, line: Line<'_>) {
+        self.strange |= is_strange(refusal);
         if self.may_ask_another(refusal) {
             self.note(refusal);
             return;
@@ -103,6 +111,14 @@ impl Round {
         self.refuse(&self.left.clone(), refusal, line);
     }
 
+    /// A session is over: what was said in it is kept for the postmaster when the server found fault with our protocol.
+    pub fn session_ended(&mut self, server: &str, lmtp: bool, said: Vec<Said>) {
+        if std::mem::take(&mut self.strange) && !said.is_empty() {
+            let protocol = if lmtp { "LMTP" } else { "SMTP" };
+            self.transcripts.push(Transcript { server: server.to_owned(), protocol, said });
+        }
+    }
+
     /// Takes back what the scheduler would hear: a message got through after all.
     pub fn alive(&mut self) {
         self.feedback = Feedback::Alive;
@@ -111,7 +127,7 @@ impl Round {
     /// The answer; whoever is left is deferred by the caller before.
     pub fn report(self) -> Report {
         debug_assert!(self.left.is_empty(), "every recipient is decided about");
-        Report { delivered: self.done, feedback: self.feedback }
+        Report { delivered: self.done, feedback: self.feedback, transcripts: self.transcripts }
     }
 
     fn may_ask_another(&self, refusal: &Refusal) -> bool {
@@ -122,4 +138,10 @@ impl Round {
     fn note(&self, refusal: &Refusal) {
         log::info!(target: &self.program, "{}: {}", self.request.id, mail::logline::printable(refusal.log_text()));
     }
+}
+
+/// Does the server say that we made a mistake (`x0z`: syntax, order, not implemented), or what no server should say?
+fn is_strange(refusal: &Refusal) -> bool {
+    let code = refusal.remote.as_ref().and_then(|reply| reply.text.get(..3)?.parse::<u16>().ok());
+    code.is_some_and(|code| !(400..=599).contains(&code) || code == 555 || (500..510).contains(&code))
 }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use mail::{Class, Refusal};
+use net::clock;
 use net::tls::Trust;
 use proto::smtp::client::Stage;
 use proto::smtp::reply::Received;
@@ -54,11 +55,22 @@ pub async fn log_in(session: &mut Session, service: &Service, wish: &Wish<'_>) -
             "SASL authentication failed; cannot authenticate to server {name}: no mechanism available"
         )));
     };
-    let reply = exchange(session, service, *mechanism, word, &secret).await?;
+    let (now, remembers) = (clock::now(), !service.sasl.smtp_sasl_auth_cache_name.is_empty());
+    let login = [wish.place.host.clone(), secret.user.clone(), secret.password.clone()];
+    let keep = service.sasl.smtp_sasl_auth_cache_time;
+    let known = remembers.then(|| service.refused_logins.find(&login, keep, now)).flatten();
+    let cached = if known.is_some() { " [CACHED]" } else { "" };
+    let reply = match known {
+        Some(reply) => reply,
+        None => exchange(session, service, *mechanism, word, &secret).await?,
+    };
     if reply.is_ok() {
         return Ok(());
     }
-    let text = format!("SASL authentication failed; server {name} said: {}", reply.text());
+    if remembers && cached.is_empty() && reply.is_never() {
+        service.refused_logins.remember(login, reply.clone(), now);
+    }
+    let text = format!("SASL{cached} authentication failed; server {name} said: {}", reply.text());
     let refusal = complaint::replied(&name, &reply, text);
     Err(if service.sasl.smtp_sasl_auth_soft_bounce { refusal.soften() } else { refusal })
 }

@@ -17,6 +17,7 @@ use tables::{Keys, List, Maps};
 
 use super::addresses::{LookUp, Prefer};
 use super::destination;
+use super::refused_logins::RefusedLogins;
 use super::tls::{Dns, TlsRules};
 use super::transaction;
 use crate::agents::open::Opener;
@@ -66,6 +67,10 @@ pub struct Service {
     pub router: Arc<Router>,
     /// `smtp_delivery_status_filter`.
     pub status_filter: StatusFilter,
+    /// `notify_classes` has `protocol`: the postmaster reads of servers that find fault with ours.
+    reports_protocol: bool,
+    /// Logins that servers refused (`smtp_sasl_auth_cache_name`).
+    pub refused_logins: RefusedLogins,
     reply_filter: Maps,
     discard_maps: Maps,
     pix_maps: Maps,
@@ -103,7 +108,10 @@ impl Service {
         );
         let status_maps =
             open.maps(&name("smtp_delivery_status_filter"), &client.smtp_delivery_status_filter);
+        let classes = view.get("notify_classes").to_ascii_lowercase();
         let service = Service {
+            reports_protocol: classes.split([',', ' ', '\t', '\n']).any(|class| class == "protocol"),
+            refused_logins: RefusedLogins::default(),
             lmtp,
             look_up: look_up(&client, &site, lmtp, &setup.router, &program),
             resolver: setup.resolver.clone(),
@@ -158,6 +166,9 @@ impl Service {
             data_done_timeout: times.smtp_data_done_timeout,
             rset_timeout: times.smtp_rset_timeout,
             quit_timeout: times.smtp_quit_timeout,
+            per_request: times.smtp_per_request_deadline,
+            min_data_rate: u32::try_from(times.smtp_min_data_rate).unwrap_or(u32::MAX),
+            remember: self.reports_protocol,
             content_line_limit: usize::try_from(self.client.smtp_line_length_limit).unwrap_or(0),
             ..MachineSettings::default()
         }

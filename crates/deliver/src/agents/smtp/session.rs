@@ -9,7 +9,7 @@ use mail::{Class, Refusal};
 use net::drive::Client;
 use net::tls::{HandshakeError, Summary, Trust};
 use net::{Stream, clock, connect};
-use proto::smtp::client::{Event, Extensions, Stage};
+use proto::smtp::client::{Event, Extensions, Said, Stage};
 use proto::smtp::reply::Received;
 
 use super::complaint::{self, ours};
@@ -70,6 +70,8 @@ pub struct Session {
     pub trust: Option<Trust>,
     /// Nobody is there to hear QUIT.
     dead: bool,
+    /// The greeting has the word ESMTP in it.
+    esmtp: bool,
     /// The server is behind a Cisco PIX: what is done about it.
     pub pix: Option<Vec<String>>,
 }
@@ -123,15 +125,16 @@ async fn connect_from(service: &Service, to: SocketAddr) -> io::Result<Stream> {
 }
 
 impl Session {
-    /// Connects and gets ready.
-    pub async fn open(service: &Service, wish: &Wish<'_>) -> Result<Session, NoSession> {
+    /// Connects and gets ready. The error comes with what was said.
+    pub async fn open(service: &Service, wish: &Wish<'_>) -> Result<Session, (NoSession, Vec<Said>)> {
         let place = wish.place;
         let stream = match &place.to {
             Target::Tcp(address) => connect_from(service, *address).await,
             Target::Unix(path, _) => connect::unix(path, service.times.smtp_connect_timeout).await,
         };
-        let stream =
-            stream.map_err(|error| NoSession::Unreachable(complaint::unreachable(&place.relay(), &error)))?;
+        let stream = stream.map_err(|error| {
+            (NoSession::Unreachable(complaint::unreachable(&place.relay(), &error)), Vec::new())
+        })?;
         let mut session = Session {
             client: Client::new(stream, service.machine()),
             name: place.name(),
@@ -141,15 +144,17 @@ impl Session {
             opened: clock::now(),
             trust: None,
             dead: false,
+            esmtp: false,
             pix: None,
         };
         match session.get_ready(service, wish).await {
             Ok(()) => Ok(session),
-            Err(no @ NoSession::Refused(_)) if !session.dead => {
-                session.quit(service).await;
-                Err(no)
+            Err(no) => {
+                if matches!(no, NoSession::Refused(_)) && !session.dead {
+                    session.say_goodbye(service).await;
+                }
+                Err((no, session.client.machine().dialogue()))
             }
-            Err(no) => Err(no),
         }
     }
 
@@ -196,6 +201,8 @@ impl Session {
     async fn greeting(&mut self, service: &Service, wish: &Wish<'_>) -> Result<(), NoSession> {
         let reply = self.reply(service).await.map_err(NoSession::Refused)?;
         if reply.is_ok() {
+            let mut words = reply.lines.iter().flat_map(|line| line.split_ascii_whitespace());
+            self.esmtp = words.any(|word| word.eq_ignore_ascii_case("ESMTP"));
             self.look_for_pix(service, wish, &reply).await;
             return Ok(());
         }
@@ -242,7 +249,10 @@ impl Session {
             self.extensions = Extensions::parse(&reply, &discard);
             return Ok(());
         }
-        let extended = !service.client.smtp_never_send_ehlo && !self.works_around("disable_esmtp");
+        let client = &service.client;
+        let extended = (client.smtp_always_send_ehlo || self.esmtp)
+            && !client.smtp_never_send_ehlo
+            && !self.works_around("disable_esmtp");
         if extended {
             let reply =
                 self.ask(service, Stage::Ehlo, &format!("EHLO {name}")).await.map_err(NoSession::Refused)?;
@@ -364,6 +374,10 @@ impl Session {
 
     /// Says goodbye.
     pub async fn quit(mut self, service: &Service) {
+        self.say_goodbye(service).await;
+    }
+
+    async fn say_goodbye(&mut self, service: &Service) {
         self.client.machine().ask(Stage::Quit, "QUIT");
         if service.client.smtp_skip_quit_response {
             // Whoever hung up first has nothing to hear.

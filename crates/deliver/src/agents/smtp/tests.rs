@@ -305,6 +305,61 @@ async fn logins_use_what_the_server_and_the_settings_allow() {
 }
 
 #[tokio::test]
+async fn a_server_that_finds_fault_with_our_protocol_is_told_of() {
+    let check = async |rules: Rules, settings: &str| {
+        let sink = Sink::start(rules).await;
+        let (client, _) = agent(&format!("{MAIN}{settings}"), SMTP);
+        let report = client.deliver(to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+        let lines = |transcript: &crate::Transcript| -> Vec<String> {
+            transcript.said.iter().map(|said| said.line.clone()).collect()
+        };
+        report.transcripts.iter().map(lines).collect::<Vec<_>>()
+    };
+    let told = "notify_classes = resource, protocol\n";
+    let said = check(&[("MAIL", "503 5.5.1 strange order")], told).await.remove(0);
+    assert_eq!(said[0], "220 sink ESMTP");
+    assert!(said.contains(&"MAIL FROM:<s@x.test> SIZE=2".to_owned()), "{said:?}");
+    assert!(said.contains(&"503 5.5.1 strange order".to_owned()), "{said:?}");
+    assert_eq!(said.last().map(String::as_str), Some("QUIT"));
+    assert_eq!(check(&[("CONNECT", "502 what")], told).await.len(), 1);
+    for (rules, settings) in [
+        (&[("MAIL", "503 5.5.1 strange order")] as Rules, "notify_classes = resource\n"),
+        (&[("MAIL", "550 5.1.8 not you")], told),
+        (&[("EHLO", "502 what")], told),
+    ] {
+        assert!(check(rules, settings).await.is_empty(), "{rules:?} {settings}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_is_not_tried_twice() {
+    let rules: Rules = &[("EHLO", "250-sink\r\n250 AUTH PLAIN"), ("AUTH", "535 5.7.8 no")];
+    let sink = Sink::start(rules).await;
+    let main = format!(
+        "{MAIN}smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:joe:secret\n\
+        smtp_sasl_security_options =\nsmtp_sasl_auth_cache_name = proxy:btree:/x\n"
+    );
+    let (client, _) = agent(&main, SMTP);
+    for cached in ["", " [CACHED]"] {
+        let lines = deliver(&client, to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+        assert!(lines[0].contains(&format!("4.7.8 SASL{cached} authentication failed; server")), "{lines:?}");
+    }
+    let logins = sink.heard().into_iter().flatten().filter(|line| line.starts_with("AUTH")).count();
+    assert_eq!(logins, 1);
+}
+
+#[tokio::test]
+async fn without_always_send_ehlo_the_greeting_decides() {
+    for (greeting, hello) in [("220 sink", "HELO mx.site.test"), ("220 sink eSMTP", "EHLO mx.site.test")] {
+        let rules: Rules = Box::leak(Box::new([("CONNECT", greeting)]));
+        let sink = Sink::start(rules).await;
+        let (client, _) = agent(&format!("{MAIN}smtp_always_send_ehlo = no\n"), SMTP);
+        deliver(&client, to(&sink.nexthop(), &["u@y.test"], b"x\n")).await;
+        assert_eq!(sink.heard()[0][0], hello);
+    }
+}
+
+#[tokio::test]
 async fn a_probe_sends_nothing() {
     let sink = Sink::start(&[("RCPT TO:<no@", "550 5.1.1 none")]).await;
     let (client, _) = agent(MAIN, SMTP);

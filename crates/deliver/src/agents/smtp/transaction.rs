@@ -43,7 +43,7 @@ pub async fn send(service: &Service, session: &mut Session, round: &mut Round, k
             return After::Gone;
         }
     };
-    if round.request.purpose == Purpose::Probe {
+    if round.request.purpose != Purpose::Deliver {
         return probe(service, session, round, &outgoing, line).await;
     }
     if service.client.smtp_send_xforward_command

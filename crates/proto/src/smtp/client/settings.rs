@@ -33,6 +33,12 @@ pub struct Settings {
     pub quit_timeout: Duration,
     /// Longest content line; longer ones are broken with CR LF SPACE (`smtp_line_length_limit`, 0 is none).
     pub content_line_limit: usize,
+    /// `data_xfer_timeout` is for the whole content, not for each write (`smtp_per_request_deadline`).
+    pub per_request: bool,
+    /// Then so many bytes win a second more (`smtp_min_data_rate`).
+    pub min_data_rate: u32,
+    /// Keep what is said ([`super::Machine::dialogue`]).
+    pub remember: bool,
     /// Bytes of a reply line that are kept (`line_length_limit`).
     pub reply_line_limit: usize,
 }
@@ -54,6 +60,9 @@ impl Default for Settings {
             rset_timeout: Duration::from_secs(20),
             quit_timeout: minutes(5),
             content_line_limit: 998,
+            per_request: false,
+            min_data_rate: 500,
+            remember: false,
             reply_line_limit: 2048,
         }
     }

@@ -176,3 +176,19 @@ fn replies_injected_before_tls_are_dropped() {
     machine.ask(Stage::Ehlo, "EHLO x");
     play(&mut machine, "E: Input\nS: 250 real\nE: Ehlo 250");
 }
+
+#[test]
+fn a_deadline_for_the_whole_content_grows_with_what_was_sent() {
+    let second = Duration::from_secs(1);
+    for (per_request, expected) in [(true, [180, 170, 175]), (false, [180, 180, 180])] {
+        let mut machine = greeted(false);
+        machine.settings().per_request = per_request;
+        machine.transact(transaction(false, &["<a@x>"]));
+        play(&mut machine, "S: 250 a\nE: mail 250\nS: 250 b\nE: rcpt 0 250\nS: 354 go\nE: WantContent");
+        let now = start();
+        let mut left = vec![machine.write_timeout(now), machine.write_timeout(now + 10 * second)];
+        machine.content(&[b'x'; 2500]);
+        left.push(machine.write_timeout(now + 10 * second));
+        assert_eq!(left, expected.map(|seconds| seconds * second), "{per_request}");
+    }
+}
