@@ -32,6 +32,14 @@ impl Config {
         Config { view, master: MasterCf::default(), mistakes }
     }
 
+    /// Only main.cf, without a look at the network: what sendmail reads for each message.
+    pub fn for_submission(directory: &Path) -> Config {
+        let (main, mistakes) = MainCf::read(directory);
+        let facts = facts_with(directory, "sendmail", Vec::new());
+        let view = View::new(crate::params::registry(), main, facts);
+        Config { view, master: MasterCf::default(), mistakes }
+    }
+
     /// Whether a command can work with this: warnings are logged; a line that is no setting, or a wrong value
     /// among those that every program reads, is an error, all of them in one text.
     pub fn usable(&self) -> Result<(), String> {
@@ -88,13 +96,17 @@ pub fn directory(given: Option<&Path>) -> PathBuf {
 
 /// What this machine says of itself.
 pub fn facts(directory: &Path, program: &str) -> Facts {
+    facts_with(directory, program, crate::interfaces::networks())
+}
+
+fn facts_with(directory: &Path, program: &str, interfaces: Vec<conf::Interface>) -> Facts {
     let host_name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     Facts {
         host_name: host_name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned()),
         config_directory: directory.to_owned(),
         process_name: program.to_owned(),
         process_id: std::process::id(),
-        interfaces: crate::interfaces::networks(),
+        interfaces,
     }
 }
 

@@ -41,8 +41,9 @@ pub async fn take(
     uid: u32,
     arrival: Timestamp,
 ) -> Result<QueueId, Refusal> {
-    authorized(setup, uid).await?;
-    may_send_as(setup, uid, &submission.envelope.sender).await?;
+    let login = login(uid);
+    authorized(setup, uid, login.as_deref()).await?;
+    may_send_as(setup, uid, login.as_deref(), &submission.envelope.sender).await?;
     let Submission { mut envelope, extract_recipients, content } = submission;
     let id = house.queue.new_id(house.now());
     log::info!(
@@ -107,14 +108,14 @@ pub struct Settings {
 }
 
 /// The login name of a user of this machine.
-fn login(uid: u32) -> Option<String> {
+pub(crate) fn login(uid: u32) -> Option<String> {
     let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
     user.map(|user| user.name)
 }
 
 /// `local_login_sender_maps`: may this user send as that?
-async fn may_send_as(setup: &Setup, uid: u32, sender: &Address) -> Result<(), Refusal> {
-    let login = login(uid).unwrap_or_else(|| format!("uid:{uid}"));
+async fn may_send_as(setup: &Setup, uid: u32, login: Option<&str>, sender: &Address) -> Result<(), Refusal> {
+    let login = login.map_or_else(|| format!("uid:{uid}"), str::to_owned);
     if setup.pickup.senders.allow(&login, sender).await? {
         return Ok(());
     }
@@ -123,9 +124,9 @@ async fn may_send_as(setup: &Setup, uid: u32, sender: &Address) -> Result<(), Re
 }
 
 /// `authorized_submit_users`: may this user submit mail?
-pub(crate) async fn authorized(setup: &Setup, uid: u32) -> Result<(), Refusal> {
-    let name = login(uid).unwrap_or_else(|| "unknown".to_owned());
-    if setup.pickup.users.matches(&name).await? {
+pub(crate) async fn authorized(setup: &Setup, uid: u32, login: Option<&str>) -> Result<(), Refusal> {
+    let name = login.unwrap_or("unknown");
+    if setup.pickup.users.matches(name).await? {
         return Ok(());
     }
     let text = format!("User {name}({uid}) is not allowed to submit mail");

@@ -60,7 +60,8 @@ pub(super) async fn run(service: Arc<Service>, mut accepted: Accepted) {
         Ok(peer) => peer.uid(),
         Err(error) => return log::warn!(target: "pickup", "cannot tell who submits: {error}"),
     };
-    if let Err(refusal) = pickup::authorized(&service.house.setup(), uid).await {
+    if let Err(refusal) = pickup::authorized(&service.house.setup(), uid, pickup::login(uid).as_deref()).await
+    {
         log::warn!(target: "pickup", "uid={uid}: {} {}", refusal.status(), refusal.log_text());
         let mut reply = Vec::new();
         Reply::from(&refusal).write(&mut reply);

@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_remembered_for_its_time() {
-        let (logins, now) = (RefusedLogins::default(), Instant::now());
+        let (logins, now) = (RefusedLogins::default(), net::clock::now());
         let login = |password: &str| ["mx.test".to_owned(), "joe".to_owned(), password.to_owned()];
         let reply = Received { code: 535, status: None, lines: vec!["535 no".to_owned()] };
         logins.remember(login("old"), reply.clone(), now);

@@ -87,7 +87,7 @@ fn directory(given: Option<&str>) -> PathBuf {
 }
 
 fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
-    let config = Config::main_only(directory, "sendmail");
+    let config = Config::for_submission(directory);
     let user = User::from_uid(getuid()).ok().flatten();
     let sender = sender(options, user.as_ref())?;
     let who = format!("{}({})", sender.as_str(), getuid());

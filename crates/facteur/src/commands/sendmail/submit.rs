@@ -1,6 +1,6 @@
 //! Handing a message to the running program, or leaving it in the maildrop.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn by_socket(path: &Path, submission: &Submission) -> io::Result<String> {
     stream.write_all(&submission.encode())?;
     stream.shutdown(Shutdown::Write)?;
     let mut answer = String::new();
-    stream.take(4096).read_to_string(&mut answer)?;
+    BufReader::new(stream).take(4096).read_line(&mut answer)?;
     Ok(answer)
 }
 
@@ -60,7 +60,7 @@ fn drop_it(queue: &Path, submission: &Submission) -> Result<(), String> {
 
 /// `-bs`: an SMTP session on standard input and output with the running program.
 pub fn session(directory: &Path) -> Result<(), String> {
-    let config = Config::main_only(directory, "sendmail");
+    let config = Config::for_submission(directory);
     let path = PathBuf::from(config.view.get("queue_directory")).join("public").join(SESSION);
     let stream = UnixStream::connect(&path)
         .map_err(|error| format!("-bs needs the running mail system: {}: {error}", path.display()))?;
