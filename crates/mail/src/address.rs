@@ -1,5 +1,6 @@
 //! An envelope address in *internal* form: unquoted local part, `@`, domain. RFC 5321 4.1.2.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::addresses;
@@ -39,6 +40,16 @@ impl Address {
     /// What stands after the last `@`.
     pub fn domain(&self) -> Option<&str> {
         self.split().1
+    }
+
+    /// The order in which the recipients of a message are tried: those of one domain together, those without one last.
+    pub fn compare_by_domain(&self, other: &Address) -> Ordering {
+        let domain = |address: &Address| address.domain().map(str::to_ascii_lowercase);
+        match (domain(self), domain(other)) {
+            (Some(one), Some(other)) => one.cmp(&other),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        }
+        .then_with(|| self.as_str().cmp(other.as_str()))
     }
 
     /// Local part and domain.
@@ -172,5 +183,14 @@ mod tests {
         assert_eq!(split_extension("list-request", "-"), None);
         assert_eq!(split_extension("a-b+c", "+-"), Some(("a", '-', "b+c")));
         assert_eq!(split_extension("double-bounce", "-"), None);
+    }
+
+    #[test]
+    fn recipients_of_a_domain_stand_together() {
+        let mut list =
+            ["root", "b@y.test", "a@Z.test", "B@y.test", "c@z.test", "a@y.test"].map(Address::from);
+        list.sort_by(Address::compare_by_domain);
+        let sorted: Vec<&str> = list.iter().map(Address::as_str).collect();
+        assert_eq!(sorted, ["B@y.test", "a@y.test", "b@y.test", "a@Z.test", "c@z.test", "root"]);
     }
 }

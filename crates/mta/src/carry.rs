@@ -1,6 +1,5 @@
 //! One delivery: hand a group of recipients to an agent, log what came of it, and record it.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use deliver::{Delivered, Feedback, Purpose, Report, Request, Target};
@@ -103,7 +102,7 @@ fn requests(active: &Active, work: &Work) -> Vec<Request> {
         Some(Target { index: *index as usize, recipient: recipient.into_owned() })
     });
     let mut targets: Vec<Target> = targets.collect();
-    targets.sort_by(|a, b| order(&a.recipient.address, &b.recipient.address));
+    targets.sort_by(|a, b| a.recipient.address.compare_by_domain(&b.recipient.address));
     let request = |sender: Address, targets: Vec<Target>| Request {
         id: stored.id.clone(),
         sender,
@@ -131,16 +130,6 @@ fn requests(active: &Active, work: &Work) -> Vec<Request> {
             .collect(),
         None => vec![request(envelope.sender.clone(), targets)],
     }
-}
-
-/// Recipients of one domain stand together, those without one last, so that servers and logs see them in one order.
-fn order(a: &Address, b: &Address) -> Ordering {
-    let domain = |address: &Address| address.domain().map(str::to_ascii_lowercase);
-    match (domain(a), domain(b)) {
-        (Some(one), Some(other)) => one.cmp(&other),
-        (one, other) => other.is_some().cmp(&one.is_some()),
-    }
-    .then_with(|| a.as_str().cmp(b.as_str()))
 }
 
 /// `a/b/c/d` of an attempt: waiting, active, connecting, transmitting.

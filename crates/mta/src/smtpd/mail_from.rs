@@ -105,6 +105,11 @@ impl Session {
             let text = "Must declare SMTPUTF8 to send unicode address";
             return Err(Said::error(Reply::new(553, (6, 7), text)));
         }
+        if !utf8 && address.domain().is_some_and(|domain| !domain.is_ascii()) {
+            // Without SMTPUTF8 there is no such domain name; a local part is left to whom it concerns.
+            self.warn_of_address(token, command);
+            return Err(Said::error(wrong()));
+        }
         let router = &self.setup.router;
         let full = router.rewrite(route::Context::Local, &address);
         match router.resolve(&Address::null(), &full, &mut Trail::off()).await {

@@ -35,16 +35,23 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
             true => braced(piece).map_err(|why| mistake(&why))?,
             false => piece,
         };
-        let (key, value) = pair.split_once('=').ok_or_else(|| mistake("missing '=' after attribute name"))?;
-        let key = key.trim_ascii();
-        if key.contains(|c: char| c.is_ascii_whitespace()) {
-            return Err(mistake("missing '=' after attribute name"));
-        }
+        let (key, value) = pair_of(pair).ok_or_else(|| mistake("missing '=' after attribute name"))?;
         let key = if opening.keys.fold { fold(key.as_bytes(), unicode).into_owned() } else { key.into() };
         // The last of two equal keys stays.
         rows.insert(key, value.trim_ascii().to_owned());
     }
     Ok(Arc::new(Inline { rows }))
+}
+
+/// `key = value`. Blanks and `=` in the key stand between quotes, which are a part of it.
+fn pair_of(text: &str) -> Option<(&str, &str)> {
+    let mut quoted = false;
+    let end = text.find(|c: char| {
+        quoted ^= c == '"';
+        !quoted && (c == '=' || c.is_ascii_whitespace())
+    })?;
+    let (key, rest) = text.split_at(end);
+    Some((key, rest.trim_ascii_start().strip_prefix('=')?))
 }
 
 struct Inline {
@@ -66,5 +73,25 @@ impl Table for Inline {
 
     fn rows(&self) -> Option<Rows<'_>> {
         Some(Box::new(self.rows.iter().map(|(key, value)| Ok((key.clone(), value.clone().into_bytes())))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_have_quotes() {
+        for (text, expected) in [
+            ("a=b c", Some(("a", "b c"))),
+            ("a = b", Some(("a", " b"))),
+            ("\"q q\"@x=y", Some(("\"q q\"@x", "y"))),
+            ("\"a=b\"=c=d", Some(("\"a=b\"", "c=d"))),
+            ("q q=y", None),
+            ("a", None),
+            ("\"a=b", None),
+        ] {
+            assert_eq!(pair_of(text), expected, "{text}");
+        }
     }
 }

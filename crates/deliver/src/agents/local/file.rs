@@ -36,7 +36,7 @@ impl Walk<'_> {
             from_line: from_line.then(|| (self.now(), &self.rules.zone)),
             sender: Some(&at.sender),
             return_path: true,
-            original: Some(&at.recipient.original),
+            original: Some(&at.recipient.original).filter(|_| self.rules.shows_original),
             delivered: delivered.as_deref().filter(|_| wanted),
         }
         .lines()

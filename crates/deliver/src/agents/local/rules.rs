@@ -57,6 +57,8 @@ pub struct Rules {
     pub host: String,
     /// `duplicate_filter_limit`.
     pub duplicates: usize,
+    /// `enable_original_recipient`: mailboxes get X-Original-To.
+    pub shows_original: bool,
     /// Rewrites and resolves.
     pub router: Arc<Router>,
     /// Blocking work.
@@ -111,6 +113,7 @@ impl Rules {
             environment: environment::exported(&process, &setup.view),
             queue_directory: paths.queue_directory,
             host: setup.view.facts().host_name.clone(),
+            shows_original: setup.view.get("enable_original_recipient") != "no",
             duplicates: setup.view.get("duplicate_filter_limit").parse().unwrap_or(1000),
             router: Arc::clone(&setup.router),
             crew: setup.crew.clone(),

@@ -318,7 +318,7 @@ impl<'a> Walk<'a> {
         if self.is_probe() {
             return self.sent(at, format!("forwards to {}", at.recipient.address));
         }
-        let recipient = Recipient { notify: settled(at.recipient.notify), ..at.recipient.clone() };
+        let recipient = at.recipient.clone();
         let known = self.batches.iter_mut().find(|b| b.sender == at.sender && b.delivered == at.delivered);
         match known {
             Some(batch) => batch.recipients.push(recipient),
@@ -338,7 +338,10 @@ impl<'a> Walk<'a> {
         if !pending {
             for batch in std::mem::take(&mut self.batches) {
                 match self.rules.reinject.resubmit(self.letter(batch)).await {
-                    Ok(id) => self.sent(&at, format!("forwarded as {id}")),
+                    Ok(id) => {
+                        self.sent(&at, format!("forwarded as {id}"));
+                        self.delivered.last_mut().into_iter().for_each(|one| one.relayed = true);
+                    }
                     Err(trouble) => {
                         log::warn!(target: &self.rules.program, "{}: {trouble}", self.request.id);
                         let text = "unable to forward message";
@@ -348,8 +351,8 @@ impl<'a> Walk<'a> {
             }
         }
         if self.delivered.is_empty() {
-            // An empty list, or nothing but duplicates.
-            self.sent(&at, "delivered to nobody: an empty list");
+            // An empty list, or nothing but duplicates: there is nothing to tell, and the recipient is done with.
+            self.settle(&at, Outcome::Expanded { delivered: false });
         }
         self.delivered
     }

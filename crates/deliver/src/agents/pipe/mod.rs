@@ -44,6 +44,8 @@ struct Pipe {
     delimiter: String,
     time_limit: Duration,
     environment: Vec<(String, String)>,
+    /// `enable_original_recipient`: `O` adds X-Original-To.
+    shows_original: bool,
     queue_directory: PathBuf,
     mail_owner: String,
     crew: Crew,
@@ -72,6 +74,7 @@ fn build(setup: &Setup) -> Built {
         delimiter: site.recipient_delimiter,
         time_limit: time_limit(&setup.view, &service.name).unwrap_or(params.command_time_limit),
         environment: environment::exported(&process, &setup.view),
+        shows_original: setup.view.get("enable_original_recipient") != "no",
         queue_directory: paths.queue_directory,
         mail_owner: process.mail_owner,
         crew: setup.crew.clone(),
@@ -175,7 +178,9 @@ impl Pipe {
             from_line: attributes.has('F').then_some((now, &self.zone)),
             sender: Some(sender),
             return_path: attributes.has('R'),
-            original: recipient.map(|recipient| &recipient.original).filter(|_| attributes.has('O')),
+            original: recipient
+                .map(|recipient| &recipient.original)
+                .filter(|_| attributes.has('O') && self.shows_original),
             delivered: delivered.as_deref().filter(|_| attributes.has('D')),
         }
         .lines()

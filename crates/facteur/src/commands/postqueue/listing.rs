@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use mail::Address;
 use mail::logline::printable;
-use queue::{State, Summary};
+use queue::{State, Summary, Waiting};
 
 /// A form of listing.
 pub trait Listing {
@@ -18,6 +18,14 @@ pub trait Listing {
 /// A sender as listings show it.
 fn sender(address: &Address) -> String {
     if address.is_null() { "MAILER-DAEMON".to_owned() } else { address.external() }
+}
+
+/// Recipients with a reason first, in the order in which they are tried; the others as they came.
+fn in_order(summary: &Summary) -> Vec<&Waiting> {
+    let (mut tried, others): (Vec<_>, Vec<_>) =
+        summary.recipients.iter().partition(|one| one.reason.is_some());
+    tried.sort_by(|a, b| a.address.compare_by_domain(&b.address));
+    tried.into_iter().chain(others).collect()
 }
 
 /// One JSON object a line (`-j`).
@@ -37,9 +45,7 @@ impl Listing for Json {
             brief.forced_expire,
             quoted(&sender(&summary.sender)),
         )?;
-        let reasons_first = summary.recipients.iter().filter(|one| one.reason.is_some());
-        let others = summary.recipients.iter().filter(|one| one.reason.is_none());
-        for (n, waiting) in reasons_first.chain(others).enumerate() {
+        for (n, waiting) in in_order(summary).into_iter().enumerate() {
             let comma = if n > 0 { ", " } else { "" };
             write!(out, "{comma}{{\"address\": {}", quoted(&waiting.address.external()))?;
             if let Some(reason) = &waiting.reason {
@@ -115,9 +121,7 @@ impl Listing for Text {
             }
         };
         let mut said: Option<&str> = None;
-        let with_reason = summary.recipients.iter().filter(|one| one.reason.is_some());
-        let without = summary.recipients.iter().filter(|one| one.reason.is_none());
-        for waiting in with_reason.chain(without) {
+        for waiting in in_order(summary) {
             if let Some(reason) = waiting.reason.as_deref().filter(|reason| said != Some(*reason)) {
                 let text = printable(reason);
                 let pad = REASON_END.saturating_sub(text.len());

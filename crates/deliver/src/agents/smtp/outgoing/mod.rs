@@ -47,7 +47,9 @@ pub async fn content(
             read.map_err(|error| Trouble::from_error("read the queued content", error))?.map_err(failed)?
         }
     };
-    if service.generic.is_empty() && service.checks.is_empty() && text.is_ascii() {
+    // Mail that was declared to be 8-bit may say so in its header, too.
+    let plain = text.is_ascii() && request.body_type != BodyType::EightBitMime;
+    if service.generic.is_empty() && service.checks.is_empty() && plain {
         return Ok(None);
     }
     let out = Rewrite::new(service, request.id.as_str(), &session.name, downgrade).run(&text).await?;
