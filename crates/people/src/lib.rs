@@ -16,6 +16,7 @@ mod expand;
 mod facts;
 mod fields;
 mod listed;
+mod oauth2;
 mod open;
 pub mod outside;
 pub mod params;

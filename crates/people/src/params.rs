@@ -6,8 +6,8 @@ conf::params! {
         /// The databases that passwords are checked with, in order: `type:argument`, or `{ type:argument,
         /// option=value, ... }`.
         ///
-        /// Types: `directory[:/file]`, `passwd-file:/file`, `sql:/dovecot-sql.conf.ext`, `pam[:service]`, `shadow`, `passwd`,
-        /// `checkpassword:/program`, `saslauthd[:/socket]`, `dovecot-auth:/socket`, `static`. Options as in Dovecot's
+        /// Types: `directory[:/file]`, `passwd-file:/file`, `sql:/dovecot-sql.conf.ext`, `ldap:/dovecot-ldap.conf.ext`,
+        /// `oauth2:/dovecot-oauth2.conf.ext`, `pam[:service]`, `shadow`, `passwd`, `checkpassword:/program`, `saslauthd[:/socket]`, `dovecot-auth:/socket`, `static`. Options as in Dovecot's
         /// `passdb { }`: `master`, `deny`, `pass`, `skip`, `result_success`, `result_failure`, `result_internalfail`,
         /// `default_fields`, `override_fields`, `mechanisms`, `username_filter`, `auth_verbose`, and those of a type,
         /// such as `scheme` and `username_format`.
@@ -16,7 +16,8 @@ conf::params! {
         ///
         /// `prefetch` stands for the `userdb_*` fields of the password database.
         userdb: Text = "prefetch, directory", own;
-        /// The SASL mechanisms that are offered: plain login cram-md5 apop scram-sha-1 scram-sha-256 external.
+        /// The SASL mechanisms that are offered: plain login cram-md5 apop scram-sha-1 scram-sha-256 external
+        /// oauthbearer xoauth2.
         ///
         /// Under TLS, `scram-sha-256` also offers its variant with channel binding.
         auth_mechanisms: List = "plain", own;

@@ -16,6 +16,7 @@ mod client;
 mod compile;
 mod files;
 mod fold;
+pub mod http;
 mod indexed;
 pub mod ldap;
 mod lines;

@@ -7,6 +7,7 @@ use mail::Trouble;
 use super::rule::Rule;
 use crate::databases::{Checked, PassDb, Password, Request, Row, Secret};
 use crate::people::UNKNOWN;
+use crate::sasl;
 use crate::schemes;
 use crate::workers::Workers;
 use crate::{Fields, Why};
@@ -76,7 +77,7 @@ impl PassChain {
         for link in links {
             let user = found.user.clone();
             let request = Request { user: &user, fields: &found.fields, ..request.clone() };
-            if !link.rule.applies(&request, yes) {
+            if !link.rule.applies(&request, yes) || link.is_deaf(request.mechanism) {
                 continue;
             }
             let answer = link.answer(&request, want, workers).await;
@@ -148,6 +149,11 @@ fn said(why: Why) -> &'static str {
 }
 
 impl PassLink {
+    /// A token is no password: most databases must not take it for one.
+    fn is_deaf(&self, mechanism: &str) -> bool {
+        !self.rule.deny && sasl::is_token(mechanism) && !self.database.takes_tokens()
+    }
+
     async fn answer(
         &self,
         request: &Request<'_>,

@@ -12,6 +12,9 @@ mod checkpassword;
 mod directory;
 mod dovecot_auth;
 pub mod dovecot_conf;
+mod ldap;
+mod ldap_attributes;
+mod oauth2;
 mod pam;
 mod passwd;
 mod passwd_file;
@@ -41,6 +44,8 @@ pub const KINDS: &[&Kind] = &[
     &checkpassword::KIND,
     &directory::KIND,
     &dovecot_auth::KIND,
+    &ldap::KIND,
+    &oauth2::KIND,
     &pam::KIND,
     &passwd::KIND,
     &passwd_file::KIND,
@@ -224,6 +229,11 @@ pub trait PassDb: Send + Sync {
 
     /// Does the answer depend on the client's port? Then every connection is asked for anew.
     fn asks_port(&self) -> bool {
+        false
+    }
+
+    /// Is a password that it is given a token (OAUTHBEARER, XOAUTH2)? Only such databases hear of tokens.
+    fn takes_tokens(&self) -> bool {
         false
     }
 

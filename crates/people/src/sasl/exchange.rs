@@ -12,6 +12,8 @@ pub struct Exchange {
     machine: Box<dyn Machine>,
     /// Who is proving that he is who, while a secret is used.
     claim: Option<Claim>,
+    /// How it ends when the client has heard why.
+    end: Option<Verdict>,
     begun: bool,
 }
 
@@ -30,7 +32,7 @@ const LONGEST: usize = 16 * 1024;
 impl Exchange {
     pub(crate) fn new(people: People, facts: Facts, mechanism: &'static Mechanism) -> Exchange {
         let machine = (mechanism.start)(&facts);
-        Exchange { people, facts, mechanism, machine, claim: None, begun: false }
+        Exchange { people, facts, mechanism, machine, claim: None, end: None, begun: false }
     }
 
     /// The mechanism.
@@ -67,6 +69,9 @@ impl Exchange {
         if response.len() > LONGEST {
             return Err(Verdict::Failed(Failure::new(Why::Protocol, None, "endless response")));
         }
+        if let Some(verdict) = self.end.take() {
+            return Err(verdict);
+        }
         let mut step = self.machine.step(response);
         loop {
             step = match step {
@@ -77,6 +82,10 @@ impl Exchange {
                         Ok(claim) => self.people.check_password(&claim, &password, &self.facts).await,
                         Err(failure) => Verdict::Failed(failure),
                     };
+                    if let (Verdict::Failed(_), Some(why)) = (&verdict, self.machine.refused()) {
+                        self.end = Some(verdict);
+                        return Ok(why.to_vec());
+                    }
                     return Err(verdict);
                 }
                 Step::Secret { user, authzid, scheme } => {

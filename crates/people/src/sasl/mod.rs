@@ -5,6 +5,7 @@
 //! [`MECHANISMS`].
 
 mod apop;
+mod bearer;
 mod cram_md5;
 mod exchange;
 mod external;
@@ -12,6 +13,7 @@ mod login;
 mod plain;
 mod scram;
 
+pub(crate) use bearer::is_token;
 pub use exchange::{Exchange, Progress};
 
 use crate::Facts;
@@ -50,6 +52,8 @@ pub const MECHANISMS: &[&Mechanism] = &[
     &cram_md5::CRAM_MD5,
     &apop::APOP,
     &external::EXTERNAL,
+    &bearer::OAUTHBEARER,
+    &bearer::XOAUTH2,
     &plain::PLAIN,
     &login::LOGIN,
 ];
@@ -69,6 +73,11 @@ trait Machine: Send + Sync {
     fn secret(&mut self, secret: Option<&[u8]>) -> Step {
         let _ = secret;
         Step::Broken("no secret was asked for")
+    }
+
+    /// What the client is told of a [`Step::Check`] that failed, before the login does.
+    fn refused(&self) -> Option<&'static [u8]> {
+        None
     }
 }
 
