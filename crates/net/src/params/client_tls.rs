@@ -55,6 +55,10 @@ conf::params! {
         smtp_tls_secure_cert_match: List = "nexthop, dot-nexthop";
         /// Which fingerprints a certificate or key may have at level `fingerprint`.
         smtp_tls_fingerprint_cert_match: List = "";
+        /// Whether domains are asked for their MTA-STS policy (RFC 8461), where neither a table nor DANE says more.
+        ///
+        /// It raises the levels `may`, `encrypt` and `dane` for hosts of a domain that wants it enforced.
+        smtp_tls_mta_sts: YesNo = "no", own;
         /// The digest of these fingerprints.
         smtp_tls_fingerprint_digest: Text = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}";
         /// What becomes of level `dane` when the mail exchangers were found by answers that are not

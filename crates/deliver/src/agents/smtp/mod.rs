@@ -6,6 +6,7 @@ mod complaint;
 mod dane;
 pub mod destination;
 mod md5;
+mod mta_sts;
 mod outgoing;
 mod refused_logins;
 mod round;

@@ -10,6 +10,7 @@ use conf::{Block, Mistake};
 use filter::checks::Checks;
 use mail::{Address, Refusal, Trail};
 use net::dns::{HostLookup, Protocols, Resolver};
+use net::tls::{ClientSettings, ClientTls};
 use proto::smtp::client::Settings as MachineSettings;
 use proto::smtp::reply::{Received, status_of};
 use route::Router;
@@ -17,6 +18,7 @@ use tables::{Keys, List, Maps};
 
 use super::addresses::{LookUp, Prefer};
 use super::destination;
+use super::mta_sts::{Sts, Web};
 use super::refused_logins::RefusedLogins;
 use super::tls::{Dns, TlsRules};
 use super::transaction;
@@ -92,7 +94,11 @@ impl Service {
         let tls: net::params::ClientTls = open.block();
         let general: net::params::Tls = open.block();
         let policy_maps = open.maps(&name("smtp_tls_policy_maps"), &tls.smtp_tls_policy_maps);
-        let dns = Dns { resolver: setup.resolver.clone(), unfit: unfit_for_dane(&client, lmtp) };
+        let look_up = look_up(&client, &site, lmtp, &setup.router, &program);
+        let sts = (tls.smtp_tls_mta_sts && look_up.mx)
+            .then(|| mta_sts(&mut open, &tls, &paths, look_up.protocols, setup, &program))
+            .flatten();
+        let dns = Dns { resolver: setup.resolver.clone(), unfit: unfit_for_dane(&client, lmtp), sts };
         let tls =
             TlsRules::new(tls, policy_maps, dns, general.tls_append_default_CA, lmtp, Arc::clone(&program));
         let default_port = destination::port(&client.smtp_tcp_port, &site.known_tcp_ports);
@@ -113,7 +119,7 @@ impl Service {
             reports_protocol: classes.split([',', ' ', '\t', '\n']).any(|class| class == "protocol"),
             refused_logins: RefusedLogins::default(),
             lmtp,
-            look_up: look_up(&client, &site, lmtp, &setup.router, &program),
+            look_up,
             resolver: setup.resolver.clone(),
             relayhost: route::params::Transport::read(&view, &mut Vec::new()).relayhost,
             minimal_backoff: queue::params::Qmgr::read(&view, &mut Vec::new()).minimal_backoff_time,
@@ -290,6 +296,36 @@ fn look_up(client: &SmtpClient, site: &Site, lmtp: bool, router: &Arc<Router>, p
 }
 
 /// Why DNS answers are no ground for DANE with these settings.
+/// `smtp_tls_mta_sts`: pages are believed by the public authorities, and those of `smtp_tls_CAfile`.
+fn mta_sts(
+    open: &mut Opener<'_>,
+    tls: &net::params::ClientTls,
+    paths: &Paths,
+    protocols: Protocols,
+    setup: &Setup,
+    program: &Arc<str>,
+) -> Option<Sts<Web>> {
+    let path = |text: &std::path::Path| (!text.as_os_str().is_empty()).then(|| text.to_owned());
+    let settings = ClientSettings {
+        ca_file: path(&tls.smtp_tls_CAfile),
+        ca_path: path(&tls.smtp_tls_CApath),
+        default_ca: true,
+        protocols: ">=TLSv1.2".to_owned(),
+        fingerprint_digest: "sha256".to_owned(),
+        ..ClientSettings::default()
+    };
+    match ClientTls::new(settings) {
+        Ok((tls, _)) => {
+            let web = Web { resolver: setup.resolver.clone(), tls, protocols, port: 443 };
+            Some(Sts::new(web, paths.data_directory.join("mta-sts"), Arc::clone(program)))
+        }
+        Err(trouble) => {
+            open.complain("smtp_tls_mta_sts", trouble.to_string());
+            None
+        }
+    }
+}
+
 fn unfit_for_dane(client: &SmtpClient, lmtp: bool) -> Option<&'static str> {
     let asks_dns = client.smtp_host_lookup.iter().any(|word| word.eq_ignore_ascii_case("dns"));
     if client.smtp_dns_support_level != "dnssec" || !asks_dns {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::{Class, Refusal};
+use net::clock;
 use net::dns::Resolver;
 use net::params::ClientTls as Params;
 use net::tls::{ClientSettings, ClientTls, Identity, KeyFiles, Tlsa};
@@ -15,6 +16,7 @@ use tables::Maps;
 
 use super::complaint::ours;
 use super::dane::{self, Dane};
+use super::mta_sts::{Mode, Sts, Web};
 
 /// `smtp_tls_security_level`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +69,8 @@ pub struct Policy {
     pub identity: Identity,
     protocols: String,
     exclude: Vec<String>,
+    /// The public authorities count, whatever the configuration says of them.
+    public: bool,
 }
 
 impl Policy {
@@ -77,6 +81,7 @@ impl Policy {
             identity: Identity::default(),
             protocols: String::new(),
             exclude: Vec::new(),
+            public: false,
         }
     }
 }
@@ -101,6 +106,8 @@ pub struct Dns {
     pub resolver: Resolver,
     /// Why its answers are not to be relied upon, by configuration.
     pub unfit: Option<&'static str>,
+    /// What domains say of themselves (`smtp_tls_mta_sts`).
+    pub sts: Option<Sts<Web>>,
 }
 
 /// The TLS settings of one service.
@@ -172,10 +179,38 @@ impl TlsRules {
             Ok(level) => self.build(found.as_deref(), (level, Vec::new()), server),
             Err(complaint) => Err(complaint),
         };
-        policy.map_err(|complaint| {
+        let policy = policy.map_err(|complaint| {
             log::warn!(target: &self.program, "{}", mail::logline::printable(&complaint));
             self.no_policy(server, "client TLS configuration problem".to_owned())
-        })
+        })?;
+        if found.is_some() { Ok(policy) } else { self.with_sts(policy, server).await }
+    }
+
+    /// What the domain wants, where neither a table nor DANE says more.
+    async fn with_sts(&self, mut policy: Policy, server: &Server<'_>) -> Result<Policy, Refusal> {
+        let Server { nexthop, domain, host, .. } = *server;
+        let open = matches!(policy.level, Level::May | Level::Encrypt) && self.level != Level::DaneOnly;
+        // `[host]` and `host:port` are somebody's choice of a host, not of a domain.
+        let Some(sts) = self.dns.sts.as_ref().filter(|_| open && nexthop.eq_ignore_ascii_case(domain)) else {
+            return Ok(policy);
+        };
+        let now = clock::wall().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let Some(wanted) = sts.policy(domain, now).await else { return Ok(policy) };
+        if wanted.mode != Mode::Enforce {
+            return Ok(policy);
+        }
+        if !wanted.allows(host) {
+            let why = format!("MTA-STS policy of {domain} does not list host {host}");
+            log::warn!(target: &self.program, "{}", mail::logline::printable(&why));
+            return Err(ours(Class::Later, (7, 5), why));
+        }
+        policy.level = Level::Verify;
+        policy.identity.names = vec![host.to_owned()];
+        policy.identity.sni = self.server_name(Some("hostname"), domain, host);
+        policy.protocols = ">=TLSv1.2".to_owned();
+        policy.exclude.extend(self.params.smtp_tls_mandatory_exclude_ciphers.iter().cloned());
+        policy.public = true;
+        Ok(policy)
     }
 
     fn no_policy(&self, server: &Server<'_>, why: String) -> Refusal {
@@ -312,7 +347,7 @@ impl TlsRules {
             }
             Level::None | Level::May | Level::Encrypt => {}
         }
-        Ok(Policy { level, identity, protocols, exclude })
+        Ok(Policy { level, identity, protocols, exclude, public: false })
     }
 
     /// SNI is sent only when asked for, as Postfix does without DANE.
@@ -343,7 +378,7 @@ impl TlsRules {
             },
             ca_file: path(&params.smtp_tls_CAfile.to_string_lossy()),
             ca_path: path(&params.smtp_tls_CApath.to_string_lossy()),
-            default_ca: self.default_ca,
+            default_ca: self.default_ca || policy.public,
             protocols: policy.protocols.clone(),
             exclude_ciphers: policy.exclude.join(" "),
             fingerprint_digest: params.smtp_tls_fingerprint_digest.clone(),
