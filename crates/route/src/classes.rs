@@ -9,6 +9,7 @@ use mail::{Because, Trail, Trouble};
 use tables::List;
 
 use crate::open::Opener;
+use crate::takeover::{Takeovers, Way};
 
 /// The class of a domain: it decides the transport and which table lists the recipients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +48,8 @@ pub(crate) struct Classes {
     virtual_alias_domains: List,
     virtual_mailbox_domains: List,
     relay_domains: List,
+    /// Domains that are not what the lists say, for the moment.
+    pub takeovers: Takeovers,
     origin: String,
     own: Vec<IpAddr>,
     /// Domains already checked for conflicts; `None` when nobody wants to hear of them.
@@ -61,6 +64,7 @@ impl Classes {
             virtual_alias_domains: opener.names("virtual_alias_domains"),
             virtual_mailbox_domains: opener.names("virtual_mailbox_domains"),
             relay_domains: opener.domains("relay_domains"),
+            takeovers: Takeovers::new(opener.view.get("domain_takeover_file").into()),
             origin: opener.view.get("myorigin"),
             own,
             checked: (opener.view.get("helpful_warnings") == "yes").then(Mutex::default),
@@ -100,6 +104,9 @@ impl Classes {
 
     /// The class of a domain that is not local.
     pub async fn foreign(&self, domain: &str, trail: &mut Trail) -> Result<DomainClass, Trouble> {
+        if let Some(Way::To(_)) = self.takeovers.find(domain, trail)? {
+            return Ok(DomainClass::VirtualAlias);
+        }
         for class in [DomainClass::VirtualAlias, DomainClass::VirtualMailbox, DomainClass::Relay] {
             if matches(self.list(class), domain, trail).await? {
                 return Ok(class);
@@ -134,7 +141,8 @@ impl Classes {
             VirtualMailbox => &[Relay],
             Relay | DomainClass::Default => return,
         };
-        if self.is_checked(domain) {
+        let taken = matches!(self.takeovers.find(domain, &mut Trail::off()), Ok(Some(_)));
+        if taken || self.is_checked(domain) {
             return;
         }
         for other in others {

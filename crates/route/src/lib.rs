@@ -19,6 +19,7 @@ pub mod params;
 mod resolve;
 mod rewrite;
 mod router;
+pub mod takeover;
 #[cfg(test)]
 mod testing;
 mod transport;

@@ -83,13 +83,19 @@ impl Recipients {
                 return Ok(Listing::Listed);
             }
         }
-        if is_error(&stop.transport) {
+        let mut class = stop.class;
+        let stand_in = mapper.classes.takeovers.stand_in(&address, trail)?;
+        if let Some(stand_in) = &stand_in {
+            let domain = mail::address::split(stand_in).1.unwrap_or_default();
+            class = mapper.classes.class(domain, trail).await?;
+        } else if is_error(&stop.transport) {
             return Ok(match stop.class {
                 DomainClass::VirtualAlias => Listing::Unknown(stop.class),
                 _ => Listing::Refused,
             });
         }
-        let maps = match stop.class {
+        let address = stand_in.unwrap_or(address);
+        let maps = match class {
             DomainClass::Local if self.is_built_in(&address) => return Ok(Listing::Listed),
             DomainClass::Local => &self.local,
             DomainClass::VirtualMailbox => &self.virtual_mailbox,
@@ -99,7 +105,7 @@ impl Recipients {
         if maps.is_empty() || mapper.find(maps, &address, trail).await?.is_some() {
             return Ok(Listing::Listed);
         }
-        Ok(Listing::Unknown(stop.class))
+        Ok(Listing::Unknown(class))
     }
 
     /// Users that exist on every site, whatever the tables say.

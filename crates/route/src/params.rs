@@ -97,6 +97,10 @@ conf::params! {
         relocated_maps: Maps = "";
         /// Who gets mail for the null address when it has to be delivered.
         empty_address_recipient: Text = "MAILER-DAEMON";
+        /// The file of domains taken over in an emergency, which `facteur domain takeover` and `giveback` keep.
+        ///
+        /// A change takes effect at once, without a reload.
+        domain_takeover_file: Path = "$data_directory/takeover", own;
         /// Whether a refusal says in which table a recipient was looked for.
         show_user_unknown_table_name: YesNo = "yes";
     }

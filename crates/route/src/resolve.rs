@@ -6,7 +6,8 @@ use crate::DomainClass;
 use crate::mapping::Mapper;
 use crate::normal::{self, Normal};
 use crate::open::Opener;
-use crate::transport::TransportMaps;
+use crate::takeover::Way;
+use crate::transport::{self, TransportMaps};
 
 /// Where a recipient goes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +116,9 @@ impl Resolver {
         };
         mapper.classes.warn_of_conflicts(domain, class).await;
         let (mut transport, mut nexthop) = self.by_class(mapper, class, sender, domain, trail).await?;
-        if class != DomainClass::VirtualAlias
+        if let Some(Way::Via(other)) = mapper.classes.takeovers.find(domain, trail)? {
+            transport::parse(&other).apply(domain, &mut transport, &mut nexthop);
+        } else if class != DomainClass::VirtualAlias
             && let Some(found) = self.transport_maps.find(&mapper.delimiter, &address, trail).await?
         {
             found.apply(domain, &mut transport, &mut nexthop);

@@ -118,11 +118,6 @@ impl Router {
         self.aliases.expand(&self.mapper, recipient, trail).await
     }
 
-    /// Are there virtual aliases at all?
-    pub fn has_aliases(&self) -> bool {
-        !self.aliases.maps.is_empty()
-    }
-
     /// `sender_bcc_maps`: who gets a copy of this sender's mail.
     pub async fn sender_copy(&self, sender: &Address, trail: &mut Trail) -> Result<Option<Address>, Trouble> {
         bcc::copy_of(&self.mapper, &self.copies.sender, sender, trail).await

@@ -50,7 +50,7 @@ impl TransportMaps {
 }
 
 /// `transport:nexthop`; either half may be missing.
-fn parse(value: &str) -> Override {
+pub(crate) fn parse(value: &str) -> Override {
     let (transport, nexthop) = value.split_once(':').unwrap_or((value, ""));
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Override { transport: given(transport), nexthop: given(nexthop) }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use conf::Block;
 use mail::logline::printable;
-use mail::{Address, Blame, Detail, Refusal, Trail};
+use mail::{Address, Blame, Detail, Refusal, Trail, Trouble};
 use tables::Maps;
 
 use crate::mapping::{Extension, Mapper};
@@ -43,9 +43,6 @@ impl VirtualAliases {
         trail: &mut Trail,
     ) -> Result<Vec<Address>, Refusal> {
         let mut addresses = vec![recipient.as_str().to_owned()];
-        if self.maps.is_empty() {
-            return Ok(vec![recipient.clone()]);
-        }
         // Addresses that expanded to themselves: they are final.
         let mut themselves = HashSet::new();
         let mut at = 0;
@@ -60,17 +57,16 @@ impl VirtualAliases {
                 }
                 depth += 1;
                 let key = addresses[at].clone();
-                let mapped =
-                    mapper.map(&self.maps, &key, self.extension, trail).await.map_err(|trouble| {
-                        log::warn!(
-                            target: "cleanup",
-                            "{} map lookup problem for {} -- message not accepted, try again later",
-                            self.maps.parameter(),
-                            printable(recipient.as_str())
-                        );
-                        Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Error: queue file write error")
-                            .logged(trouble.to_string())
-                    })?;
+                let mapped = self.once(mapper, &key, trail).await.map_err(|trouble| {
+                    log::warn!(
+                        target: "cleanup",
+                        "{} map lookup problem for {} -- message not accepted, try again later",
+                        self.maps.parameter(),
+                        printable(recipient.as_str())
+                    );
+                    Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Error: queue file write error")
+                        .logged(trouble.to_string())
+                })?;
                 let Some(mapped) = mapped else { break };
                 if mapped.iter().any(|address| address.len() > self.length_limit) {
                     return Err(self.unreasonable("address length", recipient));
@@ -85,6 +81,19 @@ impl VirtualAliases {
             at += 1;
         }
         Ok(addresses.into_iter().map(Address::from).collect())
+    }
+
+    /// One replacement: by a table, or because the domain is taken over.
+    async fn once(
+        &self,
+        mapper: &Mapper,
+        key: &str,
+        trail: &mut Trail,
+    ) -> Result<Option<Vec<String>>, Trouble> {
+        match mapper.map(&self.maps, key, self.extension, trail).await? {
+            Some(mapped) => Ok(Some(mapped)),
+            None => Ok(mapper.classes.takeovers.stand_in(key, trail)?.map(|address| vec![address])),
+        }
     }
 
     fn unreasonable(&self, what: &str, recipient: &Address) -> Refusal {

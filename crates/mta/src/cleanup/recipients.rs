@@ -161,7 +161,7 @@ impl Rewriting<'_> {
     async fn expand(&self, recipient: Recipient, recipients: &mut Recipients) -> Result<(), Refusal> {
         let cleaner = self.cleaner;
         let (by_original, limit) = (cleaner.enable_original_recipient, cleaner.duplicate_filter_limit);
-        if self.skip.mappings || !self.router().has_aliases() {
+        if self.skip.mappings {
             recipients.add(recipient, by_original, limit);
             return Ok(());
         }

@@ -3,12 +3,15 @@
 use std::ffi::OsString;
 
 use super::options::Options;
-use super::{Verb, existing, made, now, print_json, text};
+use super::{Verb, existing, made, now, print_json, takeover, text};
 use crate::commands::Command;
 
 /// The command.
-pub const COMMAND: Command =
-    Command { name: "domain", summary: "add, list and delete domains of the directory", run };
+pub const COMMAND: Command = Command {
+    name: "domain",
+    summary: "add, list and delete domains of the directory; take over and give back domains",
+    run,
+};
 
 pub(super) const VERBS: &[Verb] = &[
     Verb { name: "add", usage: "DOMAIN", doc: "adds a domain", run: add },
@@ -18,6 +21,19 @@ pub(super) const VERBS: &[Verb] = &[
         usage: "DOMAIN",
         doc: "takes out a domain without accounts and aliases",
         run: delete,
+    },
+    Verb {
+        name: "takeover",
+        usage: "[DOMAIN --to BACKUP_DOMAIN | --via TRANSPORT:NEXTHOP [--queued] [--yes]]",
+        doc: "while a domain's own server is down: NAME@DOMAIN is delivered to NAME@BACKUP_DOMAIN, or sent to the \
+              server that has the backup mailboxes; without DOMAIN, lists what is taken over",
+        run: takeover::take,
+    },
+    Verb {
+        name: "giveback",
+        usage: "DOMAIN [--yes]",
+        doc: "ends a takeover; what came for DOMAIN meanwhile is sent to its own server",
+        run: takeover::give_back,
     },
 ];
 

@@ -2,10 +2,13 @@
 
 mod alias;
 mod app_password;
+mod arrived;
 mod domain;
+mod import;
 mod options;
 mod password;
 mod schema;
+mod takeover;
 mod user;
 
 pub use alias::COMMAND as ALIAS;

@@ -22,11 +22,11 @@ pub struct Options {
 /// Options with a value.
 const VALUES: &[&str] = &[
     "hash", "scheme", "role", "uid", "gid", "home", "mail", "quota", "fields", "domain", "scope", "expires",
-    "to",
+    "to", "via",
 ];
 
 /// Options without.
-const SWITCHES: &[&str] = &["no-password"];
+const SWITCHES: &[&str] = &["no-password", "queued", "yes"];
 
 impl Options {
     /// Reads the words behind the verb.
@@ -89,9 +89,13 @@ impl Options {
         })
     }
 
+    /// The configuration.
+    pub fn config(&self) -> Config {
+        Config::main_only(&config::directory(self.directory.as_deref()), "facteur")
+    }
+
     /// `directory_database`.
     pub fn database(&self) -> PathBuf {
-        let config = Config::main_only(&config::directory(self.directory.as_deref()), "facteur");
-        PathBuf::from(config.view.get("directory_database"))
+        PathBuf::from(self.config().view.get("directory_database"))
     }
 }

@@ -9,7 +9,7 @@ use super::whom::Error;
 use super::{Call, FAILED};
 
 /// Seconds since 1970.
-pub(super) fn now() -> i64 {
+pub(in crate::commands) fn now() -> i64 {
     jiff::Timestamp::try_from(net::clock::wall()).map_or(0, jiff::Timestamp::as_second)
 }
 
@@ -22,11 +22,11 @@ pub(super) struct Reader {
 }
 
 /// This program's own rights come back when this ends.
-struct Rights(bool);
+pub(in crate::commands) struct Rights(bool);
 
 impl Rights {
     /// Root works as the owner of the mail: a link in a user's directory must not lead root elsewhere.
-    fn of(account: &people::Account) -> nix::Result<Rights> {
+    pub(in crate::commands) fn of(account: &people::Account) -> nix::Result<Rights> {
         let Some(uid) = account.uid.filter(|uid| *uid != 0 && getuid().is_root()) else {
             return Ok(Rights(false));
         };

@@ -1,6 +1,6 @@
 //! doveadm(1): looks at accounts and mailboxes and changes them, with Dovecot's words, output and exit statuses.
 
-mod account;
+pub(super) mod account;
 mod change;
 mod fetch;
 mod mailboxes;

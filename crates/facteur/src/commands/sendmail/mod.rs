@@ -5,7 +5,7 @@
 
 mod message;
 mod options;
-mod submit;
+pub mod submit;
 
 pub use submit::{SESSION, SOCKET};
 
