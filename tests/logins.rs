@@ -86,7 +86,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// A process that does not outlive its test.
-struct Kept(Child);
+pub struct Kept(pub Child);
 
 impl Drop for Kept {
     fn drop(&mut self) {
@@ -99,7 +99,7 @@ impl Drop for Kept {
 }
 
 /// What one asks, the real `doveadm auth test`, says of a login at a socket: its exit status and the user's name.
-fn ask(doveadm: &Path, conf: &Path, socket: &Path, user: &str, password: &str) -> (bool, String) {
+pub fn ask(doveadm: &Path, conf: &Path, socket: &Path, user: &str, password: &str) -> (bool, String) {
     let output = Command::new(doveadm)
         .arg("-c")
         .arg(conf)

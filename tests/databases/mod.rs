@@ -2,4 +2,5 @@
 
 mod auf;
 mod differential;
+mod logins;
 mod restart;

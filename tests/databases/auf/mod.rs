@@ -1,15 +1,20 @@
 //! The mail of auf.org as its documents describe it: people in PostgreSQL, copied to MariaDB, from where three
-//! servers know aliases and mailboxes; every message in two copies, one of them on the backup server.
+//! servers know aliases, mailboxes and logins; every message in two copies, one of them on the backup server; and a
+//! bureau whose server is down, taken over and given back.
 
 use std::fs;
 
 use testbed::database::PASSWORD;
-use testbed::{Client, Database, Instance, Sink, Site, address, wait};
+use testbed::{Client, Database, Instance, Site, wait};
+
+mod site;
+
+use site::{Auf, start};
 
 /// The tables that the old script kept up to date.
 const TABLES: &str = "\
-CREATE TABLE users (username VARCHAR(100) PRIMARY KEY, password VARCHAR(100), maildir VARCHAR(100), quota INT);\n\
-CREATE TABLE auforg_virtual (source VARCHAR(100), destination VARCHAR(100), password VARCHAR(100),\n\
+CREATE TABLE users (username VARCHAR(100) PRIMARY KEY, password VARCHAR(200), maildir VARCHAR(100), quota INT);\n\
+CREATE TABLE auforg_virtual (source VARCHAR(100), destination VARCHAR(100), password VARCHAR(200),\n\
   PRIMARY KEY (source, destination));\n\
 CREATE TABLE auforg_vacation (email VARCHAR(100) PRIMARY KEY, body TEXT, own INT DEFAULT 0);\n\
 INSERT INTO auforg_vacation VALUES ('by.hand@auf.org', 'kept', 0);\n";
@@ -18,15 +23,16 @@ INSERT INTO auforg_vacation VALUES ('by.hand@auf.org', 'kept', 0);\n";
 const STAFF: &str = "\
 SET ROLE mail;\n\
 CREATE TABLE staff (name text PRIMARY KEY, bureau text, crypt text, quota integer, absence text);\n\
-INSERT INTO staff VALUES ('anne.roy', 'ca', '$6$a', 100, NULL), ('d''arcy.o''neil', 'sn', '$6$b', 200, 'En congé'),\n\
-  ('paul.ngo', 'sn', '$6$c', 100, NULL);\n";
+INSERT INTO staff VALUES\n\
+  ('anne.roy', 'ca', '$6$rounds=1000$facteur$CrUdWBgNlCQ.bwVclpj19uOvtDKGdqTv6aGvHGIowGJ4dLVN6ChzsK4ELiKtBtu3Dj.eSvS3HSPPuirgYvQra.', 100, NULL),\n\
+  ('d''arcy.o''neil', 'sn', '$6$b', 200, 'En congé'), ('paul.ngo', 'sn', '$6$c', 100, NULL);\n";
 
 fn plan(site: &Site, staff: &Database, mail: &Database) -> String {
     let source = format!("source = postgresql://mail:{PASSWORD}@{}/mail\n", staff.address());
     let target = format!("target = mysql://mail:{PASSWORD}@{}/mail\n", mail.address());
     let text = format!(
         "# Comptes : de l'intranet vers les tables du courrier\n\
-         [users]\n{source}query = SELECT name || '@secours' AS username, crypt, name || '/' AS maildir, quota FROM staff\n\
+         [users]\n{source}query = SELECT name AS username, crypt, name || '/' AS maildir, quota FROM staff\n\
          {target}table = users\nkey = username\ncolumns = username, password=crypt, maildir, quota\nmax_delete = 30%\n\n\
          [auforg_virtual]\n{source}query = SELECT name || '@auf.org' AS source, name || '@secours' AS destination, '!' AS password FROM staff\n\
          \x20 UNION ALL SELECT name || '@auf.org', name || '@' || bureau || '.auf.org', crypt FROM staff\n\
@@ -35,74 +41,6 @@ fn plan(site: &Site, staff: &Database, mail: &Database) -> String {
          {target}table = auforg_vacation\nkey = email\nwhere = own = 1\n"
     );
     site.put("synchro-mail-mysql.conf", &text).display().to_string()
-}
-
-fn lookup(site: Site, mail: &Database, name: &str, query: &str) -> Site {
-    let hosts = format!("unix:{}/socket", mail.path().display());
-    let text = format!(
-        "hosts = {hosts}\nuser = mail\npassword = {PASSWORD}\ndbname = mail\nretry_interval = 1\nquery = {query}\n"
-    );
-    site.file(name, &text)
-}
-
-struct Auf {
-    smtp: Instance,
-    boxes: Instance,
-    lists: Sink,
-    dakar: Sink,
-    submission: testbed::Address,
-}
-
-fn start(mail: &Database) -> Auf {
-    let (lists, dakar, submission) = (Sink::new(), Sink::new(), address());
-    let boxes = lookup(
-        Site::new("imap.ca.auf.org"),
-        mail,
-        "virtual_mailbox_maps.cf",
-        "SELECT maildir FROM users WHERE username = '%u@secours'",
-    )
-    .set("virtual_mailbox_domains", "ca.auf.org, secours")
-    .set("virtual_mailbox_maps", "proxy:mysql:$config_directory/virtual_mailbox_maps.cf")
-    .start();
-    let smtp = lookup(Site::new("smtp.ca.auf.org"), mail, "auforg_virtual.cf", "SELECT destination FROM auforg_virtual WHERE source = '%s'")
-        .with_tls("smtp.ca.auf.org")
-        .set("mydestination", "")
-        .set("mynetworks", "127.255.0.0/16")
-        .set("virtual_mailbox_domains", "")
-        .set("virtual_alias_domains", "auf.org")
-        .set(
-            "virtual_alias_maps",
-            "proxy:mysql:$config_directory/auforg_virtual.cf, hash:$config_directory/virtual-auf.org, \
-             regexp:$config_directory/virtual-mailman",
-        )
-        .file("virtual-auf.org", "postmaster@auf.org anne.roy@ca.auf.org\nold.name@auf.org anne.roy@auf.org\n")
-        .file("virtual-mailman", "/^(.+-(admin|bounces|confirm|join|leave|owner|request|subscribe|unsubscribe))@auf\\.org$/ $1@listes.auf.org\n")
-        // a lire comme "tous les sous-domaines de auf.org SAUF auf.org lui-meme
-        .set("relay_domains", ".auf.org,!auf.org")
-        .set(
-            "parent_domain_matches_subdomains",
-            "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,smtpd_access_maps",
-        )
-        .set("smtpd_reject_unlisted_sender", "yes")
-        .set("unverified_sender_reject_code", "550")
-        .set("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination")
-        .set("transport_maps", "hash:$config_directory/transport")
-        .file(
-            "transport",
-            &format!(
-                "ca.auf.org smtp:{0}\nsecours smtp:{0}\nlistes.auf.org smtp:{1}\nsn.auf.org smtp:{2}\n",
-                boxes.nexthop(),
-                lists.nexthop(),
-                dakar.nexthop()
-            ),
-        )
-        .service(&format!(
-            "{}:{} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
-            submission.ip(),
-            submission.port()
-        ))
-        .start();
-    Auf { smtp, boxes, lists, dakar, submission }
 }
 
 #[test]
@@ -140,14 +78,8 @@ fn the_mail_of_auf_org_runs_from_its_own_lines() {
     );
     assert!(auf.boxes.maildir("paul.ngo").one().contains("Subject: two copies\n"));
     assert!(auf.boxes.maildir("d'arcy.o'neil").one().contains("Subject: two copies\n"));
-    let abroad = auf.dakar.wait_for(1);
-    let mut there: Vec<_> = abroad
-        .iter()
-        .flat_map(|taken| &taken.recipients)
-        .map(|to| to.split('>').next().unwrap_or_default().to_owned())
-        .collect();
-    there.sort();
-    assert_eq!(there, ["<d'arcy.o'neil@sn.auf.org", "<paul.ngo@sn.auf.org"]);
+    assert!(auf.dakar.maildir("paul").one().contains("Subject: two copies\n"));
+    assert!(auf.dakar.maildir("darcy").one().contains("Subject: two copies\n"));
     // Anne's both are here, in one mailbox; an exception leads to her through two tables.
     auf.smtp.send("friend@elsewhere.test", &["old.name@auf.org"], "Subject: by another name\n\nx\n");
     auf.boxes.maildir("anne.roy").wait_for(2);
@@ -171,15 +103,8 @@ fn the_mail_of_auf_org_runs_from_its_own_lines() {
         client.ask("RSET");
     }
     client.ask("QUIT");
-    // Submission: nothing without TLS, nothing without a login.
-    let mut client = Client::greeted(auf.submission);
-    client.hello();
-    client.expect(530, "MAIL FROM:<anne.roy@auf.org>");
-    client.starttls(&auf.smtp.site().authority(), "smtp.ca.auf.org");
-    client.hello();
-    client.expect(250, "MAIL FROM:<anne.roy@auf.org>");
-    client.expect(554, "RCPT TO:<anyone@elsewhere.test>");
-    client.ask("QUIT");
+    submission(&auf);
+    takeover(&auf);
 
     // Somebody leaves, somebody moves; too many at once is refused, and a source that fails changes nothing.
     staff.run("DELETE FROM staff WHERE name = 'paul.ngo'; UPDATE staff SET bureau = 'ca', quota = 500 WHERE name LIKE 'd%'");
@@ -227,6 +152,90 @@ fn the_mail_of_auf_org_runs_from_its_own_lines() {
     for instance in [&auf.smtp, &auf.boxes] {
         assert!(!instance.log().contains(PASSWORD));
     }
+}
+
+/// Nothing without TLS, nothing without a login; the login works with and without the domain.
+fn submission(auf: &Auf) {
+    let mut client = Client::greeted(auf.submission);
+    client.hello();
+    client.expect(530, "MAIL FROM:<anne.roy@auf.org>");
+    client.starttls(&auf.smtp.site().authority(), "smtp.ca.auf.org");
+    client.hello();
+    client.expect(250, "MAIL FROM:<anne.roy@auf.org>");
+    client.expect(554, "RCPT TO:<paul.ngo@sn.auf.org>");
+    client.ask("QUIT");
+    for (login, code) in [
+        // anne.roy, anne.roy@auf.org, anne.roy@sn.auf.org, nobody, ' OR '1'='1: all with the password "secret".
+        ("AGFubmUucm95AHNlY3JldA==", 235),
+        ("AGFubmUucm95QGF1Zi5vcmcAc2VjcmV0", 235),
+        ("AGFubmUucm95QHNuLmF1Zi5vcmcAc2VjcmV0", 535),
+        ("AG5vYm9keQBzZWNyZXQ=", 535),
+        ("ACcgT1IgJzEnPScxAHNlY3JldA==", 535),
+        // anne.roy with "wrong".
+        ("AGFubmUucm95AHdyb25n", 535),
+    ] {
+        let mut client = Client::greeted(auf.submission);
+        client.hello();
+        client.starttls(&auf.smtp.site().authority(), "smtp.ca.auf.org");
+        client.hello();
+        client.expect(code, &format!("AUTH PLAIN {login}"));
+        if code == 235 {
+            client.expect(250, "MAIL FROM:<anne.roy@auf.org>");
+            client.expect(250, "RCPT TO:<anyone@elsewhere.test>");
+            client.ask("RSET");
+        }
+        client.ask("QUIT");
+    }
+}
+
+/// The server of a bureau is down: its mail goes to the backup mailboxes, and to it when it is back.
+fn takeover(auf: &Auf) {
+    let domain = |at: &Instance, words: &[&str]| {
+        let said = at.run("domain", words);
+        assert_eq!(said.status, 0, "{said:?}");
+        said.out
+    };
+    let via = format!("smtp:{}", auf.boxes.nexthop());
+    let shown = domain(&auf.boxes, &["takeover", "sn.auf.org", "--to", "secours"]);
+    assert!(
+        shown.contains("NAME@sn.auf.org goes to NAME@secours") && shown.contains("Nothing was done"),
+        "{shown}"
+    );
+    let wrong = auf.boxes.run("domain", &["takeover", "sn.auf.org", "--to", "elsewhere.test"]);
+    assert!(wrong.status == 1 && wrong.err.contains("no mailboxes here"), "{wrong:?}");
+    domain(&auf.boxes, &["takeover", "sn.auf.org", "--to", "secours", "--yes"]);
+    domain(&auf.smtp, &["takeover", "sn.auf.org", "--via", &via, "--yes"]);
+    assert!(domain(&auf.smtp, &["takeover"]).starts_with(&format!("sn.auf.org\tvia {via}\tsince 20")));
+    // By the alias in both copies, and directly; who is not there is refused where the mailboxes are.
+    let before = auf.boxes.maildir("paul.ngo").messages().len();
+    auf.smtp.send("friend@elsewhere.test", &["paul.ngo@auf.org"], "Subject: meanwhile\n\nby the alias\n");
+    auf.smtp.send("friend@elsewhere.test", &["paul.ngo@sn.auf.org"], "Subject: meanwhile\n\n.direct\n");
+    auf.boxes.maildir("paul.ngo").wait_for(before + 3);
+    let mut client = auf.boxes.client();
+    client.hello();
+    client.expect(250, "MAIL FROM:<friend@elsewhere.test>");
+    client.expect(550, "RCPT TO:<nobody@sn.auf.org>");
+    client.expect(250, "RCPT TO:<d'arcy.o'neil@sn.auf.org>");
+    client.ask("QUIT");
+    assert_eq!(auf.dakar.maildir("paul").messages().len(), 1);
+    // Back: what came for the bureau goes there, the copy that everybody has stays.
+    domain(&auf.smtp, &["giveback", "sn.auf.org", "--yes"]);
+    let shown = domain(&auf.boxes, &["giveback", "sn.auf.org"]);
+    assert!(shown.contains("2 messages for 1 people came for it meanwhile"), "{shown}");
+    let done = domain(&auf.boxes, &["giveback", "sn.auf.org", "--yes"]);
+    assert!(done.ends_with("Moved: 2 messages\n"), "{done}");
+    let mut came = auf.dakar.maildir("paul").wait_for(3);
+    came.retain(|message| message.contains("Subject: meanwhile\n"));
+    assert!(
+        came.iter().all(|message| message.starts_with("Return-Path: <friend@elsewhere.test>\n")),
+        "{came:?}"
+    );
+    assert!(came.iter().any(|message| message.contains("\n\n.direct\n")), "{came:?}");
+    let kept = wait::until("the mailbox without them", || {
+        Some(auf.boxes.maildir("paul.ngo").messages()).filter(|kept| kept.len() == before + 1)
+    });
+    assert!(kept.iter().all(|message| message.contains("\nDelivered-To: paul.ngo@secours\n")), "{kept:?}");
+    assert_eq!(domain(&auf.boxes, &["takeover"]), "");
 }
 
 #[test]
