@@ -18,19 +18,13 @@ const NAMES: &[&str] = &[
     "anne@other.test",
     "plain",
     "null",
-    "empty",
     "twice",
-    "nobody",
     "o'neil",
-    "an*",
     "*",
     "a)(uid=*",
     "anne' OR '1'='1",
-    "x\" OR \"1\"=\"1",
     "\\",
     "a\\' OR 1=1 -- ",
-    "#",
-    "cn=anne,dc=test",
     "josé",
 ];
 
@@ -150,7 +144,7 @@ fn mariadb_and_postgres_as_dovecot() {
             postgres.address().port()
         ),
     );
-    comparison.end(80);
+    comparison.end(56);
 }
 
 #[test]
@@ -188,5 +182,5 @@ fn ldap_by_comparison_and_by_binding_as_dovecot() {
     comparison.compare("ldap", &bound);
     comparison.compare("ldap", &format!("{bound}auth_bind = yes\n"));
     comparison.compare("ldap", &format!("{common}auth_bind = yes\nauth_bind_userdn = cn=%n,dc=test\n"));
-    comparison.end(120);
+    comparison.end(84);
 }

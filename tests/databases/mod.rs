@@ -3,4 +3,5 @@
 mod auf;
 mod differential;
 mod logins;
+mod pam;
 mod restart;

@@ -78,11 +78,17 @@ pub(super) fn check(table: &Table, endings: &[&str], mistakes: &mut Vec<Mistake>
     for line in lines::logical(&text, file, mistakes) {
         let text = match name_value(&line.text) {
             Ok((name, _)) if endings.contains(&name) => continue,
-            Ok((name, value)) => format!("unused parameter: {name}={value}"),
+            Ok((name, value)) => format!("unused parameter: {name}={}", shown(name, value)),
             Err(wrong) => wrong,
         };
         mistakes.push(Mistake::new(Severity::Warning, Some((file, line.number)), text));
     }
+}
+
+/// A misspelt password is a password.
+fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    let name = name.to_ascii_lowercase();
+    if ["pass", "pw", "secret"].iter().any(|part| name.contains(part)) { "(not shown)" } else { value }
 }
 
 const LDAP: &[&str] = &[
@@ -196,12 +202,15 @@ mod tests {
     fn names_its_type_does_not_have() {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("x.cf");
-        std::fs::write(&file, "user = x\n# c\nquery = %s\nserver_host = y\njunk\n").expect("written");
+        std::fs::write(&file, "user = x\n# c\nquery = %s\nserver_host = y\njunk\npasword = s3cret\n")
+            .expect("written");
         let table = Table { kind: "mysql".to_owned(), name: file.display().to_string() };
         let mut mistakes = Vec::new();
         check(&table, endings("mysql").expect("known"), &mut mistakes);
         let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.line).collect();
-        assert_eq!(lines, [4, 5]);
+        assert_eq!(lines, [4, 5, 6]);
+        assert!(mistakes[0].text.ends_with("server_host=y"), "{mistakes:?}");
+        assert!(!mistakes[2].text.contains("s3cret"), "{mistakes:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::words::{COMMA_SPACE, words};
-use crate::{Declaration, ExpandError, Kind, MasterCf, Mistake, Service, Severity, View, names};
+use crate::{Declaration, ExpandError, Kind, MasterCf, Mistake, Service, Severity, Status, View, names};
 
 /// Where a parameter's name comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +168,8 @@ impl Scan<'_> {
             return;
         }
         match view.try_expand(value) {
+            // What `passdb` and its kin call `ldap:/file` is no table.
+            Ok(_) if declared.is_some_and(|row| row.status == Status::Own && row.kind == Kind::Text) => {}
             Ok(text) => self.databases(&text, scope, place),
             Err(error) if self.usage.broken.is_none() => {
                 let mistake =

@@ -107,8 +107,8 @@ struct Reader {
     out: String,
     /// Where in `out` the present place began.
     since: usize,
-    /// The quotes that were closed last, and whether `\` was special between them.
-    closed: Option<(char, bool)>,
+    /// The quotes that were closed last, whether `\` was special between them, and where in `out` they ended.
+    closed: Option<(char, bool, usize)>,
 }
 
 impl Reader {
@@ -130,11 +130,13 @@ impl Reader {
             Place::Quoted { escaped: escaped @ true, .. } => *escaped = false,
             Place::Quoted { backslash: true, escaped, .. } if c == '\\' => *escaped = true,
             Place::Quoted { quote, backslash, .. } if *quote == c => {
-                self.closed = Some((c, *backslash));
+                self.closed = Some((c, *backslash, self.out.len()));
                 self.enter(Place::Plain);
             }
             Place::Quoted { .. } => {}
-            Place::LineComment if c == '\n' => self.enter(Place::Plain),
+            Place::LineComment if c == '\n' || c == '\r' && self.dialect.kind == Kind::Pgsql => {
+                self.enter(Place::Plain);
+            }
             Place::LineComment => {}
             Place::BlockComment { depth } => {
                 if recent.ends_with("*/") {
@@ -162,9 +164,7 @@ impl Reader {
         match c {
             '\'' | '"' => {
                 let backslash = match kind {
-                    _ if self.goes_on(c, &before[self.since..]) => {
-                        self.closed.is_some_and(|(_, backslash)| backslash)
-                    }
+                    _ if self.goes_on(c, before) => self.closed.is_some_and(|(_, backslash, _)| backslash),
                     Kind::Mysql => self.dialect.backslash,
                     // E'…', and '…' where standard_conforming_strings is off.
                     Kind::Pgsql => c == '\'' && (self.dialect.backslash || is_escape_string(before)),
@@ -194,13 +194,11 @@ impl Reader {
     }
 
     /// Does this quote go on with the string that was closed before? A doubled quote does, and in PostgreSQL one after a
-    /// line end: `E'a'`, a line end and `'b'` are one string.
-    fn goes_on(&self, quote: char, between: &str) -> bool {
-        let line_end = || {
-            let blank = between.chars().all(|c| c.is_ascii_whitespace());
-            self.dialect.kind == Kind::Pgsql && blank && between.contains(['\n', '\r'])
-        };
-        self.closed.is_some_and(|(closed, _)| closed == quote) && (between.is_empty() || line_end())
+    /// line end, comments of a line notwithstanding: `E'a' -- b`, a line end and `'c'` are one string.
+    fn goes_on(&self, quote: char, before: &str) -> bool {
+        let Some((closed, _, at)) = self.closed else { return false };
+        let between = &before[at..];
+        closed == quote && (between.is_empty() || self.dialect.kind == Kind::Pgsql && is_line_end(between))
     }
 
     /// Adds a value.
@@ -235,6 +233,12 @@ impl Reader {
 fn is_escape_string(before: &str) -> bool {
     let mut back = before.chars().rev();
     matches!(back.next(), Some('e' | 'E')) && !back.next().is_some_and(in_name)
+}
+
+/// Blanks and comments of a line, with a line end among them?
+fn is_line_end(text: &str) -> bool {
+    let mut lines = text.split(['\n', '\r']).map(str::trim_ascii);
+    text.contains(['\n', '\r']) && lines.all(|line| line.is_empty() || line.starts_with("--"))
 }
 
 /// Is `tag`, at the end of `text`, a dollar quote (and no parameter, no part of a name)?
@@ -288,6 +292,10 @@ mod tests {
             (PGSQL, "E'a''?'", "\\'", "E'a''\\\\'''"),
             (PGSQL, "E'a' \n '?'", "\\'", "E'a' \n '\\\\'''"),
             (PGSQL, "E'a' '?'", "\\", "E'a' '\\'"),
+            (PGSQL, "E'a' -- b\n'?'", "\\'", "E'a' -- b\n'\\\\'''"),
+            (PGSQL, "E'a'\n -- it's\r --\n '?'", "\\'", "E'a'\n -- it's\r --\n '\\\\'''"),
+            (PGSQL, "'a' -- b\n'?'", "\\'", "'a' -- b\n'\\'''"),
+            (PGSQL, "E'a' = /* b\n */ '?'", "\\", "E'a' = /* b\n */ '\\'"),
             (PGSQL, "$a$ ' $a$ '?'", "'", "$a$ ' $a$ ''''"),
             (PGSQL, "/* /* ' */ ' */ '?'", "'", "/* /* ' */ ' */ ''''"),
             (PGSQL, "$1 '?' $2", "'", "$1 '''' $2"),
