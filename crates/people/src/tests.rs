@@ -440,3 +440,30 @@ async fn a_cache_saves_questions_where_it_is_wanted() {
     assert_eq!(login(&fresh, "joe@auf.org", "secret").await, Err(Why::Credentials));
     assert!(login(&fresh, "joe@auf.org", "changed").await.is_ok());
 }
+
+#[tokio::test]
+async fn a_table_holds_passwords_and_a_token_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = file(directory.path(), "passwords", "joe {PLAIN}secret\nann secret\n");
+    let people = people(&format!(
+        "auth_mechanisms = plain xoauth2\npassdb = {{ table:texthash:{table}, scheme=PLAIN }}\nuserdb = static:uid=1\n"
+    ));
+    assert!(login(&people, "joe", "secret").await.is_ok());
+    assert!(login(&people, "ann", "secret").await.is_ok());
+    assert_eq!(login(&people, "ann", "wrong!").await, Err(Why::Credentials));
+    assert_eq!(login(&people, "nobody", "secret").await, Err(Why::Credentials));
+    // A client that sends the password as a token hears why it fails, and fails with its next response.
+    let mut exchange = people.begin("XOAUTH2", facts()).unwrap();
+    let response = b"user=joe\x01auth=Bearer secret\x01\x01";
+    match exchange.step(Some(response)).await {
+        Progress::Ask(why) => assert!(why.starts_with(b"{\"status\":\"invalid_token\""), "{why:?}"),
+        Progress::Done(verdict) => panic!("{verdict:?}"),
+    }
+    match exchange.step(Some(b"")).await {
+        Progress::Done(Verdict::Failed(failure)) => assert_eq!(failure.why, Why::Credentials),
+        other => panic!("{other:?}"),
+    }
+    // A password in clear, and a token, only pass where nobody listens.
+    let clear = Facts { tls: false, ..facts() };
+    assert!(people.begin("XOAUTH2", clear).is_none());
+}

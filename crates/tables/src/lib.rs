@@ -49,4 +49,6 @@ pub use table::{Answer, Hit, Lookup, Rows, Shape, Table};
 pub use tables::{Databases, Keys, MainCf, Settings, Single, Tables};
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

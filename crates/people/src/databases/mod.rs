@@ -23,6 +23,7 @@ mod saslauthd;
 mod shadow;
 mod sql;
 mod r#static;
+mod table;
 
 /// A kind of database.
 pub struct Kind {
@@ -54,6 +55,7 @@ pub const KINDS: &[&Kind] = &[
     &shadow::KIND,
     &sql::KIND,
     &r#static::KIND,
+    &table::KIND,
 ];
 
 /// The kind of this name; Dovecot's names of drivers are understood too.

@@ -1,3 +1,5 @@
+//! Issuers of tokens, on 127.0.0.1, and what their answers make of a login.
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 

@@ -9,7 +9,7 @@ use crate::commands::Command;
 /// The command.
 pub const COMMAND: Command = Command {
     name: "domain",
-    summary: "add, list and delete domains of the directory; take over and give back domains",
+    summary: "add, list and delete domains; take them over and give them back",
     run,
 };
 

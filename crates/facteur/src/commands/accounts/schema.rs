@@ -11,7 +11,7 @@ use crate::commands::Command;
 /// The command.
 pub const COMMAND: Command = Command {
     name: "directory",
-    summary: "import accounts into the directory; bring its file to another version of its schema",
+    summary: "import accounts into the directory; bring it to another schema",
     run,
 };
 
