@@ -5,6 +5,7 @@ mod configuration;
 mod databases;
 mod demo;
 mod durability;
+mod keepers;
 mod logins;
 mod mailboxes;
 mod neighbours;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -133,7 +134,7 @@ fn a_second_demo_in_the_same_directory_finds_its_mail_and_its_certificate() {
 }
 
 #[test]
-fn submission_of_the_demo_asks_for_tls_and_has_a_certificate_of_its_authority() {
+fn submission_of_the_demo_asks_for_tls_and_a_login_and_has_a_certificate_of_its_authority() {
     let directory = tempfile::tempdir().expect("/tmp is there");
     let demo = Demo::start(directory.path());
     let mut client = demo.client("SUBMISSION_PORT");
@@ -141,8 +142,42 @@ fn submission_of_the_demo_asks_for_tls_and_has_a_certificate_of_its_authority() 
     client.expect(530, "MAIL FROM:<alice@demo.test>");
     let offer = client.starttls(Path::new(&demo.env["CAFILE"]), "mail.demo.test");
     assert!(!offer.offers("STARTTLS"), "{offer:?}");
+    client.expect(250, "MAIL FROM:<alice@demo.test>");
+    client.expect(554, "RCPT TO:<bob@demo.test>");
+    client.expect(250, "RSET");
+    client.expect(235, "AUTH PLAIN AGFsaWNlQGRlbW8udGVzdABhbGljZS1kZW1v");
     let reply = client.try_deliver("alice@demo.test", &["bob@demo.test"], "Subject: safe\n\nover TLS\n");
     assert_eq!(reply.expect("the server listens").code, 250);
     let message = mailbox(directory.path(), "bob").one();
-    assert!(message.contains("with ESMTPS id "), "{message}");
+    assert!(message.contains("with ESMTPSA id "), "{message}");
+}
+
+#[test]
+fn mail_comes_by_lmtp_and_is_read_over_tls() {
+    let directory = tempfile::tempdir().expect("/tmp is there");
+    let demo = Demo::start(directory.path());
+    let mut lmtp = demo.client("LMTP_PORT");
+    lmtp.expect(250, "LHLO client.test");
+    lmtp.expect(250, "MAIL FROM:<alice@demo.test>");
+    lmtp.expect(250, "RCPT TO:<bob@demo.test>");
+    lmtp.expect(354, "DATA");
+    lmtp.send(b"Subject: by LMTP\r\n\r\nhello\r\n.\r\n");
+    assert_eq!(lmtp.reply().code, 250);
+    for (port, ask, expected) in [
+        ("POP3S_PORT", "USER bob@demo.test\r\nPASS bob-demo\r\nRETR 1\r\nQUIT\r\n", "Subject: by LMTP\r\n"),
+        ("IMAPS_PORT", "a LOGIN bob@demo.test bob-demo\r\nb SELECT INBOX\r\nc LOGOUT\r\n", "* 1 EXISTS\r\n"),
+    ] {
+        let at = format!("{}:{}", demo.env["HOST"], demo.env[port]);
+        let socket = TcpStream::connect(at).expect("it listens");
+        socket.set_read_timeout(Some(wait::LIMIT)).expect("a time-out");
+        let authority = Path::new(&demo.env["CAFILE"]);
+        let mut secured = testbed::tls::connect(socket, authority, "mail.demo.test").expect("a handshake");
+        secured.write_all(ask.as_bytes()).expect("it listens");
+        let mut said = Vec::new();
+        // The end may come without its notice.
+        let _ = secured.read_to_end(&mut said);
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.contains(expected), "{port}: {said}");
+    }
+    assert!(demo.interrupt().status.success());
 }

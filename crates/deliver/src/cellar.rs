@@ -3,9 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use conf::{Block, Mistake, View};
-use imap::accounts::Accounts;
+use imap::accounts::{Accounts, rights};
 use jiff::Timestamp;
 use mail::Trouble;
+use master::Identity;
 use net::clock;
 use people::{Account, Facts, People};
 use store::{Delivery, Flags, Name};
@@ -14,27 +15,54 @@ use tokio::runtime::Handle;
 use crate::mailbox::crew::Seconds;
 
 /// What is put into a mailbox, besides the message itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parcel {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parcel {
     /// The address, folded.
     pub user: String,
     /// Lines before the message, with LF.
     pub head: Vec<u8>,
-    /// Names the delivery for ever: one that is repeated is not stored twice.
+    /// Names the delivery for ever: one that is repeated is not stored twice. Empty where it is not repeated.
     pub id: String,
+    /// Another mailbox than INBOX, as the user's clients write it, and whether it is made when there is none. What cannot
+    /// go there goes into INBOX.
+    pub mailbox: Option<(String, bool)>,
+    /// Nothing is put: is there room for a message?
+    pub room_only: bool,
+    /// Whose mailbox it is, where the keeper that it goes to does not find out itself.
+    pub account: Option<Account>,
 }
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Put {
-    /// It is on disk.
+pub enum Put {
+    /// It is on disk, in INBOX.
     Stored,
+    /// It is on disk, in this mailbox.
+    StoredIn(String),
     /// There is no such user.
     Unknown,
     /// The quota of its user is used up.
     Full,
+    /// Another keeper has this mailbox.
+    Elsewhere,
     /// Not now, and why.
     Trouble(String),
+}
+
+/// Whose mailboxes a keeper has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// All of them are this user's, but for those of accounts with a `uid` of their own.
+    All(Identity),
+    /// Those of this user. It is told the account where it cannot ask itself.
+    One {
+        /// The user.
+        who: Identity,
+        /// With whose rights the mail of accounts is kept that say nothing of it.
+        usual: Identity,
+        /// It looks accounts up itself, whatever it is told.
+        asks: bool,
+    },
 }
 
 /// The mailboxes of everybody, as one configuration says.
@@ -71,50 +99,113 @@ impl Stores {
         }
     }
 
+    /// The account behind a name, where this keeper has its mailboxes.
+    fn kept(
+        &self,
+        user: &str,
+        claimed: Option<Account>,
+        keeps: Keeps,
+        runtime: &Handle,
+    ) -> Result<Account, Put> {
+        let account = match (claimed, keeps) {
+            (Some(claimed), Keeps::One { asks: false, .. }) => claimed,
+            _ => match runtime.block_on(self.look_up(user)) {
+                Ok(Some(account)) => account,
+                Ok(None) => return Err(Put::Unknown),
+                Err(trouble) => return Err(Put::Trouble(trouble.to_string())),
+            },
+        };
+        let here = match keeps {
+            Keeps::All(who) => rights(&account, who) == who,
+            Keeps::One { who, usual, .. } => rights(&account, usual) == who,
+        };
+        if here { Ok(account) } else { Err(Put::Elsewhere) }
+    }
+
     /// Returns once the message is on disk. Blocks.
     pub fn put(&self, account: &Account, parcel: &Parcel, content: &[u8]) -> Put {
-        let delivery = Delivery {
-            mailbox: &Name::inbox(),
-            create: true,
-            id: Some(&parcel.id),
+        let put = self.accounts.open(account).and_then(|account| match parcel.room_only {
+            true => has_room(&*account),
+            false => deliver(&*account, parcel, content),
+        });
+        put.unwrap_or_else(|error| match error {
+            store::Error::OverQuota(_) => Put::Full,
+            error => Put::Trouble(error.to_string()),
+        })
+    }
+}
+
+fn deliver(account: &dyn store::Account, parcel: &Parcel, content: &[u8]) -> store::Result<Put> {
+    let put = |mailbox: &Name, create: bool| {
+        account.deliver(&Delivery {
+            mailbox,
+            create,
+            id: Some(parcel.id.as_str()).filter(|id| !id.is_empty()),
             content: &[&parcel.head, content],
             received: seconds(),
             flags: Flags::NONE,
             keywords: &[],
-        };
-        match self.accounts.open(account).and_then(|account| account.deliver(&delivery)) {
-            Ok(_) => Put::Stored,
-            Err(store::Error::OverQuota(_)) => Put::Full,
-            Err(error) => Put::Trouble(error.to_string()),
+        })
+    };
+    if let Some((name, create)) = &parcel.mailbox
+        && let Ok(name) = Name::with_separator(name, account.separator())
+    {
+        match put(&name, *create) {
+            Err(store::Error::NoMailbox | store::Error::BadName(_)) => {}
+            result => return result.map(|_| Put::StoredIn(name.shown(account.separator()))),
         }
     }
+    put(&Name::inbox(), true).map(|_| Put::Stored)
+}
+
+fn has_room(account: &dyn store::Account) -> store::Result<Put> {
+    let one = store::Usage { bytes: 1, messages: 1 };
+    let full = account.limits().passed(account.usage()?, one).is_some();
+    Ok(if full { Put::Full } else { Put::Stored })
 }
 
 fn seconds() -> i64 {
     Timestamp::try_from(clock::wall()).map_or(0, Timestamp::as_second)
 }
 
-/// The mailboxes as the keeper has them, whatever configuration is in force.
+/// The mailboxes as a keeper has them, whatever configuration is in force.
 #[derive(Default)]
-pub struct Cellar(RwLock<Option<Arc<Stores>>>);
+pub struct Cellar(RwLock<Option<(Arc<Stores>, Keeps)>>);
 
 impl Cellar {
     /// From now on as this configuration says. What is wrong with it was reported by whoever checked it.
-    pub fn renew(&self, view: &View, clock: Seconds) {
+    pub fn renew(&self, view: &View, clock: Seconds, keeps: Keeps) {
         let stores = Arc::new(Stores::read(view, clock, &mut Vec::new()));
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(stores);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((stores, keeps));
+    }
+
+    /// The account that this keeper serves under that name; `claimed` is what another process says of it.
+    ///
+    /// # Errors
+    /// What becomes of its mail instead.
+    pub fn account(&self, claimed: Account, runtime: &Handle) -> Result<Account, String> {
+        let Some((stores, keeps)) = self.current() else {
+            return Err("mailboxes are not open yet".to_owned());
+        };
+        match stores.kept(&claimed.user.clone(), Some(claimed), keeps, runtime) {
+            Ok(account) => Ok(account),
+            Err(Put::Trouble(why)) => Err(why),
+            Err(_) => Err("this user's mailboxes are kept elsewhere".to_owned()),
+        }
+    }
+
+    fn current(&self) -> Option<(Arc<Stores>, Keeps)> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Puts a message into a mailbox. Blocks; those that come at the same time wait for the disk together.
     pub(crate) fn put(&self, parcel: &Parcel, content: &[u8], runtime: &Handle) -> Put {
-        let stores = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(stores) = stores else {
+        let Some((stores, keeps)) = self.current() else {
             return Put::Trouble("mailboxes are not open yet".to_owned());
         };
-        match runtime.block_on(stores.look_up(&parcel.user)) {
-            Ok(Some(account)) => stores.put(&account, parcel, content),
-            Ok(None) => Put::Unknown,
-            Err(trouble) => Put::Trouble(trouble.to_string()),
+        match stores.kept(&parcel.user, parcel.account.clone(), keeps, runtime) {
+            Ok(account) => stores.put(&account, parcel, content),
+            Err(put) => put,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
 use mail::Trouble;
+use master::Identity as Rights;
+use nix::unistd::{Group, Uid, User};
 use people::{Facts, People};
 use store::params::Mailboxes;
 use store::{Identity, Limits, Location, Others, Owner, Settings, Spaces};
@@ -103,6 +105,51 @@ impl Neighbours {
             }
         };
         Ok(found?)
+    }
+}
+
+/// The user who owns all mailboxes (`mail_uid`, `mail_gid`); `None` where each user has his own. May ask the system.
+///
+/// # Errors
+/// There is no such user, or it is root.
+pub fn owner_of_all(view: &View) -> Result<Option<Rights>, String> {
+    let params = Mailboxes::read(view, &mut Vec::new());
+    let (name, group) = (&params.mail_uid, &params.mail_gid);
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let number = name.parse::<u32>().ok();
+    let user = match number {
+        Some(uid) => User::from_uid(uid.into()),
+        None => User::from_name(name),
+    };
+    let user = user.map_err(|error| format!("mail_uid {name}: {}", error.desc()))?;
+    let uid = number.or(user.as_ref().map(|user| user.uid.as_raw()));
+    let uid = uid.ok_or_else(|| format!("mail_uid: there is no user {name:?}: make one, or name another"))?;
+    let gid = match (group.as_str(), group.parse::<u32>()) {
+        ("", _) => user.map(|user| user.gid.as_raw()),
+        (_, Ok(gid)) => Some(gid),
+        (group, Err(_)) => Group::from_name(group).ok().flatten().map(|group| group.gid.as_raw()),
+    };
+    let gid =
+        gid.ok_or_else(|| format!("mail_gid: there is no group {group:?}: name the group of {name}"))?;
+    if uid == 0 || gid == 0 {
+        return Err(format!("mail_uid: {name} has the rights of root: name an unprivileged user"));
+    }
+    Ok(Some(Rights { uid, gid }))
+}
+
+/// With whose rights an account's mail is kept; `usual` is for accounts that say nothing of it. An account without `gid`
+/// has the group of its user. May ask the system: call it where blocking is allowed.
+pub fn rights(account: &people::Account, usual: Rights) -> Rights {
+    match (account.uid, account.gid) {
+        (Some(uid), Some(gid)) => Rights { uid, gid },
+        (None, gid) => Rights { gid: gid.unwrap_or(usual.gid), ..usual },
+        (Some(uid), None) if uid == usual.uid => usual,
+        (Some(uid), None) => {
+            let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+            Rights { uid, gid: user.map_or(usual.gid, |user| user.gid.as_raw()) }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod binary;
 mod catenate;
 pub mod commands;
 pub mod grammar;
+pub mod handover;
 pub mod login;
 pub mod params;
 pub mod pop3;

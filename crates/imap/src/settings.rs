@@ -29,6 +29,8 @@ pub struct Settings {
     pub id: Vec<(String, String)>,
     /// `imap_client_workarounds`
     pub quirks: crate::quirks::Quirks,
+    /// Logins are taken by another process, so that nobody else can log in on the same connection.
+    pub no_logins: bool,
     /// Gives the time, in seconds since 1970.
     pub clock: fn() -> i64,
 }

@@ -66,6 +66,8 @@ impl Deliverers {
 
     fn start(&self, post: &Post, staff: &dyn Staff, doors: &[BorrowedFd<'_>]) -> io::Result<Deliverer> {
         let (control, theirs) = UnixStream::pair()?;
+        // One that does not take its lanes must not hold us.
+        control.set_nonblocking(true)?;
         let mut others = self.controls();
         others.push(control.as_fd());
         others.extend(doors);

@@ -1,10 +1,10 @@
-//! The worker's side: asks the parent and waits for the answer, which comes at once.
+//! The side of worker and keepers: asks the parent and waits for the answer, which comes at once.
 
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::request::Request;
 use crate::rules::Identity;
 use crate::wire::{self, Reader, Writer};
 
-/// Where the worker asks. One question at a time.
+/// Where they ask. One question at a time.
 #[derive(Debug)]
 pub struct Door(Mutex<OwnedFd>);
 
@@ -46,9 +46,39 @@ impl Door {
         self.descriptor(&Request::Keeper).map(UnixStream::from)
     }
 
+    /// A lane to the keeper of this user's mailboxes. `EUSERS`: too many users have one already.
+    pub fn mailboxes(&self, who: Identity) -> io::Result<UnixStream> {
+        self.descriptor(&Request::Mailboxes(who)).map(UnixStream::from)
+    }
+
+    /// May a keeper end that was given so many lanes, and has nothing to do? Nothing can be asked afterwards.
+    pub fn may_end(&self, received: u64) -> bool {
+        self.ask(&Request::Idle(received)).is_err()
+    }
+
+    /// Listens on a socket of master.cf; it does not block.
+    pub fn socket(&self, path: &Path) -> io::Result<UnixListener> {
+        self.descriptor(&Request::Socket(path.to_owned())).map(UnixListener::from)
+    }
+
+    /// Makes a lock file in the mail spool.
+    pub fn lock(&self, path: &Path) -> io::Result<File> {
+        self.descriptor(&Request::Lock(path.to_owned())).map(File::from)
+    }
+
+    /// Takes it away again.
+    pub fn unlock(&self, path: &Path) -> io::Result<()> {
+        self.ask(&Request::Unlock(path.to_owned())).map(drop)
+    }
+
     /// The log file, opened again.
     pub fn log(&self) -> io::Result<File> {
         self.descriptor(&Request::Log).map(File::from)
+    }
+
+    /// Tells that the new configuration is in force.
+    pub fn reloaded(&self) -> io::Result<()> {
+        self.ask(&Request::Reloaded).map(drop)
     }
 
     /// Tells that mail is taken.

@@ -60,18 +60,44 @@ const DENIED: &[i64] = &[
     libc::SYS_swapon,
 ];
 
+/// System calls that the process of logins has no use for, besides: its user has other processes.
+const DENIED_TO_LOGINS: &[i64] = &[
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_send_signal,
+];
+
 /// The worker's: `who` is mail_owner, `writable` its directories. Says what the kernel could not promise.
 ///
 /// # Errors
 /// Root could not be given up: the process must end.
 pub fn worker(who: Identity, writable: &[PathBuf]) -> io::Result<Vec<String>> {
-    become_user(who, None)?;
+    confine(who, writable, None, &[])
+}
+
+/// That of the process which takes logins: it reads only beneath `readable`, so that no mailbox is within its reach.
+///
+/// # Errors
+/// As for [`worker`].
+pub fn logins(who: Identity, readable: &[PathBuf], writable: &[PathBuf]) -> io::Result<Vec<String>> {
+    confine(who, writable, Some(readable), DENIED_TO_LOGINS)
+}
+
+fn confine(
+    who: Identity,
+    writable: &[PathBuf],
+    readable: Option<&[PathBuf]>,
+    denied: &[i64],
+) -> io::Result<Vec<String>> {
+    become_user(who, &[], None)?;
     nix::sys::prctl::set_no_new_privs()?;
     let mut missing = Vec::new();
-    if let Err(why) = landlock(writable) {
+    if let Err(why) = landlock(writable, readable) {
         missing.push(format!("Landlock: {why}"));
     }
-    if let Err(error) = seccomp() {
+    if let Err(error) = seccomp(denied) {
         missing.push(format!("seccomp: {error}"));
     }
     Ok(missing)
@@ -84,24 +110,24 @@ pub fn worker(who: Identity, writable: &[PathBuf]) -> io::Result<Vec<String>> {
 /// As for [`worker`].
 pub fn deliverer(who: Identity, root: Option<&Path>) -> io::Result<()> {
     if who.uid != 0 {
-        return become_user(who, root);
+        return become_user(who, &[], root);
     }
     nix::unistd::setgroups(&[])?;
     nix::sys::prctl::set_no_new_privs()?;
-    seccomp().map_err(io::Error::other)
+    seccomp(&[]).map_err(io::Error::other)
 }
 
-/// The keeper's: it has all mailboxes of one user, meets strangers, and runs no program.
+/// The keeper's: it has all mailboxes of one user, who is a member of `groups`, meets strangers, and runs no program.
 ///
 /// # Errors
 /// As for [`worker`].
-pub fn keeper(who: Identity) -> io::Result<()> {
-    become_user(who, None)?;
+pub fn keeper(who: Identity, groups: &[u32]) -> io::Result<()> {
+    become_user(who, groups, None)?;
     nix::sys::prctl::set_no_new_privs()?;
-    seccomp().map_err(io::Error::other)
+    seccomp(&[]).map_err(io::Error::other)
 }
 
-fn become_user(who: Identity, root: Option<&Path>) -> io::Result<()> {
+fn become_user(who: Identity, groups: &[u32], root: Option<&Path>) -> io::Result<()> {
     if who.uid == 0 {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "user id 0"));
     }
@@ -110,7 +136,8 @@ fn become_user(who: Identity, root: Option<&Path>) -> io::Result<()> {
         nix::unistd::chdir("/")?;
     }
     let (uid, gid) = (Uid::from_raw(who.uid), Gid::from_raw(who.gid));
-    nix::unistd::setgroups(&[gid])?;
+    let groups = groups.iter().filter(|group| **group != 0).map(|group| Gid::from_raw(*group));
+    nix::unistd::setgroups(&std::iter::once(gid).chain(groups).collect::<Vec<_>>())?;
     nix::unistd::setresgid(gid, gid, gid)?;
     nix::unistd::setresuid(uid, uid, uid)?;
     if nix::unistd::setuid(Uid::from_raw(0)).is_ok() {
@@ -126,15 +153,18 @@ pub(crate) fn end_with(parent: nix::unistd::Pid) -> io::Result<()> {
     if nix::unistd::getppid() == parent { Ok(()) } else { Err(io::Error::other("the root process is gone")) }
 }
 
-/// Writing only beneath some directories, running programs nowhere.
-fn landlock(writable: &[PathBuf]) -> Result<(), String> {
-    let write = AccessFs::from_write(KNOWN);
-    let beneath =
-        path_beneath_rules(writable.iter().map(PathBuf::as_path).chain([Path::new("/dev/null")]), write);
+/// Writing only beneath some directories, reading only beneath others where such are given, running programs nowhere.
+fn landlock(writable: &[PathBuf], readable: Option<&[PathBuf]>) -> Result<(), String> {
+    let (write, read) = (AccessFs::from_write(KNOWN), AccessFs::ReadFile | AccessFs::ReadDir);
+    let handled = if readable.is_some() { write | read } else { write };
+    let null = [Path::new("/dev/null")];
+    let may_write = path_beneath_rules(writable.iter().map(PathBuf::as_path).chain(null), handled);
+    let may_read = path_beneath_rules(readable.unwrap_or_default(), read & handled);
     let status = Ruleset::default()
-        .handle_access(write | AccessFs::Execute)
+        .handle_access(handled | AccessFs::Execute)
         .and_then(Ruleset::create)
-        .and_then(|ruleset| ruleset.add_rules(beneath))
+        .and_then(|ruleset| ruleset.add_rules(may_write))
+        .and_then(|ruleset| if readable.is_some() { ruleset.add_rules(may_read) } else { Ok(ruleset) })
         .and_then(|ruleset| ruleset.restrict_self())
         .map_err(|error| error.to_string())?;
     match status.ruleset {
@@ -143,8 +173,8 @@ fn landlock(writable: &[PathBuf]) -> Result<(), String> {
     }
 }
 
-fn seccomp() -> Result<(), seccompiler::Error> {
-    let rules: BTreeMap<_, _> = DENIED.iter().map(|call| (*call, Vec::new())).collect();
+fn seccomp(more: &[i64]) -> Result<(), seccompiler::Error> {
+    let rules: BTreeMap<_, _> = DENIED.iter().chain(more).map(|call| (*call, Vec::new())).collect();
     let eperm = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let architecture = std::env::consts::ARCH.try_into()?;
     let program: BpfProgram =

@@ -1,4 +1,4 @@
-//! What the worker may ask: this list, and nothing else.
+//! What the others may ask: this list, and nothing else.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,10 +19,23 @@ pub enum Request {
     Deliverer(Identity, Option<PathBuf>),
     /// A way to the process that checks logins by PAM and by programs.
     Checker,
-    /// A way to the process that keeps the mailboxes.
+    /// A way to the process that keeps all mailboxes.
     Keeper,
+    /// A way to the process that keeps the mailboxes of this user: for deliveries when the worker asks, for a session
+    /// when the process asks that takes logins.
+    Mailboxes(Identity),
+    /// A keeper that was given so many lanes has nothing to do: may it end?
+    Idle(u64),
+    /// A socket that a service of master.cf listens on.
+    Socket(PathBuf),
+    /// A lock file beside a mailbox in the mail spool.
+    Lock(PathBuf),
+    /// The lock file is not needed any more, or was left behind.
+    Unlock(PathBuf),
     /// The log file, opened again.
     Log,
+    /// The worker has taken a new configuration: the others may take it, too.
+    Reloaded,
     /// The worker takes mail: whoever has started us may be told.
     Ready,
 }
@@ -42,6 +55,12 @@ impl Request {
             Request::Ready => out.number(5),
             Request::Checker => out.number(6),
             Request::Keeper => out.number(7),
+            Request::Mailboxes(who) => out.number(8).number(who.uid.into()).number(who.gid.into()),
+            Request::Idle(received) => out.number(9).number(*received),
+            Request::Socket(path) => out.number(10).bytes(path.as_os_str().as_bytes()),
+            Request::Lock(path) => out.number(11).bytes(path.as_os_str().as_bytes()),
+            Request::Unlock(path) => out.number(12).bytes(path.as_os_str().as_bytes()),
+            Request::Reloaded => out.number(13),
         };
         out.finish()
     }
@@ -63,6 +82,12 @@ impl Request {
             5 => Request::Ready,
             6 => Request::Checker,
             7 => Request::Keeper,
+            8 => Request::Mailboxes(Identity { uid: fields.small()?, gid: fields.small()? }),
+            9 => Request::Idle(fields.number()?),
+            10 => Request::Socket(path(fields.bytes()?)),
+            11 => Request::Lock(path(fields.bytes()?)),
+            12 => Request::Unlock(path(fields.bytes()?)),
+            13 => Request::Reloaded,
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "there is no such request")),
         };
         fields.end()?;
@@ -90,6 +115,12 @@ mod tests {
             Request::Log,
             Request::Ready,
             Request::Keeper,
+            Request::Mailboxes(who),
+            Request::Idle(3),
+            Request::Reloaded,
+            Request::Socket("/queue/private/lmtp".into()),
+            Request::Lock("/var/mail/joe.lock".into()),
+            Request::Unlock("/var/mail/joe.lock".into()),
         ] {
             let packet = request.encode();
             assert_eq!(Request::decode(&packet).unwrap(), request);

@@ -38,22 +38,20 @@ fn threads() -> io::Result<usize> {
 }
 
 /// Waits until one of the descriptors can be read or is closed; says which. No time means for ever.
-pub fn readable<const N: usize>(
-    fds: [Option<BorrowedFd<'_>>; N],
-    wait: Option<Duration>,
-) -> io::Result<[bool; N]> {
+pub fn readable(fds: &[Option<BorrowedFd<'_>>], wait: Option<Duration>) -> io::Result<Vec<bool>> {
     // poll(2) passes over negative descriptors.
-    let mut polled = fds.map(|fd| libc::pollfd {
+    let polled = fds.iter().map(|fd| libc::pollfd {
         fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
         events: libc::POLLIN,
         revents: 0,
     });
+    let mut polled: Vec<_> = polled.collect();
     let wait = wait.map_or(-1, |wait| i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
-    // SAFETY: the array lives through the call, and its length is given.
-    let count = unsafe { libc::poll(polled.as_mut_ptr(), N as libc::nfds_t, wait) };
+    // SAFETY: the vector lives through the call, and its length is given.
+    let count = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, wait) };
     match io::Error::last_os_error() {
         error if count < 0 && error.kind() != io::ErrorKind::Interrupted => Err(error),
-        _ => Ok(polled.map(|one| one.revents != 0)),
+        _ => Ok(polled.iter().map(|one| one.revents != 0).collect()),
     }
 }
 

@@ -30,6 +30,18 @@ type Binder = Box<dyn Fn(SocketAddr) -> io::Result<std::net::TcpListener> + Send
 
 static LENT: OnceLock<Binder> = OnceLock::new();
 
+/// Listens on a socket in a directory that this process may not write to.
+type SocketBinder = Box<dyn Fn(&Path) -> io::Result<std::os::unix::net::UnixListener> + Send + Sync>;
+
+static LENT_SOCKETS: OnceLock<SocketBinder> = OnceLock::new();
+
+/// From now on `binder` makes sockets where this process may not. Only the first call counts.
+pub fn lend_sockets(
+    binder: impl Fn(&Path) -> io::Result<std::os::unix::net::UnixListener> + Send + Sync + 'static,
+) {
+    let _ = LENT_SOCKETS.set(Box::new(binder));
+}
+
 /// From now on `binder` listens on ports that this process may not have. Only the first call counts.
 pub fn lend(binder: impl Fn(SocketAddr) -> io::Result<std::net::TcpListener> + Send + Sync + 'static) {
     let _ = LENT.set(Box::new(binder));
@@ -165,8 +177,14 @@ fn bind(endpoint: &Endpoint) -> io::Result<(Endpoint, Socketed)> {
             Ok((Endpoint::Tcp(listener.local_addr()?), Socketed::Tcp(listener)))
         }
         Endpoint::Unix(path) => {
-            remove_stale(path)?;
-            Ok((endpoint.clone(), Socketed::Unix(UnixListener::bind(path)?)))
+            let bound = remove_stale(path).and_then(|()| UnixListener::bind(path));
+            let listener = match (bound, LENT_SOCKETS.get()) {
+                (Err(error), Some(lent)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    UnixListener::from_std(lent(path)?)?
+                }
+                (result, _) => result?,
+            };
+            Ok((endpoint.clone(), Socketed::Unix(listener)))
         }
     }
 }

@@ -9,11 +9,32 @@ conf::params! {
         /// before and after its `@`. Options: `INBOX=`, `CONTROL=`, `INDEX=`, `LAYOUT=fs`.
         mail_location: Text = "facteur:~/mail", own;
         /// The user who owns the mailboxes, by name or number, when the program is started as root: a process of its own
-        /// has his rights, serves those who read mail, and takes what is delivered to them. Empty leaves mailboxes to
-        /// `mail_owner`.
+        /// has his rights, serves those who read mail, and takes what is delivered to them. Where it is empty, each
+        /// user's mailboxes are in a process of his own, with the `uid` and `gid` that the userdb gives; users without
+        /// have those of `mail_owner`.
         mail_uid: Text = "", own;
         /// The group of that process, by name or number; empty takes the user's own.
         mail_gid: Text = "", own;
+        /// As whom the process runs that takes logins where mailboxes have several owners, by name; it reads no mail. Empty
+        /// takes `mail_owner`.
+        default_login_user: Text = "", own;
+        /// The least number of a user whose mailboxes are served, when the program is started as root; root's never are.
+        first_valid_uid: Int(1..) = "500", own;
+        /// The greatest number of such a user; 0 for no limit.
+        last_valid_uid: Int(0..) = "0", own;
+        /// The least number of a group whose rights mailboxes may be served with.
+        first_valid_gid: Int(1..) = "1", own;
+        /// The greatest number of such a group; 0 for no limit.
+        last_valid_gid: Int(0..) = "0", own;
+        /// Groups that every process with mailboxes is a member of, by name or number; they let it reach shared ones.
+        mail_access_groups: List = "", own;
+        /// The group that may make lock files in `mail_spool_directory`: where that directory belongs to it and lets it
+        /// write, they are made for the owners of mailboxes, who may not. Empty makes none.
+        mail_privileged_group: Text = "mail", own;
+        /// How many users' mailboxes may be open at once, each in a process of its own, where they have several owners.
+        mailbox_process_limit: Int(1..) = "1000", own;
+        /// How long such a process is kept when nothing is done in it, in seconds.
+        default_idle_kill: Time(1..) = "60s", own;
         /// What clients see between the levels of a mailbox name: `/` or `.`; empty leaves it to the kind of
         /// store, which is `.` for Maildir and `/` for the others.
         mailbox_separator: Text = "", own;

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use imap::accounts::{owner_of_all, rights};
 use mail::{Blame, Detail, Outcome, Refusal};
+use master::Identity;
 use net::clock;
 use tokio::task::JoinSet;
 
 use super::open::Opener;
 use super::{AgentKind, Built, Setup, log_name};
 use crate::cellar::{Parcel, Put, Stores, died};
-use crate::hand;
+use crate::hand::{self, Whose};
 use crate::mailbox::crew::Crew;
 use crate::mailbox::frame::Head;
 use crate::{Agent, Boxed, Delivered, Purpose, Report, Request, Target};
@@ -26,8 +28,8 @@ struct Store(Arc<Inner>);
 struct Inner {
     program: Arc<str>,
     relay: String,
-    /// Mailboxes have another owner than this process: their keeper is asked.
-    apart: bool,
+    /// All mailboxes have this owner, but for those whose account names another.
+    owner: Option<Identity>,
     stores: Arc<Stores>,
     crew: Crew,
 }
@@ -38,7 +40,8 @@ fn build(setup: &Setup) -> Built {
     let inner = Inner {
         program: log_name(setup, "store"),
         relay: setup.service.name.clone(),
-        apart: !setup.view.get("mail_uid").is_empty(),
+        // What is wrong with it was told; the parent left mailboxes without their owner to mail_owner then.
+        owner: owner_of_all(&setup.view).ok().flatten(),
         stores: Arc::new(Stores::read(&setup.view, setup.crew.clock(), &mut mistakes)),
         crew: setup.crew.clone(),
     };
@@ -97,23 +100,38 @@ impl Inner {
             head: head.lines(),
             // A queue id may be used again, but not for a message that came at the same moment.
             id: format!("{} {} {}", request.id, request.arrival.as_microsecond(), address.as_str()),
+            ..Parcel::default()
         };
         match self.put(parcel, request).await {
-            Put::Stored => Ok(sent("delivered to mailbox")),
+            Put::Stored | Put::StoredIn(_) => Ok(sent("delivered to mailbox")),
             put => Err(self.refusal(&user, put)),
         }
     }
 
-    async fn put(&self, parcel: Parcel, request: &Request) -> Put {
+    async fn put(&self, mut parcel: Parcel, request: &Request) -> Put {
         let content = request.content.clone();
-        if let Some(hand) = hand::hired().filter(|_| self.apart) {
-            return self.crew.run(move || hand.keep(&parcel, &content)).await.unwrap_or_else(died);
+        if let Some(hand) = hand::hired().filter(|_| self.owner.is_some()) {
+            let (asked, content) = (parcel.clone(), content.clone());
+            let put = self.crew.run(move || hand.keep(&asked, &content, Whose::All)).await;
+            match put.unwrap_or_else(died) {
+                Put::Elsewhere => {}
+                put => return put,
+            }
         }
         let account = match self.stores.look_up(&parcel.user).await {
             Ok(Some(account)) => account,
             Ok(None) => return Put::Unknown,
             Err(trouble) => return Put::Trouble(trouble.to_string()),
         };
+        if let Some(hand) = hand::hired() {
+            let usual = self.owner.unwrap_or_else(hand::own);
+            let put = move || {
+                let who = Whose::User(rights(&account, usual));
+                parcel.account = Some(account);
+                hand.keep(&parcel, &content, who)
+            };
+            return self.crew.run(put).await.unwrap_or_else(died);
+        }
         let stores = self.stores.clone();
         let put = move || match content.bytes() {
             Ok(content) => stores.put(&account, &parcel, &content),
@@ -126,13 +144,17 @@ impl Inner {
     fn refusal(&self, user: &str, put: Put) -> Refusal {
         let user = mail::logline::printable(user);
         match put {
-            Put::Stored | Put::Unknown => {
+            Put::Stored | Put::StoredIn(_) | Put::Unknown => {
                 Refusal::never(50, Detail(1, 1), Blame::Policy, format!("unknown user: \"{user}\""))
             }
             Put::Full => {
                 Refusal::never(52, Detail(2, 2), Blame::Policy, format!("mailbox of {user} is full"))
             }
-            Put::Trouble(why) => {
+            put => {
+                let why = match put {
+                    Put::Trouble(why) => why,
+                    _ => "the keepers of mailboxes do not agree on who has this one".to_owned(),
+                };
                 log::warn!(target: &self.program, "{user}: {why}");
                 Refusal::later(51, Detail(2, 0), Blame::Ourselves, "mailbox not available").logged(why)
             }

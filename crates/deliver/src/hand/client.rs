@@ -31,13 +31,24 @@ type Free = HashMap<Identity, Vec<(UnixStream, Instant)>>;
 pub struct Hand {
     door: Arc<Door>,
     free: Mutex<Free>,
-    /// Lanes to the keeper that are free.
+    /// Lanes to the keeper of all mailboxes that are free.
     to_keeper: Mutex<Vec<UnixStream>>,
+    /// Those to the keepers of single users.
+    to_keepers: Mutex<Free>,
+}
+
+/// Whose keeper is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The one of all mailboxes.
+    All,
+    /// This user's.
+    User(Identity),
 }
 
 impl Hand {
     pub(super) fn new(door: Arc<Door>) -> Hand {
-        Hand { door, free: Mutex::default(), to_keeper: Mutex::default() }
+        Hand { door, free: Mutex::default(), to_keeper: Mutex::default(), to_keepers: Mutex::default() }
     }
 
     /// Has messages written into mailboxes; returns once they are on disk, with what became of each.
@@ -64,7 +75,7 @@ impl Hand {
         });
         let outcomes = outcomes.collect();
         if lost.is_none() {
-            self.put_back(identity(who), lane);
+            put_back(&self.free, identity(who), lane);
         }
         outcomes
     }
@@ -72,7 +83,7 @@ impl Hand {
     /// Hands over orders, all of them or none.
     fn order(&self, who: Identity, orders: &[Order]) -> io::Result<UnixStream> {
         // The deliverer of a lane that was free may have ended meanwhile; nothing was begun then.
-        if let Some(lane) = self.take(who)
+        if let Some(lane) = take(&self.free, who)
             && hand_over(&lane, orders).is_ok()
         {
             return Ok(lane);
@@ -82,25 +93,34 @@ impl Hand {
         Ok(lane)
     }
 
-    /// Has the keeper of mailboxes put a message into one; returns once it is on disk.
-    pub(crate) fn keep(&self, parcel: &Parcel, content: &Body) -> Put {
-        self.ask_keeper(parcel, content)
+    /// Has a keeper of mailboxes put a message into one; returns once it is on disk.
+    pub fn keep(&self, parcel: &Parcel, content: &Body, whose: Whose) -> Put {
+        self.ask_keeper(parcel, content, whose)
             .unwrap_or_else(|error| Put::Trouble(format!("ask the keeper of mailboxes: {error}")))
     }
 
-    fn ask_keeper(&self, parcel: &Parcel, content: &Body) -> io::Result<Put> {
-        let free = self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    fn ask_keeper(&self, parcel: &Parcel, content: &Body, whose: Whose) -> io::Result<Put> {
+        let free = match whose {
+            Whose::All => self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).pop(),
+            Whose::User(who) => take(&self.to_keepers, who),
+        };
         let mut lane = match free {
             // The keeper may have been started anew; nothing was begun then.
             Some(lane) if hand_parcel(&lane, parcel, content).is_ok() => lane,
             _ => {
-                let lane = self.door.keeper()?;
+                let lane = match whose {
+                    Whose::All => self.door.keeper()?,
+                    Whose::User(who) => self.door.mailboxes(who)?,
+                };
                 hand_parcel(&lane, parcel, content)?;
                 lane
             }
         };
         let put = Put::decode(&answer(&mut lane)?)?;
-        self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+        match whose {
+            Whose::All => self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).push(lane),
+            Whose::User(who) => put_back(&self.to_keepers, who, lane),
+        }
         Ok(put)
     }
 
@@ -142,7 +162,7 @@ impl Hand {
 
     fn ask(&self, who: Rights, job: &Job) -> io::Result<Vec<u8>> {
         let who = identity(who);
-        let mut lane = match self.take(who) {
+        let mut lane = match take(&self.free, who) {
             // The deliverer may have ended meanwhile; nothing was begun then.
             Some(lane) if start(&lane, job, &[]).is_ok() => lane,
             _ => {
@@ -152,27 +172,26 @@ impl Hand {
             }
         };
         let answer = answer(&mut lane)?;
-        self.put_back(who, lane);
+        put_back(&self.free, who, lane);
         Ok(answer)
     }
+}
 
-    fn put_back(&self, who: Identity, lane: UnixStream) {
-        self.free().entry(who).or_default().push((lane, clock::now()));
-    }
+/// For the next who needs it.
+fn put_back(free: &Mutex<Free>, who: Identity, lane: UnixStream) {
+    let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+    free.entry(who).or_default().push((lane, clock::now()));
+}
 
-    fn take(&self, who: Identity) -> Option<UnixStream> {
-        let now = clock::now();
-        let mut free = self.free();
-        free.retain(|_, lanes| {
-            lanes.retain(|(_, since)| now.saturating_duration_since(*since) < IDLE);
-            !lanes.is_empty()
-        });
-        free.get_mut(&who)?.pop().map(|(lane, _)| lane)
-    }
-
-    fn free(&self) -> std::sync::MutexGuard<'_, Free> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A free lane; those that were not used for long are closed.
+fn take(free: &Mutex<Free>, who: Identity) -> Option<UnixStream> {
+    let now = clock::now();
+    let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+    free.retain(|_, lanes| {
+        lanes.retain(|(_, since)| now.saturating_duration_since(*since) < IDLE);
+        !lanes.is_empty()
+    });
+    free.get_mut(&who)?.pop().map(|(lane, _)| lane)
 }
 
 fn identity(rights: Rights) -> Identity {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use imap::handover::{read_account, write_account};
 use mail::{Class, Detail};
 use master::wire::{Reader, Writer};
 
@@ -187,6 +188,12 @@ impl Parcel {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.bytes(self.user.as_bytes()).bytes(&self.head).bytes(self.id.as_bytes());
+        let (mailbox, create) = self.mailbox.as_ref().map_or(("", false), |(name, create)| (name, *create));
+        out.bytes(mailbox.as_bytes()).number(create.into()).number(self.room_only.into());
+        out.number(self.account.is_some().into());
+        if let Some(account) = &self.account {
+            write_account(&mut out, account);
+        }
         out.finish()
     }
 
@@ -196,6 +203,13 @@ impl Parcel {
             user: fields.text()?.to_owned(),
             head: fields.bytes()?.to_vec(),
             id: fields.text()?.to_owned(),
+            mailbox: Some((fields.text()?.to_owned(), fields.number()? != 0))
+                .filter(|(name, _)| !name.is_empty()),
+            room_only: fields.number()? != 0,
+            account: match fields.number()? {
+                0 => None,
+                _ => Some(read_account(&mut fields)?),
+            },
         };
         fields.end()?;
         Ok(parcel)
@@ -209,6 +223,8 @@ impl Put {
             Put::Stored => out.number(0),
             Put::Unknown => out.number(1),
             Put::Full => out.number(2),
+            Put::Elsewhere => out.number(4),
+            Put::StoredIn(mailbox) => out.number(5).bytes(mailbox.as_bytes()),
             Put::Trouble(why) => out.number(3).bytes(why.as_bytes()),
         };
         out.finish()
@@ -220,6 +236,8 @@ impl Put {
             0 => Put::Stored,
             1 => Put::Unknown,
             2 => Put::Full,
+            4 => Put::Elsewhere,
+            5 => Put::StoredIn(fields.text()?.to_owned()),
             3 => Put::Trouble(fields.text()?.to_owned()),
             _ => return Err(invalid()),
         };
@@ -330,7 +348,14 @@ mod tests {
             assert_eq!(format!("{:?}", Job::decode(&packet).unwrap()), format!("{job:?}"));
             assert!((0..packet.len()).all(|length| Job::decode(&packet[..length]).is_err()), "{job:?}");
         }
-        let parcel = Parcel { user: "joe@x".to_owned(), head: b"A: b\n".to_vec(), id: "1".to_owned() };
+        let parcel = Parcel {
+            user: "joe@x".to_owned(),
+            head: b"A: b\n".to_vec(),
+            id: "1".to_owned(),
+            mailbox: Some(("lists".to_owned(), true)),
+            room_only: false,
+            account: Some(people::Account::named("joe@x")),
+        };
         assert_eq!(Parcel::decode(&parcel.encode()).unwrap(), parcel);
         for put in [Put::Stored, Put::Unknown, Put::Full, Put::Trouble("disk".to_owned())] {
             assert_eq!(Put::decode(&put.encode()).unwrap(), put);

@@ -14,15 +14,20 @@ use crate::cellar::{Cellar, Parcel, Put};
 /// Takes mail for mailboxes as long as lanes come. Blocks.
 pub fn keep(lanes: &Lanes, cellar: &Arc<Cellar>, runtime: &Handle) {
     while let Some((lane, open)) = lanes.next() {
-        let (cellar, runtime) = (cellar.clone(), runtime.clone());
-        let worked = std::thread::Builder::new().name("lane".to_owned()).spawn(move || {
-            // The other side sees the end of the lane, and what it means.
-            let _ = work(&lane, &cellar, &runtime);
-            drop(open);
-        });
-        if let Err(error) = worked {
-            log::error!(target: "store", "cannot start a thread: {error}");
-        }
+        keep_lane(lane, open, cellar, runtime);
+    }
+}
+
+/// Takes mail on one lane as long as it comes, on a thread of its own; `open` is dropped at its end.
+pub fn keep_lane(lane: UnixStream, open: Arc<()>, cellar: &Arc<Cellar>, runtime: &Handle) {
+    let (cellar, runtime) = (cellar.clone(), runtime.clone());
+    let worked = std::thread::Builder::new().name("lane".to_owned()).spawn(move || {
+        // The other side sees the end of the lane, and what it means.
+        let _ = work(&lane, &cellar, &runtime);
+        drop(open);
+    });
+    if let Err(error) = worked {
+        log::error!(target: "store", "cannot start a thread: {error}");
     }
 }
 

@@ -1,59 +1,53 @@
-//! The keeper of mailboxes: a process with the rights of their owner (`mail_uid`) beside the worker of a root parent. It
-//! serves those who read mail, and takes what the worker delivers to them.
+//! The process that people come to who read their mail, beside the worker of a root parent.
+//!
+//! Where all mailboxes have one owner (`mail_uid`), it has his rights: it keeps them, and takes what the worker delivers to
+//! them. Else it has no mailbox, takes logins, and hands sessions to the keepers of their users.
 
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use conf::{Block, MasterCf, Severity, View};
-use deliver::hand::Cellar;
+use conf::{Severity, View};
+use deliver::hand::{Cellar, Keeps};
+use imap::accounts::{owner_of_all, rights};
+use imap::handover::Keepers;
 use master::{Door, Identity, Lanes};
-use nix::unistd::{Group, User};
-use store::params::Mailboxes;
+use people::Account;
 
 use super::gate::Reporter;
 use super::kinds::{self, Reading};
 use super::listening::Listening;
 use super::signals::{Order, Orders};
-use super::{give_up, seconds, workers};
+use super::{give_up, parent, seconds, workers};
 use crate::config::Config;
 use crate::logging;
 
 /// Sessions get so long to end after SIGTERM.
-const GRACE: Duration = Duration::from_millis(500);
+pub const GRACE: Duration = Duration::from_millis(500);
 
-/// With whose rights mailboxes are kept apart from the rest of the program; `None` where they are the worker's.
-pub fn owner(view: &View, master: &MasterCf) -> Result<Option<Identity>, String> {
-    let params = Mailboxes::read(view, &mut Vec::new());
-    if params.mail_uid.is_empty() || !kinds::reaches_mailboxes(master) {
-        return Ok(None);
+/// With whose rights the mail of accounts is kept that name none.
+pub fn usual(view: &View) -> Result<Identity, String> {
+    match owner_of_all(view)? {
+        Some(owner) => Ok(owner),
+        None => parent::owner(view),
     }
-    let (name, group) = (&params.mail_uid, &params.mail_gid);
-    let number = name.parse::<u32>().ok();
-    let user = match number {
-        Some(uid) => User::from_uid(uid.into()),
-        None => User::from_name(name),
-    };
-    let user = user.map_err(|error| format!("mail_uid {name}: {}", error.desc()))?;
-    let uid = number.or(user.as_ref().map(|user| user.uid.as_raw()));
-    let uid = uid.ok_or_else(|| format!("mail_uid: there is no user {name:?}: make one, or name another"))?;
-    let gid = match (group.as_str(), group.parse::<u32>()) {
-        ("", _) => user.map(|user| user.gid.as_raw()),
-        (_, Ok(gid)) => Some(gid),
-        (group, Err(_)) => Group::from_name(group).ok().flatten().map(|group| group.gid.as_raw()),
-    };
-    let gid =
-        gid.ok_or_else(|| format!("mail_gid: there is no group {group:?}: name the group of {name}"))?;
-    if uid == 0 || gid == 0 {
-        return Err(format!("mail_uid: {name} has the rights of root: name an unprivileged user"));
-    }
-    Ok(Some(Identity { uid, gid }))
 }
 
 /// The keeper's life.
 pub fn keep(directory: &Path, door: Arc<Door>, lanes: Lanes) -> u8 {
     // Mail is for nobody else to read.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    live(directory, door, Some(lanes))
+}
+
+/// The life of the process that takes logins.
+pub fn take_logins(directory: &Path, door: Arc<Door>) -> u8 {
+    live(directory, door, None)
+}
+
+fn live(directory: &Path, door: Arc<Door>, lanes: Option<Lanes>) -> u8 {
     if let Err(what) = logging::gather() {
         return give_up(&what);
     }
@@ -68,25 +62,32 @@ pub fn keep(directory: &Path, door: Arc<Door>, lanes: Lanes) -> u8 {
     status
 }
 
-async fn run(directory: &Path, door: Arc<Door>, lanes: Lanes) -> u8 {
+async fn run(directory: &Path, door: Arc<Door>, lanes: Option<Lanes>) -> u8 {
     let config = Config::read(directory, "master");
-    let mut keeper = Keeper {
+    let usual = match usual(&config.view) {
+        Ok(usual) => usual,
+        Err(what) => return give_up(&what),
+    };
+    let ways = Ways { door: door.clone(), usual, own: lanes.as_ref().map(|_| usual) };
+    let mut front = Front {
         directory: directory.to_owned(),
-        reading: Reading::new(Arc::new(Reporter::new(&config.view))),
+        reading: Reading::new(Arc::new(Reporter::new(&config.view)), Some(Arc::new(ways))),
         listening: Listening::default(),
-        cellar: Arc::default(),
+        cellar: lanes.as_ref().map(|_| (Arc::default(), usual)),
         door,
     };
-    let failed = keeper.take(&config);
+    let failed = front.take(&config);
     if !failed.is_empty() {
         return give_up(&failed.join("; "));
     }
-    let (cellar, handle) = (keeper.cellar.clone(), tokio::runtime::Handle::current());
-    let taking = std::thread::Builder::new()
-        .name("lanes".to_owned())
-        .spawn(move || deliver::hand::keep(&lanes, &cellar, &handle));
-    if let Err(error) = taking {
-        return give_up(&format!("cannot start a thread: {error}"));
+    if let (Some(lanes), Some((cellar, _))) = (lanes, front.cellar.clone()) {
+        let handle = tokio::runtime::Handle::current();
+        let taking = std::thread::Builder::new()
+            .name("lanes".to_owned())
+            .spawn(move || deliver::hand::keep(&lanes, &cellar, &handle));
+        if let Err(error) = taking {
+            return give_up(&format!("cannot start a thread: {error}"));
+        }
     }
     tokio::spawn(super::memory::tend());
     let mut orders = match Orders::listen() {
@@ -96,46 +97,70 @@ async fn run(directory: &Path, door: Arc<Door>, lanes: Lanes) -> u8 {
     loop {
         match orders.next().await {
             Order::Stop => break,
-            Order::Reload => keeper.reload(),
-            Order::ReopenLog => keeper.reopen_log(),
+            Order::Reload => front.reload(),
+            Order::ReopenLog => reopen_log(&front.door),
         }
     }
-    keeper.listening.close();
+    front.listening.close();
     tokio::time::sleep(GRACE).await;
     0
 }
 
-struct Keeper {
+/// After rotation.
+pub fn reopen_log(door: &Door) {
+    match door.log() {
+        Ok(file) => logging::replace(file),
+        Err(error) => log::warn!(target: "master", "cannot open the log file again: {error}"),
+    }
+}
+
+/// The configuration, where it can be taken. The worker has judged it before, and told what is wrong with it.
+pub fn taken(directory: &Path) -> Option<Config> {
+    let config = Config::read(directory, "master");
+    let broken = config.mistakes.iter().any(|mistake| mistake.severity == Severity::Fatal);
+    (!broken).then_some(config)
+}
+
+struct Front {
     directory: PathBuf,
     reading: Reading,
     listening: Listening,
-    /// Where mail is put.
-    cellar: Arc<Cellar>,
+    /// Where mail is put, and whose it is; none where others have the mailboxes.
+    cellar: Option<(Arc<Cellar>, Identity)>,
     door: Arc<Door>,
 }
 
-impl Keeper {
+impl Front {
     /// Takes a configuration. What could not be opened is returned.
     fn take(&mut self, config: &Config) -> Vec<String> {
-        self.cellar.renew(&config.view, Arc::new(seconds));
-        self.listening.arrange(kinds::kept(config, &self.reading))
+        if let Some((cellar, who)) = &self.cellar {
+            cellar.renew(&config.view, Arc::new(seconds), Keeps::All(*who));
+        }
+        self.listening.arrange(kinds::read(config, &self.reading))
     }
 
-    /// The worker reports what is wrong with a new configuration; a broken one is not taken here either.
     fn reload(&mut self) {
-        let prepared = super::examine(&self.directory);
-        if prepared.mistakes.iter().any(|mistake| mistake.severity == Severity::Fatal) {
-            return;
-        }
-        for what in self.take(&prepared.config) {
+        let Some(config) = taken(&self.directory) else { return };
+        for what in self.take(&config) {
             log::error!(target: "master", "reload: {what}");
         }
     }
+}
 
-    fn reopen_log(&self) {
-        match self.door.log() {
-            Ok(file) => logging::replace(file),
-            Err(error) => log::warn!(target: "master", "cannot open the log file again: {error}"),
-        }
+/// The ways to the keepers of users.
+struct Ways {
+    door: Arc<Door>,
+    usual: Identity,
+    /// Whose mailboxes are here.
+    own: Option<Identity>,
+}
+
+impl Keepers for Ways {
+    fn elsewhere(&self, account: &Account) -> Option<Identity> {
+        Some(rights(account, self.usual)).filter(|who| Some(*who) != self.own)
+    }
+
+    fn lane(&self, who: Identity) -> io::Result<UnixStream> {
+        self.door.mailboxes(who)
     }
 }

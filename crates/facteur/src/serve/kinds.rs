@@ -2,6 +2,7 @@
 //!
 //! To add a server: a line in [`KINDS`].
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use conf::{MasterCf, Mistake, Service, ServiceKind, Severity, View};
 use filter::SystemDns;
 use gate::Gate;
 use gate::bans::Watch;
-use imap::accounts::Accounts;
+use imap::accounts::{Accounts, owner_of_all};
+use imap::handover::{Keepers, Share, Taken};
 use imap::pop3::Pop3d;
 use mta::house::House;
 use mta::lmtpd::Lmtpd;
@@ -44,7 +46,7 @@ pub struct Lent {
     pub gate: Gate,
     /// Whom postscreen let pass; this, too.
     pub screened: Arc<Memory>,
-    /// What the servers over the mailboxes need; `None` where their keeper has them.
+    /// What services of those who read mail need; `None` where they come to another process.
     pub reading: Option<Reading>,
 }
 
@@ -53,12 +55,44 @@ pub struct Lent {
 pub struct Reading {
     readers: Arc<imap::Counts>,
     watch: Arc<dyn Watch>,
+    /// Where mailboxes are that other processes keep.
+    keepers: Option<Arc<dyn Keepers>>,
 }
 
 impl Reading {
-    /// Nobody reads yet; `watch` hears of logins.
-    pub fn new(watch: Arc<dyn Watch>) -> Reading {
-        Reading { readers: Arc::default(), watch }
+    /// Nobody reads yet; `watch` hears of logins, and `keepers` leads to mailboxes that are not here.
+    pub fn new(watch: Arc<dyn Watch>, keepers: Option<Arc<dyn Keepers>>) -> Reading {
+        Reading { readers: Arc::default(), watch, keepers }
+    }
+}
+
+/// The sessions of a service for those who read mail.
+#[derive(Clone)]
+pub enum Readers {
+    /// IMAP.
+    Imap(imap::Imapd),
+    /// POP3.
+    Pop3(Pop3d),
+}
+
+impl Readers {
+    /// Goes on with a session that another process has begun.
+    pub async fn go_on(&self, taken: Taken) {
+        match self {
+            Readers::Imap(imapd) => imapd.go_on(taken).await,
+            Readers::Pop3(pop3d) => pop3d.go_on(taken).await,
+        }
+    }
+}
+
+impl Sessions for Readers {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(async move {
+            match &*self {
+                Readers::Imap(imapd) => imapd.session(accepted).await,
+                Readers::Pop3(pop3d) => pop3d.session(accepted).await,
+            }
+        })
     }
 }
 
@@ -77,8 +111,8 @@ struct Kind {
 enum Build {
     /// From the queue and what belongs to it.
     Office(fn(&Config, &View, &Service, &Lent) -> Arc<dyn Sessions>),
-    /// From the mailboxes, in whatever process they are.
-    Mailboxes(fn(&View, &Reading) -> Arc<dyn Sessions>),
+    /// For those who read mail, in whatever process they come to.
+    Mailboxes(fn(&View, &Reading, Share) -> Readers),
 }
 
 const KINDS: &[Kind] = &[
@@ -98,7 +132,7 @@ const KINDS: &[Kind] = &[
     },
     Kind { command: "imapd", check: check_imapd, build: Build::Mailboxes(imapd), limited: true },
     Kind { command: "pop3d", check: check_pop3d, build: Build::Mailboxes(pop3d), limited: true },
-    Kind { command: "lmtpd", check: check_lmtpd, build: Build::Mailboxes(lmtpd), limited: true },
+    Kind { command: "lmtpd", check: check_lmtpd, build: Build::Office(lmtpd), limited: true },
 ];
 
 struct SmtpSessions(Smtpd);
@@ -190,33 +224,17 @@ fn policyd(_: &Config, view: &View, _: &Service, lent: &Lent) -> Arc<dyn Session
     Arc::new(PolicySessions(Policyd::new(parts)))
 }
 
-struct ImapSessions(imap::Imapd);
-
-impl Sessions for ImapSessions {
-    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
-        Box::pin(async move { self.0.session(accepted).await })
-    }
-}
-
 fn check_imapd(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>) {
     People::check(view, mistakes);
     imap::check(view, mistakes);
 }
 
-fn imapd(view: &View, reading: &Reading) -> Arc<dyn Sessions> {
+fn imapd(view: &View, reading: &Reading, share: Share) -> Readers {
     let clock = Arc::new(super::seconds);
     let people = People::read(view, people::Parts { clock }, &mut Vec::new());
     let (counts, watch) = (reading.readers.clone(), reading.watch.clone());
-    let parts = imap::service::Parts { view, people, counts, watch };
-    Arc::new(ImapSessions(imap::Imapd::new(parts)))
-}
-
-struct PopSessions(Pop3d);
-
-impl Sessions for PopSessions {
-    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
-        Box::pin(async move { self.0.session(accepted).await })
-    }
+    let parts = imap::service::Parts { view, people, counts, watch, share };
+    Readers::Imap(imap::Imapd::new(parts))
 }
 
 fn check_pop3d(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>) {
@@ -225,16 +243,12 @@ fn check_pop3d(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>
     imap::pop3::check(view, mistakes);
 }
 
-fn pop3d(view: &View, reading: &Reading) -> Arc<dyn Sessions> {
+fn pop3d(view: &View, reading: &Reading, share: Share) -> Readers {
     let told = &mut Vec::new();
     let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
     let accounts = Accounts::read(view, unix_time, told);
-    Arc::new(PopSessions(Pop3d::new(imap::pop3::Parts {
-        view,
-        people,
-        accounts,
-        watch: reading.watch.clone(),
-    })))
+    let watch = reading.watch.clone();
+    Readers::Pop3(Pop3d::new(imap::pop3::Parts { view, people, accounts, watch, share }))
 }
 
 struct LmtpSessions(Lmtpd);
@@ -251,12 +265,15 @@ fn check_lmtpd(view: &View, _: &Service, _: &Tables, mistakes: &mut Vec<Mistake>
     mta::lmtpd::check(view, mistakes);
 }
 
-fn lmtpd(view: &View, _: &Reading) -> Arc<dyn Sessions> {
+/// Where keepers have the mailboxes, LMTP is mail that comes in, as by SMTP: the worker takes it, and they store it.
+fn lmtpd(_: &Config, view: &View, _: &Service, _: &Lent) -> Arc<dyn Sessions> {
     let told = &mut Vec::new();
     let people = People::read(view, people::Parts { clock: Arc::new(super::seconds) }, told);
     let accounts = Accounts::read(view, unix_time, told).with_people(people.clone());
     let zone = jiff::tz::TimeZone::system();
-    Arc::new(LmtpSessions(Lmtpd::new(mta::lmtpd::Parts { view, people, accounts, zone })))
+    // What is wrong with it the parent has told.
+    let owner = owner_of_all(view).ok().flatten();
+    Arc::new(LmtpSessions(Lmtpd::new(mta::lmtpd::Parts { view, people, accounts, zone, owner })))
 }
 
 /// Seconds since 1970, as stores count them.
@@ -335,22 +352,53 @@ fn is_disabled(view: &View, service: &Service) -> bool {
     })
 }
 
-/// The services that listen; without those that the keeper of mailboxes has.
+/// The services that listen in the process of the queue; without those of people who read mail, where they come to
+/// another.
 pub fn wanted(config: &Config, lent: &Lent, mistakes: &mut Vec<Mistake>) -> Vec<Wanted> {
     let mut wanted = vec![local(config, lent)];
     wanted.extend(listening(config, mistakes, |kind, view, service| match kind.build {
         Build::Office(build) => Some(build(config, view, service, lent)),
-        Build::Mailboxes(build) => lent.reading.as_ref().map(|reading| build(view, reading)),
+        Build::Mailboxes(build) => {
+            let reading = lent.reading.as_ref()?;
+            Some(Arc::new(build(view, reading, Share::default())))
+        }
     }));
     wanted
 }
 
-/// Those that the keeper of mailboxes has.
-pub fn kept(config: &Config, reading: &Reading) -> Vec<Wanted> {
-    listening(config, &mut Vec::new(), |kind, view, _| match kind.build {
+/// The services of people who read mail.
+pub fn read(config: &Config, reading: &Reading) -> Vec<Wanted> {
+    listening(config, &mut Vec::new(), |kind, view, service| match kind.build {
         Build::Office(_) => None,
-        Build::Mailboxes(build) => Some(build(view, reading)),
+        Build::Mailboxes(build) => {
+            let share = Share { keepers: reading.keepers.clone(), line: line(service), no_logins: false };
+            Some(Arc::new(build(view, reading, share)))
+        }
     })
+}
+
+/// The same, where sessions come from a process that takes logins: by their lines. Nobody logs in here, and nothing is
+/// said in clear that was not, so that no database is opened and no key.
+pub fn handed(config: &Config) -> HashMap<String, Readers> {
+    let none = ["passdb", "userdb"].map(|name| (name.to_owned(), String::new()));
+    let mut overrides = none.to_vec();
+    overrides.push(("ssl".to_owned(), "no".to_owned()));
+    let mut handed = HashMap::new();
+    for service in &config.master.services {
+        if let Some(Kind { build: Build::Mailboxes(build), .. }) = kind(service) {
+            let view = config.view.with_overrides(&service.overrides).with_overrides(&overrides);
+            let share = Share { keepers: None, line: line(service), no_logins: true };
+            handed.insert(
+                line(service),
+                build(&view, &Reading::new(Arc::new(gate::bans::Nobody), None), share),
+            );
+        }
+    }
+    handed
+}
+
+fn line(service: &Service) -> String {
+    format!("{} {}", service.name, service.kind.as_str())
 }
 
 fn listening(
@@ -373,12 +421,16 @@ fn listening(
     wanted
 }
 
-/// Are there servers over the mailboxes, or transports into them?
+/// Are there services of people who read mail?
+pub fn has_readers(master: &MasterCf) -> bool {
+    let reads = |kind: &Kind| matches!(kind.build, Build::Mailboxes(_));
+    master.services.iter().any(|service| kind(service).is_some_and(reads))
+}
+
+/// Are there such, or services that bring mail into the mailboxes?
 pub fn reaches_mailboxes(master: &MasterCf) -> bool {
-    master.services.iter().any(|service| {
-        service.command == "store"
-            || kind(service).is_some_and(|kind| matches!(kind.build, Build::Mailboxes(_)))
-    })
+    has_readers(master)
+        || master.services.iter().any(|service| ["store", "lmtpd"].contains(&service.command.as_str()))
 }
 
 #[cfg(test)]

@@ -142,7 +142,11 @@ fn open(want: Wanted) -> Result<Open, String> {
         {
             // `n` in the third column: for anybody on this machine. What may be done there the service decides.
             let open = std::fs::Permissions::from_mode(0o666);
-            std::fs::set_permissions(path, open).map_err(|error| explain(&service, &error))?;
+            match std::fs::set_permissions(path, open) {
+                // The parent has made it, and made it so.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                result => result.map_err(|error| explain(&service, &error))?,
+            }
         }
     }
     let current: Current = Arc::new(RwLock::new(sessions));

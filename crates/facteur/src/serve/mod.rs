@@ -8,6 +8,7 @@ mod kinds;
 mod listening;
 mod local;
 mod memory;
+mod own_keeper;
 mod parent;
 mod rights;
 mod signals;
@@ -270,9 +271,8 @@ async fn run(
     };
     let remembered = gate::open(&config.view);
     remembered.bans.renew(::gate::bans::Settings::read(&config.view, &tables, &mut Vec::new()));
-    let keeper = keeper::owner(&config.view, &config.master).ok().flatten().filter(|_| door.is_some());
-    let apart = keeper.is_some();
-    let reading = (!apart).then(|| kinds::Reading::new(remembered.bans.clone()));
+    let front = door.as_ref().and_then(|_| parent::front_user(&config.view).ok());
+    let reading = door.is_none().then(|| kinds::Reading::new(remembered.bans.clone(), None));
     let house = House::new(queue, now, setup);
     desk.settle_in(&house);
     let verifier = Verifier::new(house.clone());
@@ -298,7 +298,7 @@ async fn run(
         &house,
         &program.tables,
         rights::Rights::new(&config.view, &program.tables),
-        (&remembered, keeper.map(|keeper| keeper.uid)),
+        (&remembered, front.map(|front| front.uid)),
     ) {
         return give_up(&format!("cannot open the local sockets in {}: {error}", queue_directory.display()));
     }
@@ -443,6 +443,9 @@ impl Program {
         self.copying = Copying::begin(&config.view);
         for what in self.listen(&config, &mut Vec::new()) {
             log::error!(target: "master", "reload: {what}");
+        }
+        if let Some(Err(error)) = self.door.as_ref().map(|door| door.reloaded()) {
+            log::error!(target: "master", "reload: cannot tell the root process: {error}");
         }
     }
 }

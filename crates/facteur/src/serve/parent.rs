@@ -10,11 +10,18 @@ use std::sync::Arc;
 use conf::params::Process;
 use conf::{Block, ServiceKind, View};
 use deliver::hand::Policy;
-use master::{Door, Identity, Lanes, Rules, Staff};
-use nix::unistd::User;
+use imap::accounts::owner_of_all;
+use master::{Door, Front, Identity, Keeping, Lanes, Rules, Staff};
+use net::Endpoint;
+use nix::unistd::{Group, User};
 use people::outside::{self, checker};
 
-use super::{FAILED, directories, give_up, keeper, log_target, raise_file_limit, seconds, worker};
+use store::params::Mailboxes;
+
+use super::listening::endpoints;
+use super::{
+    FAILED, directories, give_up, keeper, kinds, log_target, own_keeper, raise_file_limit, seconds, worker,
+};
 use crate::commands::postfix::{pid_file, remove_pid_file, write_pid_file};
 use crate::config::Config;
 use crate::logging;
@@ -39,10 +46,10 @@ pub fn run(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
     let office = Office {
         directory,
         owner,
-        writable: writable(&config),
+        writable: writable(&config.view),
         policy: RefCell::new(Policy::default()),
         checks: RefCell::default(),
-        keeper: Cell::new(None),
+        front: RefCell::default(),
         pid_file: pid_file(&config),
         ready: Cell::new(Some(ready)),
     };
@@ -57,7 +64,7 @@ struct Office<'a, F> {
     writable: Vec<PathBuf>,
     policy: RefCell<Policy>,
     checks: RefCell<checker::Allowed>,
-    keeper: Cell<Option<Identity>>,
+    front: RefCell<Option<Front>>,
     pid_file: PathBuf,
     ready: Cell<Option<F>>,
 }
@@ -70,9 +77,9 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
         }
         *self.policy.borrow_mut() = Policy::read(&config.view, &config.master);
         *self.checks.borrow_mut() = checks(&config);
-        match keeper::owner(&config.view, &config.master) {
-            Ok(owner) => self.keeper.set(owner),
-            Err(what) => log::error!(target: "master", "{what}; mailboxes are left to mail_owner"),
+        match front(&config) {
+            Ok(front) => *self.front.borrow_mut() = front,
+            Err(what) => log::error!(target: "master", "{what}; nobody can read mail until it is right"),
         }
         Some(rules(&config))
     }
@@ -97,9 +104,7 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
 
     fn work(&self, door: Door, missing: Vec<String>) -> u8 {
         logging::renumber();
-        for what in missing {
-            log::warn!(target: "master", "the kernel does not confine this process as far as it could: {what}");
-        }
+        unconfined(missing);
         let door = Arc::new(door);
         lend(&door);
         deliver::hand::hire(door.clone());
@@ -111,8 +116,8 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
         checker::serve(&self.checks.borrow(), lanes);
     }
 
-    fn keeper(&self) -> Option<Identity> {
-        self.keeper.get()
+    fn front(&self) -> Option<Front> {
+        self.front.borrow().clone()
     }
 
     fn keep(&self, door: Door, lanes: Lanes) -> u8 {
@@ -122,9 +127,31 @@ impl<F: FnOnce()> Staff for Office<'_, F> {
         keeper::keep(self.directory, door, lanes)
     }
 
+    fn take_logins(&self, door: Door, missing: Vec<String>) -> u8 {
+        logging::renumber();
+        unconfined(missing);
+        let door = Arc::new(door);
+        lend(&door);
+        keeper::take_logins(self.directory, door)
+    }
+
+    fn keep_for(&self, who: Identity, door: Door, lanes: Lanes) -> u8 {
+        logging::renumber();
+        let door = Arc::new(door);
+        let opens = door.clone();
+        conf::secrets::lend(move |path| opens.open(path));
+        own_keeper::keep_for(self.directory, who, door, lanes)
+    }
+
     fn deliver(&self, who: Identity, lanes: &Lanes) {
         logging::renumber();
         deliver::hand::serve(who, &self.policy.borrow(), lanes, seconds);
+    }
+}
+
+fn unconfined(missing: Vec<String>) {
+    for what in missing {
+        log::warn!(target: "master", "the kernel does not confine this process as far as it could: {what}");
     }
 }
 
@@ -140,50 +167,130 @@ fn checks(config: &Config) -> checker::Allowed {
     checker::Allowed::read(passdbs(config).iter().map(String::as_str))
 }
 
-/// Where the worker may write: in the queue, and where mailboxes are that are read through it because nobody else
-/// keeps them.
-fn writable(config: &Config) -> Vec<PathBuf> {
-    let view = &config.view;
-    let mut directories: Vec<PathBuf> =
-        ["queue_directory", "data_directory"].map(|name| view.get(name).into()).to_vec();
-    if matches!(keeper::owner(view, &config.master), Ok(Some(_))) {
-        return directories;
-    }
-    let reads = |service: &conf::Service| ["imapd", "pop3d", "lmtpd"].contains(&service.command.as_str());
-    for service in config.master.services.iter().filter(|service| reads(service)) {
-        let view = view.for_service(service);
-        directories.extend(fixed(&view.get("mail_location")));
-        directories.extend(
-            Some(view.get("virtual_mailbox_base")).filter(|base| !base.is_empty()).map(PathBuf::from),
-        );
-    }
-    directories
+/// Where the worker may write.
+fn writable(view: &View) -> Vec<PathBuf> {
+    ["queue_directory", "data_directory"].map(|name| view.get(name).into()).to_vec()
 }
 
-/// The directory above the first part of a `mail_location` that differs from user to user.
-fn fixed(location: &str) -> Option<PathBuf> {
-    let path = location.split_once(':')?.1.split(':').next()?;
-    let path = if path.contains('%') { path.split('%').next()?.rsplit_once('/')?.0 } else { path };
-    (path.len() > 1 && path.starts_with('/')).then(|| PathBuf::from(path))
+/// To whom those come who read mail.
+fn front(config: &Config) -> Result<Option<Front>, String> {
+    let view = &config.view;
+    if let Some(owner) = owner_of_all(view)? {
+        return Ok(kinds::reaches_mailboxes(&config.master).then_some(Front::Keeper(owner)));
+    }
+    if !kinds::has_readers(&config.master) {
+        return Ok(None);
+    }
+    let who = front_user(view)?;
+    Ok(Some(Front::Logins {
+        who,
+        readable: readable(config),
+        writable: vec![view.get("data_directory").into()],
+    }))
+}
+
+/// Whose rights that process has.
+pub fn front_user(view: &View) -> Result<Identity, String> {
+    if let Some(owner) = owner_of_all(view)? {
+        return Ok(owner);
+    }
+    match Mailboxes::read(view, &mut Vec::new()).default_login_user.as_str() {
+        "" => owner(view),
+        name => unprivileged("default_login_user", name),
+    }
+}
+
+/// Where the process that takes logins may read: programs and settings of the system, our configuration, and the files
+/// that it names. No home and no mail spool is among them.
+fn readable(config: &Config) -> Vec<PathBuf> {
+    let system = [
+        "/etc",
+        "/usr",
+        "/lib",
+        "/lib64",
+        "/proc",
+        "/run",
+        "/dev/urandom",
+        "/dev/random",
+        "/var/lib/sss",
+        "/var/db/nscd",
+    ];
+    let mut readable: Vec<PathBuf> = system.map(PathBuf::from).to_vec();
+    readable.push(config.view.facts().config_directory.clone());
+    let mut files = HashSet::new();
+    named(config, &mut files);
+    for file in files.iter().filter(|file| file.is_file()) {
+        readable.push(file.clone());
+        let compiled = ["lmdb", "db", "cdb"].map(|end| PathBuf::from(format!("{}.{end}", file.display())));
+        readable.extend(compiled);
+    }
+    readable.retain(|path| path.exists());
+    readable
+}
+
+/// Who may have a keeper of his own.
+fn keeping(config: &Config) -> Keeping {
+    let view = &config.view;
+    let params = Mailboxes::read(view, &mut Vec::new());
+    let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let range = |first: i64, last: i64| number(first)..=(if last == 0 { u32::MAX - 1 } else { number(last) });
+    let group = |name: &String| match name.parse() {
+        Ok(gid) => Some(gid),
+        Err(_) => Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw()),
+    };
+    Keeping {
+        uids: range(params.first_valid_uid, params.last_valid_uid),
+        gids: range(params.first_valid_gid, params.last_valid_gid),
+        named: keeper::usual(view).into_iter().collect(),
+        groups: params.mail_access_groups.iter().filter_map(group).collect(),
+        most: usize::try_from(params.mailbox_process_limit).unwrap_or(usize::MAX),
+    }
+}
+
+/// The mail spool, where `mail_privileged_group` is its group and may write to it.
+fn privileged_spool(view: &View) -> Option<PathBuf> {
+    let name = Mailboxes::read(view, &mut Vec::new()).mail_privileged_group;
+    let group = Group::from_name(&name).ok().flatten()?;
+    let spool = std::fs::canonicalize(view.get("mail_spool_directory")).ok()?;
+    (spool_group(view) == Some(group.gid.as_raw())).then_some(spool)
+}
+
+/// Sockets of services of those who read mail.
+fn sockets(config: &Config) -> HashSet<PathBuf> {
+    let services = config.master.services.iter().filter(|service| {
+        service.kind != ServiceKind::Inet && ["imapd", "pop3d"].contains(&service.command.as_str())
+    });
+    let places = services.flat_map(|service| endpoints(&config.view, service, &mut Vec::new()));
+    places
+        .filter_map(|place| match place {
+            Endpoint::Unix(path) => Some(path),
+            Endpoint::Tcp(_) => None,
+        })
+        .collect()
 }
 
 /// What this process may not do, the root process does for it.
 fn lend(door: &Arc<Door>) {
-    let (opens, listens) = (door.clone(), door.clone());
+    let (opens, listens, sockets) = (door.clone(), door.clone(), door.clone());
     conf::secrets::lend(move |path| opens.open(path));
     net::listener::lend(move |address| listens.listen(address));
+    net::listener::lend_sockets(move |path| sockets.socket(path));
     let checks = door.clone();
     outside::lend(move |job| checker::send(checks.checker()?, job));
 }
 
-fn owner(view: &View) -> Result<Identity, String> {
-    let name = Process::read(view, &mut Vec::new()).mail_owner;
-    let user = User::from_name(&name).map_err(|error| format!("mail_owner {name}: {}", error.desc()))?;
+/// mail_owner.
+pub fn owner(view: &View) -> Result<Identity, String> {
+    unprivileged("mail_owner", &Process::read(view, &mut Vec::new()).mail_owner)
+}
+
+fn unprivileged(parameter: &str, name: &str) -> Result<Identity, String> {
+    let user = User::from_name(name).map_err(|error| format!("{parameter} {name}: {}", error.desc()))?;
     let user =
-        user.ok_or_else(|| format!("mail_owner: there is no user {name:?}: make one, or name another"))?;
+        user.ok_or_else(|| format!("{parameter}: there is no user {name:?}: make one, or name another"))?;
     let who = Identity { uid: user.uid.as_raw(), gid: user.gid.as_raw() };
     if who.uid == 0 || who.gid == 0 {
-        return Err(format!("mail_owner: {name} has the rights of root: name an unprivileged user"));
+        return Err(format!("{parameter}: {name} has the rights of root: name an unprivileged user"));
     }
     Ok(who)
 }
@@ -194,23 +301,16 @@ fn rules(config: &Config) -> Rules {
     let queue = PathBuf::from(view.get("queue_directory"));
     // What the worker can change itself is no name that it could be given more by.
     let own = [queue.clone(), view.get("data_directory").into()];
-    let mut files: HashSet<PathBuf> = view.main().parts().iter().cloned().collect();
-    files.extend(["main.cf", "master.cf"].map(|name| view.facts().config_directory.join(name)));
-    for setting in view.main().standing() {
-        named_files(&view.get(&setting.name), &mut files);
-    }
-    for name in view.registry().names() {
-        named_files(&view.get(name), &mut files);
-    }
+    let mut configuration: HashSet<PathBuf> = view.main().parts().iter().cloned().collect();
+    configuration.extend(["main.cf", "master.cf"].map(|name| view.facts().config_directory.join(name)));
+    let mut files = configuration.clone();
+    named(config, &mut files);
     let separators = [',', ' ', '\t', '\r', '\n', '{', '}'];
     if passdbs(config).iter().any(|passdb| passdb.split(separators).any(|word| word == "shadow")) {
         files.insert("/etc/shadow".into());
     }
     let mut ports = HashSet::new();
     for service in &config.master.services {
-        for (_, value) in &service.overrides {
-            named_files(&view.expand(value), &mut files);
-        }
         if service.kind == ServiceKind::Inet {
             let port = service.name.rsplit(':').next().unwrap_or_default();
             ports.extend(net::listener::port(port, Path::new("/etc/services")));
@@ -233,6 +333,24 @@ fn rules(config: &Config) -> Rules {
             .filter(|_| !view.get("virtual_mailbox_maps").is_empty()),
         roots,
         checks: !checks(config).is_empty(),
+        configuration,
+        keepers: keeping(config),
+        sockets: sockets(config),
+        spool: privileged_spool(view),
+    }
+}
+
+/// Files that parameters name.
+fn named(config: &Config, files: &mut HashSet<PathBuf>) {
+    let view = &config.view;
+    for setting in view.main().standing() {
+        named_files(&view.get(&setting.name), files);
+    }
+    for name in view.registry().names() {
+        named_files(&view.get(name), files);
+    }
+    for (_, value) in config.master.services.iter().flat_map(|service| &service.overrides) {
+        named_files(&view.expand(value), files);
     }
 }
 
@@ -258,15 +376,6 @@ fn spool_group(view: &View) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mailboxes_lie_below_what_all_have_in_common() {
-        let fixed = |location: &str| fixed(location).map(|path| path.display().to_string());
-        assert_eq!(fixed("maildir:/var/vmail/%d/%n:LAYOUT=fs").as_deref(), Some("/var/vmail"));
-        assert_eq!(fixed("facteur:/srv/mail/%u").as_deref(), Some("/srv/mail"));
-        assert_eq!(fixed("maildir:~/Maildir"), None);
-        assert_eq!(fixed("mbox:/%u"), None);
-    }
 
     #[test]
     fn files_are_found_in_values() {

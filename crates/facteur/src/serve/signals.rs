@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -26,12 +27,15 @@ pub struct Orders {
 impl Orders {
     /// Takes signals from now on.
     pub fn listen() -> io::Result<Orders> {
-        Ok(Orders {
+        let orders = Orders {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
-        })
+        };
+        // Those that came before anybody could take them have waited.
+        SigSet::all().thread_unblock()?;
+        Ok(orders)
     }
 
     /// The next order.

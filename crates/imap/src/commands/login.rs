@@ -59,6 +59,9 @@ pub fn authenticate(session: &mut Session, call: &mut Call<'_>) -> Answer {
 /// UNAUTHENTICATE.
 pub fn unauthenticate(session: &mut Session, call: &mut Call<'_>) -> Answer {
     call.args.end()?;
+    if session.settings.no_logins {
+        return Err(Fail::Refused("Error in IMAP command: Unknown command."));
+    }
     session.log_out();
     Ok(Done::ok("Unauthenticate completed.", Tell::Nothing))
 }

@@ -51,6 +51,7 @@ pub async fn run(service: Arc<Service>, accepted: Accepted) {
     }
     match Box::pin(login::run(&mut connection)).await {
         Outcome::In(entered) => Box::pin(connection.serve(*entered)).await,
+        Outcome::Over(gone, counted) => return gone.end((Some(place), counted)).await,
         Outcome::Out { why, failed, user, method } => connection.log_no_login(why, failed, &user, &method),
     }
     // In vain where the client is gone.
@@ -91,7 +92,7 @@ impl Connection {
         true
     }
 
-    async fn serve(&mut self, entered: Entered) {
+    pub(super) async fn serve(&mut self, entered: Entered) {
         let (user, method) = (printable(&entered.user).to_string(), entered.method);
         log::info!(
             target: "=dovecot",

@@ -8,11 +8,14 @@ use mail::logline::printable;
 use net::clock;
 use people::{Account, Failure, Progress, Verdict, Why};
 
+use super::Service;
 use super::command::Command;
 use super::connection::Connection;
 use super::drop::Maildrop;
+use super::handing;
 use super::lock::{self, Locked};
 use super::wire::End;
+use crate::handover::Gone;
 use crate::service::{Counted, watched};
 
 /// How long all of it may take.
@@ -28,6 +31,8 @@ const MISTAKES: u32 = 10;
 pub enum Outcome {
     /// Somebody is in.
     In(Box<Entered>),
+    /// Somebody is, and another process goes on.
+    Over(Box<Gone>, Counted),
     /// Nobody is.
     Out {
         /// As the log has it.
@@ -55,7 +60,7 @@ pub struct Entered {
 pub struct Held {
     /// The maildrop.
     pub drop: Maildrop,
-    _counted: Counted,
+    _counted: Option<Counted>,
     _locked: Option<Locked>,
 }
 
@@ -74,6 +79,7 @@ struct Login {
 enum Next {
     Go,
     In(Box<Entered>),
+    Over(Box<Gone>, Counted),
     End(&'static str),
 }
 
@@ -90,6 +96,7 @@ pub async fn run(connection: &mut Connection) -> Outcome {
         match login.step(connection).await {
             Ok(Next::Go) => {}
             Ok(Next::In(entered)) => return Outcome::In(entered),
+            Ok(Next::Over(gone, counted)) => return Outcome::Over(gone, counted),
             Ok(Next::End(why)) => break why,
             Err(end) => {
                 match end {
@@ -273,40 +280,59 @@ impl Login {
             }
         };
         self.user.clone_from(&account.user);
-        match enter(connection, &account).await {
-            Ok(drop) => {
-                connection.wire.say("+OK Logged in.");
-                let (user, method) = (account.user, std::mem::take(&mut self.method));
-                Ok(Next::In(Box::new(Entered { user, method, drop })))
-            }
+        match self.enter(connection, account).await {
+            Ok(next) => Ok(next),
             Err(line) => {
                 connection.wire.say(&line);
                 Ok(Next::End("Mailbox could not be opened"))
             }
         }
     }
+
+    /// Counts who has logged in, and opens his maildrop here or where its keeper is; or says why not.
+    async fn enter(&mut self, connection: &mut Connection, account: Account) -> Result<Next, String> {
+        let counted = count(connection, &account.user)?;
+        let keepers = connection.service.share.keepers.clone();
+        let method = std::mem::take(&mut self.method);
+        if let Some(keepers) = keepers
+            && let Some(who) = keepers.elsewhere(&account)
+        {
+            let gone = handing::hand_over(connection, &keepers, who, account, method).await?;
+            return Ok(Next::Over(Box::new(gone), counted));
+        }
+        let drop = open(&connection.service, &account, Some(counted)).await?;
+        connection.wire.say("+OK Logged in.");
+        Ok(Next::In(Box::new(Entered { user: account.user, method, drop })))
+    }
 }
 
 const DISALLOWED: &str =
     "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";
 
-/// Opens the maildrop of who has logged in, or says why not.
-async fn enter(connection: &Connection, account: &Account) -> Result<Held, String> {
+fn count(connection: &Connection, user: &str) -> Result<Counted, String> {
     let most = usize::try_from(connection.service.access.mail_max_userip_connections).unwrap_or(0);
-    let user = account.user.as_str();
-    let Some(counted) = lock::enter(user, connection.facts.remote, most) else {
+    lock::enter(user, connection.facts.remote, most).ok_or_else(|| {
         let text = format!(
             "Maximum number of connections from user+IP exceeded (mail_max_userip_connections={most})"
         );
         log::info!(target: "=dovecot", "pop3-login: {text}: user=<{}>", printable(user));
-        return Err(format!("-ERR [IN-USE] {text}"));
-    };
-    let locked = match connection.service.lock.then(|| Locked::take(user)) {
+        format!("-ERR [IN-USE] {text}")
+    })
+}
+
+/// Opens the maildrop of who has logged in, or says why not.
+pub(super) async fn open(
+    service: &Service,
+    account: &Account,
+    counted: Option<Counted>,
+) -> Result<Held, String> {
+    let user = account.user.as_str();
+    let locked = match service.lock.then(|| Locked::take(user)) {
         None => None,
         Some(Some(locked)) => Some(locked),
         Some(None) => return Err("-ERR [IN-USE] Mailbox is locked by another POP3 session.".to_owned()),
     };
-    let (accounts, rules) = (connection.service.accounts.clone(), connection.service.rules.clone());
+    let (accounts, rules) = (service.accounts.clone(), service.rules.clone());
     let whose = account.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let mail = accounts.open(&whose)?;

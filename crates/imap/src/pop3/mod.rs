@@ -6,6 +6,7 @@
 mod command;
 mod connection;
 mod drop;
+mod handing;
 mod lock;
 mod login;
 mod mail;
@@ -22,6 +23,7 @@ use net::tls::ServerTls;
 use people::People;
 
 use crate::accounts::Accounts;
+use crate::handover::{Share, Taken};
 use crate::params::{Access, Pop3 as Params};
 use crate::tls;
 
@@ -35,6 +37,8 @@ pub struct Parts<'a> {
     pub accounts: Accounts,
     /// Who is turned away, and where failed logins are reported.
     pub watch: Arc<dyn Watch>,
+    /// Which sessions go on in other processes.
+    pub share: Share,
 }
 
 /// A POP3 service.
@@ -52,6 +56,7 @@ struct Service {
     accounts: Accounts,
     watch: Arc<dyn Watch>,
     tls: Option<ServerTls>,
+    share: Share,
 }
 
 /// Reports what is wrong with a service's parameters.
@@ -113,6 +118,7 @@ impl Pop3d {
             people: parts.people,
             accounts: parts.accounts,
             watch: parts.watch,
+            share: parts.share,
             access,
         }))
     }
@@ -120,6 +126,11 @@ impl Pop3d {
     /// Talks to one client until it is gone.
     pub async fn session(&self, accepted: Accepted) {
         connection::run(self.0.clone(), accepted).await;
+    }
+
+    /// Goes on with a session that another process has begun.
+    pub async fn go_on(&self, taken: Taken) {
+        handing::go_on(self.0.clone(), taken).await;
     }
 }
 

@@ -83,7 +83,9 @@ async fn serve(script: &Script, mail: &Mail) -> SocketAddr {
     let people = People::read(&view, people::Parts { clock: Arc::new(|| 0) }, &mut mistakes);
     let accounts = Accounts::read(&view, || 1_700_000_000, &mut mistakes);
     assert!(mistakes.is_empty(), "{mistakes:?}");
-    let service = Pop3d::new(Parts { view: &view, people, accounts, watch: Arc::new(gate::bans::Nobody) });
+    let watch = Arc::new(gate::bans::Nobody);
+    let parts = Parts { view: &view, people, accounts, watch, share: super::Share::default() };
+    let service = Pop3d::new(parts);
     let listener = Listener::bind(&[Endpoint::Tcp("127.0.0.1:0".parse().unwrap())], 0).unwrap();
     let Some(Endpoint::Tcp(address)) = listener.endpoints().next().cloned() else { panic!("asked for TCP") };
     let remote = script.remote;

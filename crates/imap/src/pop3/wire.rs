@@ -108,6 +108,16 @@ impl Wire {
         Ok(count)
     }
 
+    /// What was read and not yet looked at.
+    pub fn waiting(&self) -> &[u8] {
+        &self.input
+    }
+
+    /// Goes on with what another process has read.
+    pub fn go_on(stream: Stream, input: Vec<u8>) -> Wire {
+        Wire { input, ..Wire::new(stream) }
+    }
+
     /// Forgets what was read and not yet looked at: it came before the handshake and does not count.
     pub fn forget_input(&mut self) {
         self.input = Vec::new();

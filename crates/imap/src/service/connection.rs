@@ -28,18 +28,21 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-struct Connection {
-    service: Arc<Service>,
-    wire: Wire,
+/// A connection and its session.
+pub(super) struct Connection {
+    pub(super) service: Arc<Service>,
+    pub(super) wire: Wire,
     /// Elsewhere while a thread works on it.
-    session: Option<Box<Session>>,
-    facts: Box<Facts>,
-    attempts: Box<Attempts>,
+    pub(super) session: Option<Box<Session>>,
+    pub(super) facts: Box<Facts>,
+    pub(super) attempts: Box<Attempts>,
     /// For the log: which session it is.
-    id: String,
-    since: Instant,
-    counted: Option<Counted>,
-    _place: Place,
+    pub(super) id: String,
+    pub(super) since: Instant,
+    pub(super) counted: Option<Counted>,
+    pub(super) place: Option<Place>,
+    /// Another process goes on with it.
+    pub(super) handed: bool,
 }
 
 /// Talks to one client until it is gone.
@@ -63,7 +66,8 @@ pub async fn run(service: Arc<Service>, accepted: Accepted) {
         id: session_id(),
         since: clock::now(),
         counted: None,
-        _place: place,
+        place: Some(place),
+        handed: false,
         service,
     };
     if connection.is_banned().await {
@@ -109,7 +113,7 @@ impl Connection {
     }
 
     /// What the client may do, as things are.
-    fn link(&self) -> Link {
+    pub(super) fn link(&self) -> Link {
         let tls = self.wire.stream.is_tls();
         let people = &self.service.desk.people;
         let open = tls || !self.service.tls_required;
@@ -122,7 +126,7 @@ impl Connection {
         }
     }
 
-    async fn talk(&mut self) {
+    pub(super) async fn talk(&mut self) {
         loop {
             let Some(session) = &mut self.session else { return };
             match session.advance() {
@@ -142,7 +146,14 @@ impl Connection {
                         return;
                     }
                     let step = Box::pin(self.service.desk.step(&mut self.attempts, login, &self.facts)).await;
-                    self.decided(step);
+                    match step {
+                        Step::Over(who, account, counted) => {
+                            if Box::pin(self.hand_over(who, *account, counted)).await {
+                                return;
+                            }
+                        }
+                        step => self.decided(step),
+                    }
                 }
                 Want::Tls => {
                     if self.flush().await.is_err() || !Box::pin(self.handshake()).await {
@@ -332,18 +343,24 @@ impl Connection {
             Step::In(user, counted) => {
                 self.counted = Some(counted);
                 session.login_decided(Ok(user));
-                log::info!(
-                    target: "=dovecot",
-                    "imap-login: Login: user=<{}>, method={}, {}, mpid={}{}, session=<{}>",
-                    printable(&self.attempts.user),
-                    self.attempts.method,
-                    self.addresses(),
-                    std::process::id(),
-                    self.protection(),
-                    self.id
-                );
+                self.log_login();
             }
+            // Not decided here.
+            Step::Over(..) => {}
         }
+    }
+
+    pub(super) fn log_login(&self) {
+        log::info!(
+            target: "=dovecot",
+            "imap-login: Login: user=<{}>, method={}, {}, mpid={}{}, session=<{}>",
+            printable(&self.attempts.user),
+            self.attempts.method,
+            self.addresses(),
+            std::process::id(),
+            self.protection(),
+            self.id
+        );
     }
 
     fn addresses(&self) -> String {
@@ -363,7 +380,11 @@ impl Connection {
         }
     }
 
-    fn log_end(&self) {
+    pub(super) fn log_end(&self) {
+        if self.handed {
+            // Whoever has it now says it.
+            return;
+        }
         let farewell = self.session.as_ref().map_or("Internal error", |session| session.farewell);
         let user = self.session.as_ref().and_then(|session| session.user.as_ref());
         if let Some(user) = user {

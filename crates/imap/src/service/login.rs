@@ -10,9 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use gate::bans::Watch;
 use mail::logline::printable;
+use master::Identity;
 use people::{Exchange, Facts, Failure, People, Progress, Verdict, Why};
 
 use crate::accounts::Accounts;
+use crate::handover::Keepers;
 use crate::login::Login;
 use crate::session::{Fail, User};
 
@@ -58,6 +60,8 @@ pub struct Desk {
     pub people: People,
     /// Where the mail is.
     pub accounts: Accounts,
+    /// Where it is that other processes keep.
+    pub keepers: Option<Arc<dyn Keepers>>,
     /// Sessions by user and address; it outlives configurations.
     pub counts: Arc<Counts>,
     /// `mail_max_userip_connections`
@@ -84,6 +88,8 @@ pub enum Step {
     Ask(String),
     /// It is right.
     In(User, Counted),
+    /// It is right, and another process keeps the mail.
+    Over(Identity, Box<people::Account>, Counted),
     /// It is not.
     Out(Fail),
 }
@@ -188,6 +194,9 @@ impl Desk {
             );
             return Step::Out(Fail::no("LIMIT", text));
         };
+        if let Some(who) = self.keepers.as_ref().and_then(|keepers| keepers.elsewhere(&account)) {
+            return Step::Over(who, Box::new(account), counted);
+        }
         let accounts = self.accounts.clone();
         let name = account.user.clone();
         let opened = tokio::task::spawn_blocking(move || accounts.open(&account)).await;

@@ -1,6 +1,7 @@
 //! The IMAP service: `imapd` in master.cf.
 
 mod connection;
+mod handing;
 mod login;
 mod wire;
 
@@ -18,6 +19,7 @@ pub use login::{Attempts, Counted, Counts, Desk, Step, watched};
 pub use wire::Wire;
 
 use crate::accounts::Accounts;
+use crate::handover::{Share, Taken};
 use crate::params::{Access, Imap as Params};
 use crate::quirks::Quirks;
 use crate::settings::Settings;
@@ -33,6 +35,8 @@ pub struct Parts<'a> {
     pub counts: Arc<Counts>,
     /// Who is turned away, and where failed logins are reported.
     pub watch: Arc<dyn Watch>,
+    /// Which sessions go on in other processes.
+    pub share: Share,
 }
 
 /// An IMAP service.
@@ -48,6 +52,7 @@ struct Service {
     wrapper: bool,
     /// `ssl = required`: no login without TLS, from whatever address.
     tls_required: bool,
+    line: String,
     /// How often an idle session looks for changes by other programs; `None` where there can be none.
     look: Option<Duration>,
 }
@@ -96,6 +101,7 @@ fn read(view: &View, mistakes: &mut Vec<Mistake>) -> Read {
         capability: params.imap_capability.clone(),
         id: id(&params.imap_id_send),
         quirks,
+        no_logins: false,
         clock,
     };
     Read { settings, accounts, tls, access, params }
@@ -123,12 +129,14 @@ impl Imapd {
         let Read { settings, accounts, tls, access, params } = read(parts.view, &mut Vec::new());
         // Nobody else writes into our own kind of store.
         let shared = !parts.view.get("mail_location").starts_with("facteur:");
+        let settings = Settings { no_logins: parts.share.no_logins, ..settings };
         let most = usize::try_from(access.mail_max_userip_connections).unwrap_or(usize::MAX);
         Imapd(Arc::new(Service {
             settings: Arc::new(settings),
             desk: Desk {
                 accounts: accounts.with_people(parts.people.clone()),
                 people: parts.people,
+                keepers: parts.share.keepers,
                 counts: parts.counts,
                 most,
                 watch: parts.watch,
@@ -136,6 +144,7 @@ impl Imapd {
             tls,
             wrapper: access.ssl_wrappermode,
             tls_required: access.ssl == "required",
+            line: parts.share.line,
             look: shared.then_some(params.mailbox_idle_check_interval),
         }))
     }
@@ -143,5 +152,10 @@ impl Imapd {
     /// Talks to one client until it is gone.
     pub async fn session(&self, accepted: Accepted) {
         connection::run(self.0.clone(), accepted).await;
+    }
+
+    /// Goes on with a session that another process has begun.
+    pub async fn go_on(&self, taken: Taken) {
+        handing::go_on(self.0.clone(), taken).await;
     }
 }

@@ -517,6 +517,22 @@ impl Session {
         }
     }
 
+    /// What another process needs to go on with a session whose login is being decided: the command's tag, and what was
+    /// read and not used.
+    pub fn handed(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        match &self.awaits {
+            Awaits::Verdict(tag) => Some((tag.clone(), self.framer.waiting().to_vec())),
+            _ => None,
+        }
+    }
+
+    /// Goes on with a session from another process: this user has logged in by the command of this tag.
+    pub fn go_on(&mut self, tag: Vec<u8>, user: User, input: &[u8]) {
+        self.awaits = Awaits::Verdict(tag);
+        self.login_decided(Ok(user));
+        self.feed(input);
+    }
+
     /// Back to before the login (UNAUTHENTICATE, RFC 8437).
     pub fn log_out(&mut self) {
         self.selected = None;

@@ -23,6 +23,7 @@ fn settings() -> Arc<Settings> {
         capability: String::new(),
         id: Vec::new(),
         quirks: crate::quirks::Quirks::default(),
+        no_logins: false,
         clock: hasty_clock,
     })
 }

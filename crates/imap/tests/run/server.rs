@@ -51,6 +51,7 @@ impl Server {
             people,
             counts: Arc::default(),
             watch: Arc::new(gate::bans::Nobody),
+            share: imap::handover::Share::default(),
         };
         let imapd = imap::Imapd::new(parts);
         let runtime =

@@ -26,7 +26,7 @@ pub struct Message {
 }
 
 /// The name of the mailbox that mail went to, or why it went nowhere.
-type Put = store::Result<String>;
+pub(super) type Put = store::Result<String>;
 
 impl Service {
     /// Delivers to all recipients, side by side so that they wait for the disk together; gives their replies in order.
@@ -60,6 +60,9 @@ impl Service {
     fn put(&self, message: &Message, recipient: &Recipient) -> Put {
         let now = Timestamp::try_from(clock::wall()).unwrap_or_default();
         let head = self.head(message, recipient, now);
+        if let Some(hand) = deliver::hand::hired() {
+            return self.put_elsewhere(hand, message, recipient, head);
+        }
         let account = self.accounts.open(&recipient.account)?;
         let deliver = |mailbox: &Name, create: bool| {
             account.deliver(&Delivery {

@@ -4,6 +4,7 @@
 //! Nothing is queued here: whoever brings a message keeps it until it has heard. Replies and log lines are Dovecot's.
 
 mod deliver;
+mod kept;
 mod recipient;
 mod session;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use conf::{Block, Mistake, View};
 use imap::accounts::Accounts;
 use jiff::tz::TimeZone;
+use master::Identity;
 use net::Accepted;
 use people::People;
 
@@ -27,6 +29,8 @@ pub struct Parts<'a> {
     pub accounts: Accounts,
     /// For dates.
     pub zone: TimeZone,
+    /// Whose all mailboxes are, where other processes keep them.
+    pub owner: Option<Identity>,
 }
 
 /// An LMTP service.
@@ -39,6 +43,7 @@ struct Service {
     people: People,
     accounts: Accounts,
     zone: TimeZone,
+    owner: Option<Identity>,
     myhostname: String,
     greeting: String,
     delimiter: String,
@@ -58,13 +63,14 @@ pub fn check(view: &View, mistakes: &mut Vec<Mistake>) {
 impl Lmtpd {
     /// Builds a service. What is wrong was told by [`check`]; defaults stand in its place.
     pub fn new(parts: Parts<'_>) -> Lmtpd {
-        let Parts { view, people, accounts, zone } = parts;
+        let Parts { view, people, accounts, zone, owner } = parts;
         let number = |name: &str| view.get(name).trim().parse::<usize>().ok();
         Lmtpd(Arc::new(Service {
             params: Params::read(view, &mut Vec::new()),
             people,
             accounts,
             zone,
+            owner,
             myhostname: view.get("myhostname"),
             greeting: view.get("login_greeting"),
             delimiter: view.get("recipient_delimiter").trim().to_owned(),

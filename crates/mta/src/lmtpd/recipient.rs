@@ -5,7 +5,7 @@ use mail::logline::printable;
 use people::{Account, Facts};
 use proto::smtp::Reply;
 
-use super::Service;
+use super::{Service, kept};
 
 /// A recipient who has mail here.
 #[derive(Clone, Debug)]
@@ -63,6 +63,11 @@ impl Service {
 
     /// Nothing more fits into the account. Where that cannot be found out, the delivery will tell.
     async fn is_full(&self, recipient: &Recipient) -> bool {
+        if let Some(hand) = deliver::hand::hired() {
+            let (recipient, owner) = (recipient.clone(), self.owner);
+            let look = tokio::task::spawn_blocking(move || kept::is_full(hand, &recipient, owner));
+            return look.await.unwrap_or(false);
+        }
         let (accounts, account) = (self.accounts.clone(), recipient.account.clone());
         let look = tokio::task::spawn_blocking(move || -> store::Result<bool> {
             let mail = accounts.open(&account)?;

@@ -45,7 +45,7 @@ impl Site {
         let people = People::read(&view, people::Parts { clock: Arc::new(|| 0) }, told);
         let accounts = Accounts::read(&view, || 1_700_000_000, told);
         assert!(told.is_empty(), "{told:?}");
-        let service = Lmtpd::new(Parts { view: &view, people, accounts, zone: TimeZone::UTC });
+        let service = Lmtpd::new(Parts { view: &view, people, accounts, zone: TimeZone::UTC, owner: None });
         let listener = Listener::bind(&[Endpoint::Tcp("127.0.0.1:0".parse().unwrap())], 0).unwrap();
         let Some(Endpoint::Tcp(address)) = listener.endpoints().next().cloned() else {
             panic!("asked for TCP")

@@ -9,6 +9,8 @@ pub mod owned;
 pub mod validity;
 
 mod account;
+#[cfg(test)]
+mod crash_tests;
 mod delivery;
 mod mailbox;
 mod state;

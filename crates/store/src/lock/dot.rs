@@ -4,9 +4,42 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::{Error, Result};
+
+/// Makes and removes lock files in directories that this process may not write to.
+pub trait Maker: Send + Sync {
+    /// Makes one that is not there yet, open for writing.
+    ///
+    /// # Errors
+    /// It is there (`AlreadyExists`), or may not be made.
+    fn make(&self, lock: &Path) -> io::Result<File>;
+    /// Removes one.
+    ///
+    /// # Errors
+    /// It may not be removed, or is not there.
+    fn remove(&self, lock: &Path) -> io::Result<()>;
+}
+
+static LENT: OnceLock<Box<dyn Maker>> = OnceLock::new();
+
+/// From now on `maker` makes lock files where this process may not. Only the first call counts.
+pub fn lend(maker: impl Maker + 'static) {
+    let _ = LENT.set(Box::new(maker));
+}
+
+fn make(lock: &Path) -> io::Result<File> {
+    match (OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock), LENT.get()) {
+        (Err(error), Some(lent)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // What is refused there, too, is told as it was here; a lock of somebody else's is none.
+            lent.make(lock)
+                .map_err(|other| if other.kind() == io::ErrorKind::AlreadyExists { other } else { error })
+        }
+        (made, _) => made,
+    }
+}
 
 /// How long a lock is waited for, and when one that was left behind is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +79,7 @@ impl Dotlock {
         let mut waited = Duration::ZERO;
         let mut pause = Duration::from_millis(1);
         loop {
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-            match made {
+            match make(&path) {
                 Ok(made) => return Dotlock::ours(path, &made).map(Some),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io("create lock file", &path, error)),
@@ -91,7 +123,11 @@ impl Drop for Dotlock {
 }
 
 fn remove(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path)
+    let removed = match (std::fs::remove_file(path), LENT.get()) {
+        (Err(error), Some(lent)) if error.kind() == io::ErrorKind::PermissionDenied => lent.remove(path),
+        (removed, _) => removed,
+    };
+    if let Err(error) = removed
         && error.kind() != io::ErrorKind::NotFound
     {
         log::warn!("remove {}: {error}", path.display());

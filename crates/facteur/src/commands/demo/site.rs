@@ -33,6 +33,10 @@ pub struct Site {
     pub pop3_port: u16,
     /// `base + 493`: 993 as seen from the ports of a site without root.
     pub imaps_port: u16,
+    /// `base + 495`: 995, likewise.
+    pub pop3s_port: u16,
+    /// `base + 24`
+    pub lmtp_port: u16,
 }
 
 impl Site {
@@ -50,6 +54,8 @@ impl Site {
             imap_port: base_port + 143,
             pop3_port: base_port + 110,
             imaps_port: base_port + 493,
+            pop3s_port: base_port + 495,
+            lmtp_port: base_port + 24,
         };
         let owner = mailbox_owner();
         if nix::unistd::getuid().is_root() {
@@ -98,6 +104,7 @@ impl Site {
              # Nobody may send to other sites through here without logging in, this machine included.\n\
              mynetworks =\n\
              smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination\n\
+             smtpd_sasl_type = facteur\n\
              \n\
              # Three users with a Maildir each, and the addresses every site must have.\n\
              mydestination =\n\
@@ -135,7 +142,8 @@ impl Site {
         let mut text = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.smtp_port);
         let _ = writeln!(
             text,
-            "127.0.0.1:{} inet n - n - - smtpd\n  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt",
+            "127.0.0.1:{} inet n - n - - smtpd\n  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n  \
+             -o smtpd_sasl_auth_enable=yes\n  -o smtpd_client_restrictions=permit_sasl_authenticated,reject",
             self.submission_port
         );
         let _ = writeln!(text, "127.0.0.1:{} inet n - n - - imapd", self.imap_port);
@@ -145,6 +153,9 @@ impl Site {
             "127.0.0.1:{} inet n - n - - imapd\n  -o imapd_tls_wrappermode=yes",
             self.imaps_port
         );
+        let _ =
+            writeln!(text, "127.0.0.1:{} inet n - n - - pop3d\n  -o ssl_wrappermode=yes", self.pop3s_port);
+        let _ = writeln!(text, "127.0.0.1:{} inet n - n - - lmtpd", self.lmtp_port);
         for line in [
             "cleanup unix n - n - 0 cleanup",
             "qmgr unix n - n 300 1 qmgr",
@@ -165,13 +176,15 @@ impl Site {
     /// The lines of `--env`.
     pub fn env_lines(&self) -> String {
         format!(
-            "HOST=127.0.0.1\nSMTP_PORT={}\nSUBMISSION_PORT={}\nIMAP_PORT={}\nIMAPS_PORT={}\nPOP3_PORT={}\nUSER1={}@{DOMAIN}\nUSER2={}@{DOMAIN}\n\
+            "HOST=127.0.0.1\nSMTP_PORT={}\nSUBMISSION_PORT={}\nIMAP_PORT={}\nIMAPS_PORT={}\nPOP3_PORT={}\nPOP3S_PORT={}\nLMTP_PORT={}\nUSER1={}@{DOMAIN}\nUSER2={}@{DOMAIN}\n\
              USER3={}@{DOMAIN}\nPASS1={}\nPASS2={}\nPASS3={}\nCAFILE={}\nSERVER_PID={}\n",
             self.smtp_port,
             self.submission_port,
             self.imap_port,
             self.imaps_port,
             self.pop3_port,
+            self.pop3s_port,
+            self.lmtp_port,
             USERS[0],
             USERS[1],
             USERS[2],
@@ -225,7 +238,7 @@ mod tests {
         assert!(mistakes.is_empty(), "{mistakes:?}");
         let (master, mistakes) = conf::MasterCf::read(&site.directory.join("conf"));
         assert!(mistakes.is_empty(), "{mistakes:?}");
-        assert_eq!(master.services[1].overrides.len(), 2);
+        assert_eq!(master.services[1].overrides.len(), 4);
         // A second start keeps the certificate.
         let before = fs::read(site.directory.join("tls/server.pem")).unwrap();
         Site::prepare(directory.path(), 2500).unwrap();

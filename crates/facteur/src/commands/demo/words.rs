@@ -36,7 +36,8 @@ impl Language {
 /// Printed when mail is taken.
 pub fn welcome(language: Language, site: &Site) -> String {
     let (dir, smtp, submission) = (site.directory.display(), site.smtp_port, site.submission_port);
-    let (imap, imaps) = (site.imap_port, site.imaps_port);
+    let (imap, imaps, pop3, pop3s) = (site.imap_port, site.imaps_port, site.pop3_port, site.pop3s_port);
+    let lmtp = site.lmtp_port;
     let [alice, bob, carol] = USERS;
     match language {
         Language::English => format!(
@@ -44,15 +45,20 @@ pub fn welcome(language: Language, site: &Site) -> String {
              \n\
              \x20 Everything is in   {dir}\n\
              \x20 SMTP               127.0.0.1:{smtp}\n\
-             \x20 Submission         127.0.0.1:{submission} (STARTTLS; certificate authority: {dir}/tls/ca.pem)\n\
+             \x20 Submission         127.0.0.1:{submission} (STARTTLS and a login; certificate authority: {dir}/tls/ca.pem)\n\
              \x20 IMAP               127.0.0.1:{imap}, with TLS from the start 127.0.0.1:{imaps}\n\
+             \x20 POP3               127.0.0.1:{pop3}, with TLS from the start 127.0.0.1:{pop3s}\n\
+             \x20 LMTP               127.0.0.1:{lmtp}\n\
              \n\
              Send a message:\n\
              \x20 swaks --server 127.0.0.1:{smtp} --to {bob}@{DOMAIN} --from {alice}@{DOMAIN}\n\
+             \x20 swaks --server 127.0.0.1:{submission} -tls -a PLAIN -au {alice}@{DOMAIN} -ap {alice}-demo \\\n\
+             \x20     --to {bob}@{DOMAIN} --from {alice}@{DOMAIN}\n\
              \x20 printf 'Subject: hello\\n\\nhi\\n' | curl smtp://127.0.0.1:{smtp} --mail-from {alice}@{DOMAIN} \\\n\
              \x20     --mail-rcpt {bob}@{DOMAIN} --upload-file -\n\
              Read it (passwords are {bob}-demo and the like):\n\
              \x20 curl imap://127.0.0.1:{imap}/INBOX -u {bob}@{DOMAIN}:{bob}-demo -X 'FETCH 1:* (FLAGS ENVELOPE)'\n\
+             \x20 curl pop3s://127.0.0.1:{pop3s}/1 -u {bob}@{DOMAIN}:{bob}-demo --cacert {dir}/tls/ca.pem\n\
              \x20 ls {dir}/mail/{bob}/new\n\
              Look at queue and log:\n\
              \x20 facteur postqueue -c {dir}/conf -p\n\
@@ -65,15 +71,20 @@ pub fn welcome(language: Language, site: &Site) -> String {
              \n\
              \x20 Tout est dans      {dir}\n\
              \x20 SMTP               127.0.0.1:{smtp}\n\
-             \x20 Soumission         127.0.0.1:{submission} (STARTTLS ; autorité de certification : {dir}/tls/ca.pem)\n\
+             \x20 Soumission         127.0.0.1:{submission} (STARTTLS et mot de passe ; autorité : {dir}/tls/ca.pem)\n\
              \x20 IMAP               127.0.0.1:{imap}, avec TLS dès le début 127.0.0.1:{imaps}\n\
+             \x20 POP3               127.0.0.1:{pop3}, avec TLS dès le début 127.0.0.1:{pop3s}\n\
+             \x20 LMTP               127.0.0.1:{lmtp}\n\
              \n\
              Envoyer un message :\n\
              \x20 swaks --server 127.0.0.1:{smtp} --to {bob}@{DOMAIN} --from {alice}@{DOMAIN}\n\
+             \x20 swaks --server 127.0.0.1:{submission} -tls -a PLAIN -au {alice}@{DOMAIN} -ap {alice}-demo \\\n\
+             \x20     --to {bob}@{DOMAIN} --from {alice}@{DOMAIN}\n\
              \x20 printf 'Subject: bonjour\\n\\nsalut\\n' | curl smtp://127.0.0.1:{smtp} --mail-from {alice}@{DOMAIN} \\\n\
              \x20     --mail-rcpt {bob}@{DOMAIN} --upload-file -\n\
              Le lire (les mots de passe sont {bob}-demo et ainsi de suite) :\n\
              \x20 curl imap://127.0.0.1:{imap}/INBOX -u {bob}@{DOMAIN}:{bob}-demo -X 'FETCH 1:* (FLAGS ENVELOPE)'\n\
+             \x20 curl pop3s://127.0.0.1:{pop3s}/1 -u {bob}@{DOMAIN}:{bob}-demo --cacert {dir}/tls/ca.pem\n\
              \x20 ls {dir}/mail/{bob}/new\n\
              Voir la file d'attente et le journal :\n\
              \x20 facteur postqueue -c {dir}/conf -p\n\
