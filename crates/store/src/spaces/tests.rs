@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// Everybody has mail below one directory.
-struct House(PathBuf, Arc<Settings>);
+struct Neighbours(PathBuf, Arc<Settings>);
 
-impl Others for House {
+impl Others for Neighbours {
     fn open(&self, user: &str, make: bool) -> Result<Option<Arc<dyn Account>>> {
         let home = self.0.join(user);
         if !make && !home.exists() {
@@ -26,7 +26,7 @@ impl Others for House {
 }
 
 struct Site {
-    house: Arc<House>,
+    house: Arc<Neighbours>,
     _home: tempfile::TempDir,
 }
 
@@ -34,7 +34,7 @@ impl Site {
     fn new() -> Site {
         let home = tempfile::tempdir().unwrap();
         let settings = Arc::new(Settings::plain(|| 1_700_000_000));
-        Site { house: Arc::new(House(home.path().to_owned(), settings)), _home: home }
+        Site { house: Arc::new(Neighbours(home.path().to_owned(), settings)), _home: home }
     }
 
     fn of(&self, user: &str, prefix: &str) -> Spaces {
