@@ -278,6 +278,8 @@ impl Database {
     }
 
     fn with_rights<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        // A MariaDB that starts clears its temporary directory of what others have there.
+        command.env("TMPDIR", self.path());
         match self.account {
             Some((uid, gid)) => command.uid(uid).gid(gid),
             None => command,
