@@ -1,6 +1,6 @@
 //! Mail that stays with us: taken by SMTP, kept in our own mailboxes, read by IMAP; as root, by the keeper.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use testbed::{Address, Instance, Site, address, wait};
@@ -122,4 +122,44 @@ fn mail_survives_the_end_of_the_program() {
     });
     let mut ann = Reader::login(imap, "ann@box.test", "secret");
     assert!(ann.ask("STATUS INBOX (MESSAGES UIDNEXT)").contains("MESSAGES 20 UIDNEXT 21"));
+}
+
+/// Says something in clear and reads a line.
+fn ask_line(stream: &mut TcpStream, command: &str) -> String {
+    stream.write_all(command.as_bytes()).expect("the server listens");
+    let mut line = Vec::new();
+    // Byte by byte: what follows belongs to the handshake.
+    while !line.ends_with(b"\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("the server answers");
+        line.push(byte[0]);
+    }
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+#[test]
+fn tls_shows_the_certificate_of_the_name_that_is_asked_for() {
+    let (site, imap) = site();
+    let lmtp = address();
+    let (root, chain) = testbed::tls::certificate("other.test");
+    let (root, chain) = (site.put("other-root.pem", &root), site.put("other-chain.pem", &chain));
+    let mx = site
+        .with_tls("mx.test")
+        .set("tls_server_sni_maps", &format!("inline:{{ {{other.test={}}} }}", chain.display()))
+        .service(&format!("{}:{} inet n - n - - lmtpd", lmtp.ip(), lmtp.port()))
+        .start();
+    let authority = mx.site().authority();
+    for (authority, name) in [(&authority, "mx.test"), (&root, "other.test")] {
+        let mut client = wait::until("lmtpd", || testbed::Client::connect(lmtp).ok());
+        assert_eq!(client.reply().code, 220);
+        assert!(client.ask("LHLO me.test").offers("STARTTLS"));
+        client.expect(220, "STARTTLS");
+        client.secure(authority, name).expect("the certificate is of that name");
+        assert!(!client.ask("LHLO me.test").offers("STARTTLS"));
+        let mut stream = wait::until("imapd", || TcpStream::connect(imap).ok());
+        stream.set_read_timeout(Some(wait::LIMIT)).expect("a time-out");
+        assert!(ask_line(&mut stream, "").contains("STARTTLS"));
+        assert!(ask_line(&mut stream, "a STARTTLS\r\n").starts_with("a OK"));
+        testbed::tls::connect(stream, authority, name).expect("the certificate is of that name");
+    }
 }

@@ -36,7 +36,8 @@ conf::params! {
         imap_capability: Text = "", own;
         /// What ID tells about the server: names and values, where `*` stands for the usual value.
         imap_id_send: Text = "name *", own;
-        /// What single clients need: tb-extra-mailbox-sep, tb-lsub-flags.
+        /// What single clients need: delay-newmail (new messages are told in answer to NOOP and CHECK alone),
+        /// tb-extra-mailbox-sep, tb-lsub-flags.
         imap_client_workarounds: List = "", own;
     }
 

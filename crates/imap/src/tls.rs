@@ -1,10 +1,12 @@
 //! TLS of the services of this room, by Dovecot's names or with the SMTP server's certificate.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use conf::{Block, Mistake, Severity, View};
 use net::params::ServerTls as Smtp;
-use net::tls::{KeyFiles, ServerSettings, ServerTls};
+use net::tls::{KeyFiles, ServerSettings, ServerTls, SniLookup, SniMaps};
+use tables::Tables;
 
 use crate::params::Access;
 
@@ -36,7 +38,16 @@ pub fn read(view: &View, access: &Access, mistakes: &mut Vec<Mistake>) -> Option
         let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
         mistakes.push(Mistake::new(severity, place, text));
     };
-    if keys == KeyFiles::default() {
+    // Other certificates by the name that the client asks for, as in SMTP.
+    let tables = Tables::new(tables::Settings { program: "imapd", ..tables::Settings::default() });
+    let sni = match tables.maps("tls_server_sni_maps", &view.get("tls_server_sni_maps")) {
+        Ok(maps) => Some(maps).filter(|maps| !maps.is_empty()),
+        Err(fault) => {
+            told("tls_server_sni_maps", Severity::Error, fault.to_string());
+            None
+        }
+    };
+    if keys == KeyFiles::default() && sni.is_none() {
         if access.ssl == "required" || access.ssl_wrappermode {
             let text = "TLS is demanded, and there is no certificate: set ssl_cert or smtpd_tls_chain_files";
             told("ssl", Severity::Error, text.to_owned());
@@ -49,7 +60,7 @@ pub fn read(view: &View, access: &Access, mistakes: &mut Vec<Mistake>) -> Option
         fingerprint_digest: "sha256".to_owned(),
         ..ServerSettings::default()
     };
-    match ServerTls::new(settings, None) {
+    match ServerTls::new(settings, sni.map(|maps| Arc::new(SniMaps(maps)) as Arc<dyn SniLookup>)) {
         Ok((server, remarks)) => {
             for remark in remarks {
                 told("ssl_min_protocol", Severity::Warning, remark);

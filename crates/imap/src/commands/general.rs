@@ -21,14 +21,14 @@ pub fn capability(session: &mut Session, call: &mut Call<'_>) -> Answer {
 pub fn noop(session: &mut Session, call: &mut Call<'_>) -> Answer {
     call.args.end()?;
     look(session)?;
-    Ok(Done::ok("NOOP completed.", Tell::All))
+    Ok(Done::ok("NOOP completed.", Tell::News))
 }
 
 /// CHECK.
 pub fn check(session: &mut Session, call: &mut Call<'_>) -> Answer {
     call.args.end()?;
     look(session)?;
-    Ok(Done::ok("Check completed.", Tell::All))
+    Ok(Done::ok("Check completed.", Tell::News))
 }
 
 fn look(session: &mut Session) -> Result<(), Fail> {

@@ -69,6 +69,7 @@ fn view(script: &Script, mail: &Mail) -> View {
         people::params::Logins::DECLARATIONS,
         store::params::Mailboxes::DECLARATIONS,
         net::params::ServerTls::DECLARATIONS,
+        net::params::Tls::DECLARATIONS,
         conf::params::Site::DECLARATIONS,
         conf::params::Paths::DECLARATIONS,
     ];

@@ -21,7 +21,7 @@ pub use wire::Wire;
 use crate::accounts::Accounts;
 use crate::handover::{Share, Taken};
 use crate::params::{Access, Imap as Params};
-use crate::quirks::Quirks;
+use crate::quirks::{self, Quirks};
 use crate::settings::Settings;
 use crate::tls;
 
@@ -84,8 +84,7 @@ fn read(view: &View, mistakes: &mut Vec<Mistake>) -> Read {
     let accounts = Accounts::read(view, clock, mistakes);
     let workarounds = params.imap_client_workarounds.iter().map(String::as_str);
     let quirks = Quirks::named(workarounds).unwrap_or_else(|unknown| {
-        let known = "tb-extra-mailbox-sep tb-lsub-flags";
-        let text = format!("imap_client_workarounds: unknown workaround {unknown}; known: {known}");
+        let text = format!("imap_client_workarounds: unknown workaround {unknown}; known: {}", quirks::NAMES);
         let place = view.place("imap_client_workarounds");
         let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
         mistakes.push(Mistake::new(Severity::Error, place, text));

@@ -18,6 +18,8 @@ pub enum Tell {
     Flags,
     /// All.
     All,
+    /// All, and new messages also to a client that would miss them elsewhere (`delay-newmail`).
+    News,
 }
 
 impl Session {
@@ -30,17 +32,21 @@ impl Session {
     pub fn tell_but(&mut self, tell: Tell, told: &UidSet) {
         let Some(mut selected) = self.selected.take() else { return };
         if tell != Tell::Nothing {
-            self.tell_selected(&mut selected, tell == Tell::All, told);
+            self.tell_selected(&mut selected, tell, told);
         }
         self.selected = Some(selected);
     }
 
-    fn tell_selected(&mut self, selected: &mut Selected, expunges: bool, told: &UidSet) {
+    fn tell_selected(&mut self, selected: &mut Selected, tell: Tell, told: &UidSet) {
         let now = selected.mailbox.view();
         if Arc::ptr_eq(&now, &selected.known) {
             return;
         }
-        let now = if expunges { now } else { now.keeping(&selected.known) };
+        let now = if tell == Tell::Flags { now.keeping(&selected.known) } else { now };
+        let now = match self.settings.quirks.delay_new_mail && tell != Tell::News {
+            true => without_new(&now, selected.known.uidnext),
+            false => now,
+        };
         let was = std::mem::replace(&mut selected.known, now);
         let now = selected.known.clone();
         let changes = now.changes(&was);
@@ -133,6 +139,16 @@ impl Session {
         }
         out.put(b")\r\n");
     }
+}
+
+/// The view without messages from this UID on.
+fn without_new(view: &View, uid: u32) -> Arc<View> {
+    let mut editor = view.edit();
+    let new: UidSet = view.uid_range(uid, u32::MAX).map(|(_, entry)| entry.uid).collect();
+    editor.remove(&new);
+    // They are still to come.
+    editor.head().uidnext = uid;
+    Arc::new(editor.finish())
 }
 
 /// `FLAGS` and `PERMANENTFLAGS`; `rights` are those of the session, none where it is read only.

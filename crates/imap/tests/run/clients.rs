@@ -1,4 +1,4 @@
-//! Real clients: Python's imaplib, curl, mbsync.
+//! Real clients: Python's imaplib, curl, mbsync, fetchmail, getmail, offlineimap, mutt.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -112,4 +112,143 @@ fn mbsync_both_ways_and_again_without_a_change() {
     sync();
     assert_eq!(found().trim(), "* SEARCH 1 2 3 4");
     assert_eq!(messages(&home.path().join("mail")), 4);
+}
+
+/// Puts messages `number 1` to `number N` into a user's INBOX.
+fn fill(curl: &Path, server: &Server, user: &str, count: usize) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("message");
+    for number in 1..=count {
+        let text = format!(
+            "From: a@b.test\r\nTo: {user}@b.test\r\nSubject: number {number}\r\nMessage-ID: <{number}@b.test>\r\n\r\nhello\r\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let inbox = format!("imap://{}/INBOX", server.address);
+        run(curl, &["-sS", "-u", &format!("{user}:pw"), "-T", &file.display().to_string(), &inbox]);
+    }
+}
+
+/// A file that only its owner may read, as clients want where a password is in it.
+fn secret(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn fetchmail_takes_all_there_is() {
+    let Some([fetchmail, curl]) = testbed::neighbour::installed(["fetchmail", "curl"]) else { return };
+    let server = Server::start("facteur");
+    fill(&curl, &server, "fetch", 3);
+    let home = tempfile::tempdir().unwrap();
+    let (config, taken) = (home.path().join("rc"), home.path().join("taken"));
+    let text = format!(
+        "poll 127.0.0.1 service {} protocol IMAP user \"fetch\" password \"pw\" sslproto \"\" fetchall nokeep \
+         mda \"/bin/sh -c 'cat >> {}'\"\n",
+        server.address.port(),
+        taken.display()
+    );
+    secret(&config, &text);
+    let ids = home.path().join("ids").display().to_string();
+    run(&fetchmail, &["-f", &config.display().to_string(), "--nosyslog", "--idfile", &ids]);
+    assert_eq!(std::fs::read_to_string(taken).unwrap().matches("Subject: number ").count(), 3);
+    let status = format!("imap://{}/INBOX", server.address);
+    let left = run(&curl, &["-sS", "-u", "fetch:pw", &status, "-X", "STATUS INBOX (MESSAGES)"]);
+    assert!(left.contains("(MESSAGES 0)"), "{left}");
+}
+
+#[test]
+fn getmail_takes_each_once() {
+    let Some([getmail, curl]) = testbed::neighbour::installed(["getmail", "curl"]) else { return };
+    let server = Server::start("facteur");
+    fill(&curl, &server, "get", 2);
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().display();
+    let mail = home.path().join("mail");
+    for folder in ["cur", "new", "tmp"] {
+        std::fs::create_dir_all(mail.join(folder)).unwrap();
+    }
+    // It does not deliver as root.
+    let mut user = "";
+    if nix_is_root() {
+        user = "user = nobody\n";
+        run(Path::new("/bin/chown"), &["-R", "nobody", &place.to_string()]);
+    }
+    let config = home.path().join("rc");
+    let text = format!(
+        "[retriever]\ntype = SimpleIMAPRetriever\nserver = 127.0.0.1\nport = {}\nusername = get\npassword = pw\n\
+         [destination]\ntype = Maildir\npath = {place}/mail/\n{user}[options]\nread_all = false\n",
+        server.address.port()
+    );
+    secret(&config, &text);
+    for _ in 0..2 {
+        let directory = format!("--getmaildir={place}");
+        run(&getmail, &[&directory, &format!("--rcfile={}", config.display())]);
+        assert_eq!(messages(&mail), 2);
+    }
+}
+
+fn nix_is_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
+}
+
+#[test]
+fn offlineimap_keeps_both_sides_alike() {
+    let Some([offlineimap, curl]) = testbed::neighbour::installed(["offlineimap", "curl"]) else { return };
+    let server = Server::start("facteur");
+    fill(&curl, &server, "offline", 2);
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().display();
+    let config = home.path().join("rc");
+    let text = format!(
+        "[general]\naccounts = a\nmetadata = {place}/meta\nui = quiet\n[Account a]\nlocalrepository = near\n\
+         remoterepository = far\n[Repository near]\ntype = Maildir\nlocalfolders = {place}/mail\n[Repository far]\n\
+         type = IMAP\nremotehost = 127.0.0.1\nremoteport = {}\nremoteuser = offline\nremotepass = pw\nssl = no\n\
+         starttls = no\nauth_mechanisms = LOGIN\n",
+        server.address.port()
+    );
+    secret(&config, &text);
+    let sync = || run(&offlineimap, &["-o", "-c", &config.display().to_string()]);
+    sync();
+    assert_eq!(messages(&home.path().join("mail")), 2);
+    let near = home.path().join("mail/INBOX/cur/1700000000.1.near.test:2,S");
+    std::fs::write(&near, "Subject: near\n\nhello\n").unwrap();
+    sync();
+    let inbox = format!("imap://{}/INBOX", server.address);
+    let found = || run(&curl, &["-sS", "-u", "offline:pw", &inbox, "-X", "SEARCH ALL"]);
+    assert_eq!(found().trim(), "* SEARCH 1 2 3");
+    sync();
+    assert_eq!(found().trim(), "* SEARCH 1 2 3");
+    assert_eq!(messages(&home.path().join("mail")), 3);
+}
+
+#[test]
+fn mutt_copies_and_flags() {
+    let Some([script, mutt, curl]) = testbed::neighbour::installed(["script", "mutt", "curl"]) else {
+        return;
+    };
+    let server = Server::start("facteur");
+    fill(&curl, &server, "mutt", 2);
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("rc");
+    let settings = format!(
+        "set folder=\"imap://mutt@{}/\"\nset spoolfile=\"+INBOX\"\nset imap_user=mutt\nset imap_pass=pw\n\
+         set ssl_starttls=no\nset ssl_force_tls=no\nset confirmappend=no\nset quit=yes\nset header_cache=\"\"\n",
+        server.address
+    );
+    secret(&config, &settings);
+    let keys = "<first-entry><copy-message>=Copied<enter>y<flag-message><sync-mailbox><quit>";
+    let command = format!("{} -n -F {} -e 'push \"{keys}\"'", mutt.display(), config.display());
+    let output = Command::new(script)
+        .args(["-qec", &command, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let ask = |mailbox: &str, what: &str| {
+        run(&curl, &["-sS", "-u", "mutt:pw", &format!("imap://{}/{mailbox}", server.address), "-X", what])
+    };
+    assert_eq!(ask("Copied", "SEARCH SUBJECT \"number 1\"").trim(), "* SEARCH 1");
+    assert_eq!(ask("INBOX", "SEARCH FLAGGED").trim(), "* SEARCH 1");
 }

@@ -38,6 +38,7 @@ impl Server {
             imap::params::Access::DECLARATIONS,
             imap::params::Imap::DECLARATIONS,
             net::params::ServerTls::DECLARATIONS,
+            net::params::Tls::DECLARATIONS,
             conf::params::Paths::DECLARATIONS,
             conf::params::Process::DECLARATIONS,
         ]);

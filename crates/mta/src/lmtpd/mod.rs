@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use conf::{Block, Mistake, View};
 use imap::accounts::Accounts;
+use imap::params::Access;
 use jiff::tz::TimeZone;
 use master::Identity;
 use net::Accepted;
+use net::tls::ServerTls;
 use people::People;
 
 use crate::params::Lmtpd as Params;
@@ -48,6 +50,7 @@ struct Service {
     greeting: String,
     delimiter: String,
     line_limit: usize,
+    tls: Option<ServerTls>,
     /// `message_size_limit`, in bytes.
     size_limit: usize,
 }
@@ -58,6 +61,12 @@ const LARGEST: usize = 1 << 30;
 /// Reports what is wrong with a line's parameters.
 pub fn check(view: &View, mistakes: &mut Vec<Mistake>) {
     Params::read(view, mistakes);
+    tls(view, mistakes);
+}
+
+/// STARTTLS, with the certificate that IMAP and POP3 have.
+fn tls(view: &View, mistakes: &mut Vec<Mistake>) -> Option<ServerTls> {
+    imap::tls::read(view, &Access::read(view, mistakes), mistakes)
 }
 
 impl Lmtpd {
@@ -74,6 +83,7 @@ impl Lmtpd {
             myhostname: view.get("myhostname"),
             greeting: view.get("login_greeting"),
             delimiter: view.get("recipient_delimiter").trim().to_owned(),
+            tls: tls(view, &mut Vec::new()),
             line_limit: number("line_length_limit").unwrap_or(2048),
             size_limit: number("message_size_limit").filter(|limit| *limit > 0).unwrap_or(LARGEST),
         }))

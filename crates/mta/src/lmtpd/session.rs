@@ -1,6 +1,7 @@
 //! One session: the order of commands, and what they are answered. RFC 2033, RFC 3030, RFC 6531.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mail::Address;
 use mail::logline::printable;
@@ -14,6 +15,9 @@ use proto::smtp::{Command, Reply, Token, Verb, path};
 use super::Service;
 use super::deliver::Message;
 use super::recipient::Recipient;
+
+/// How long the handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// Commands in a row that may be wrong.
 const MISTAKES: u32 = 20;
@@ -86,7 +90,13 @@ impl Session {
                     why = "Disconnected for inactivity";
                     Answer::Close(Reply::new(421, (4, 2), format!("{} {why}.", self.service.myhostname)))
                 }
-                Next::Event(Event::Lost) | Next::StartTls => return why,
+                Next::StartTls => {
+                    if !Box::pin(self.shake_hands(server)).await {
+                        return "TLS handshaking failed";
+                    }
+                    continue;
+                }
+                Next::Event(Event::Lost) => return why,
                 Next::Closed => return why,
             };
             if let Answer::Close(reply) = &answer
@@ -107,6 +117,7 @@ impl Session {
         let said = match command.verb {
             _ if line.truncated => Err(Reply::new(500, (5, 2), "Line too long")),
             Some(Verb::Lhlo) => self.lhlo(&command),
+            Some(Verb::StartTls) => self.starttls(&command),
             Some(Verb::Mail) => self.mail(&command),
             Some(Verb::Rcpt) => self.rcpt(&command).await,
             Some(Verb::Data) => self.data(&command),
@@ -144,8 +155,34 @@ impl Session {
         self.name = Some(printable(command.rest()).to_string());
         let host = &self.service.myhostname;
         let size = self.service.size_limit;
-        let words = "8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nPIPELINING\nSMTPUTF8\nVRFY";
-        Ok(Answer::Say(Reply::plain(250, format!("{host}\nSIZE {size}\n{words}"))))
+        let tls = if self.service.tls.is_some() && !self.facts.tls { "STARTTLS\n" } else { "" };
+        let words = "8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nPIPELINING\nSMTPUTF8\n";
+        Ok(Answer::Say(Reply::plain(250, format!("{host}\nSIZE {size}\n{words}{tls}VRFY"))))
+    }
+
+    fn starttls(&mut self, command: &Command<'_>) -> Result<Answer, Reply> {
+        if self.service.tls.is_none() {
+            return Err(Reply::new(502, (5, 1), "TLS support isn't enabled"));
+        }
+        if self.facts.tls {
+            return Err(Reply::new(443, (5, 1), "TLS is already active"));
+        }
+        if !command.args().is_empty() {
+            return Err(Reply::new(501, (5, 4), "No parameters allowed"));
+        }
+        Ok(Answer::StartTls(Reply::new(220, (0, 0), "Begin TLS negotiation now.")))
+    }
+
+    /// The handshake; nothing that was said before it counts.
+    async fn shake_hands(&mut self, server: &mut Server) -> bool {
+        let Some(tls) = &self.service.tls else { return false };
+        if server.start_tls(tls, HANDSHAKE).await.is_err() {
+            return false;
+        }
+        self.facts.tls = true;
+        self.name = None;
+        self.reset();
+        true
     }
 
     fn mail(&mut self, command: &Command<'_>) -> Result<Answer, Reply> {

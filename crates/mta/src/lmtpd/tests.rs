@@ -33,6 +33,8 @@ impl Site {
         let blocks = [
             crate::params::Lmtpd::DECLARATIONS,
             imap::params::Access::DECLARATIONS,
+            net::params::ServerTls::DECLARATIONS,
+            net::params::Tls::DECLARATIONS,
             people::params::Logins::DECLARATIONS,
             store::params::Mailboxes::DECLARATIONS,
             queue::params::Storage::DECLARATIONS,

@@ -1,6 +1,7 @@
 //! doveadm(1): looks at accounts and mailboxes and changes them, with Dovecot's words, output and exit statuses.
 
 pub(super) mod account;
+mod acl;
 mod change;
 mod fetch;
 mod mailboxes;
@@ -75,7 +76,8 @@ struct Verb {
     run: fn(&Call, &Verb, &[String]) -> Result<u8, End>,
 }
 
-const VERBS: &[&[Verb]] = &[people::VERBS, mailboxes::VERBS, search::VERBS, change::VERBS, quota::VERBS];
+const VERBS: &[&[Verb]] =
+    &[acl::VERBS, people::VERBS, mailboxes::VERBS, search::VERBS, change::VERBS, quota::VERBS];
 
 fn verbs() -> impl Iterator<Item = &'static Verb> {
     VERBS.iter().copied().flatten()
