@@ -5,6 +5,7 @@ mod configuration;
 mod databases;
 mod demo;
 mod durability;
+mod gate;
 mod keepers;
 mod logins;
 mod mailboxes;

@@ -51,6 +51,7 @@ pub const GROUPS: &[Group] = &[
     group("sign", "Checks of senders, and signatures", sign::params::Sign::DECLARATIONS),
     group("gate", "Greylisting", gate::params::Greylist::DECLARATIONS),
     group("gate", "Bans", gate::params::Bans::DECLARATIONS),
+    group("gate", "Limits of outgoing mail", gate::params::Outbound::DECLARATIONS),
     group("filter", "Restrictions", filter::params::Restrictions::DECLARATIONS),
     group("filter", "Reply codes of refusals", filter::params::RejectCodes::DECLARATIONS),
     group("filter", "Policy servers", filter::params::Policy::DECLARATIONS),

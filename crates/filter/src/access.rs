@@ -198,11 +198,11 @@ pub(crate) fn act<'a>(case: &'a mut Case<'_>, value: &'a str, source: Source<'a>
             }
             "FILTER" | "REDIRECT" | "BCC" | "PREPEND" => Decision::Dunno,
             "WARN" => {
-                say(case, "warn", or(text, "triggers WARN action"));
+                case.log("warn", text);
                 Decision::Dunno
             }
             "INFO" => {
-                say(case, "info", or(text, "triggers INFO action"));
+                case.log("info", text);
                 Decision::Dunno
             }
             _ if is_digits(value, 1) => permit(case, value, source).await,

@@ -12,6 +12,7 @@ pub mod greylist;
 pub mod ledger;
 pub mod messages;
 pub mod orders;
+pub mod outbound;
 pub mod params;
 pub mod policy;
 
@@ -30,6 +31,8 @@ pub struct Gate {
     pub greylist: Arc<greylist::Memory>,
     /// Who failed to log in, and who is banned.
     pub bans: Arc<bans::Memory>,
+    /// What accounts send out.
+    pub outbound: Arc<outbound::Memory>,
     /// Messages that have their header of a policy server.
     pub headers: Arc<messages::Messages>,
 }
@@ -42,13 +45,25 @@ impl Gate {
     pub fn open(directory: &Path, clock: &Clock, zone: &TimeZone) -> Result<Gate, String> {
         let greylist = greylist::Memory::open(directory, clock.clone(), zone.clone())?;
         let bans = bans::Memory::open(directory, clock.clone(), zone.clone())?;
-        Ok(Gate { greylist: Arc::new(greylist), bans: Arc::new(bans), headers: Arc::default() })
+        let outbound = outbound::Memory::open(directory, clock.clone(), zone.clone())?;
+        Ok(Gate {
+            greylist: Arc::new(greylist),
+            bans: Arc::new(bans),
+            outbound: Arc::new(outbound),
+            headers: Arc::default(),
+        })
     }
 
     /// Memories that end with the program.
     pub fn forgetful(clock: &Clock) -> Gate {
         let greylist = greylist::Memory::forgetful(clock.clone());
         let bans = bans::Memory::forgetful(clock.clone());
-        Gate { greylist: Arc::new(greylist), bans: Arc::new(bans), headers: Arc::default() }
+        let outbound = outbound::Memory::forgetful(clock.clone());
+        Gate {
+            greylist: Arc::new(greylist),
+            bans: Arc::new(bans),
+            outbound: Arc::new(outbound),
+            headers: Arc::default(),
+        }
     }
 }

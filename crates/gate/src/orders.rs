@@ -1,11 +1,8 @@
-//! What the administrator's commands ask of the memories: `facteur greylist`, `facteur ban`.
+//! What the administrator's commands ask of the memories: `facteur greylist`, `facteur ban`, `facteur
+//! outbound`.
 //!
 //! An order is a line of words; the answer is any number of lines, or why not. Over the local socket [`SOCKET`] they go
 //! as they are, the words divided by tabs; what is in them is escaped as in a [`crate::ledger`].
-
-use std::path::Path;
-
-use tables::Tables;
 
 use crate::ledger::{escape, unescape};
 use crate::{Gate, bans};
@@ -14,7 +11,7 @@ use crate::{Gate, bans};
 pub const SOCKET: &str = "public/gate";
 
 /// Longest order, in bytes.
-pub const LONGEST: usize = 8192;
+pub const LONGEST: usize = 65_536;
 
 /// Words as a line, without its line end.
 pub fn line(words: &[String]) -> String {
@@ -52,18 +49,19 @@ pub fn heard(reply: &str) -> Result<Vec<String>, String> {
 }
 
 impl Gate {
-    /// Does what the words say. `tables` opens what is to be imported.
+    /// Does what the words say.
     ///
     /// # Errors
     /// Why not, in a sentence.
-    pub fn perform(&self, words: &[String], tables: &Tables) -> Result<Vec<String>, String> {
+    pub fn perform(&self, words: &[String]) -> Result<Vec<String>, String> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
             ["greylist", "list"] => Ok(self.greylist.list("")),
             ["greylist", "list", part] => Ok(self.greylist.list(part)),
             ["greylist", "pass", client] => self.greylist.let_pass(client).map(|()| Vec::new()),
             ["greylist", "forget", part] => Ok(vec![format!("{} forgotten", self.greylist.forget(part))]),
-            ["greylist", "import", directory] => self.greylist.import(tables, Path::new(directory)),
+            ["greylist", "take", ref records @ ..] => Ok(vec![self.greylist.take_over(records).to_string()]),
+            ["outbound", "list"] => Ok(self.outbound.list()),
             ["ban", "list"] => Ok(self.bans.list()),
             ["ban", "nft"] => Ok(bans::script(&self.bans.networks()).lines().map(str::to_owned).collect()),
             ["ban", "add", address] => self.bans.add(address, None).map(|said| vec![said]),

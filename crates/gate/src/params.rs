@@ -64,3 +64,26 @@ conf::params! {
         ban_trusted_proxies: List = "$mynetworks", own;
     }
 }
+
+conf::params! {
+    /// Limits of what accounts send out. Accounts are the names that clients log in with.
+    pub struct Outbound {
+        /// The time span of these limits, in hours.
+        outbound_time_unit: Time(1..) = "1h", own;
+        /// Messages that an account may send in this time. 0: no limit.
+        outbound_account_message_limit: Int = "0", own;
+        /// Recipients that an account may send to in this time. 0: no limit.
+        outbound_account_recipient_limit: Int = "0", own;
+        /// Messages that all accounts of a domain may send together in this time. 0: no limit.
+        outbound_domain_message_limit: Int = "0", own;
+        /// Recipients that all accounts of a domain may send to together in this time. 0: no limit.
+        outbound_domain_recipient_limit: Int = "0", own;
+        /// An account that sends to so many times more recipients than it uses to has its mail held, and the
+        /// postmaster is told. 0: none has.
+        outbound_habit_factor: Int = "0", own;
+        /// So many recipients in this time are never above the habit.
+        outbound_habit_minimum: Int(1..) = "100", own;
+        /// Accounts without such limits.
+        outbound_limit_exceptions: List = "", own;
+    }
+}

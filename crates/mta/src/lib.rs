@@ -14,6 +14,7 @@ pub mod limits;
 pub mod lmtpd;
 pub mod login_senders;
 pub mod milters;
+pub mod outbound;
 pub mod params;
 pub mod pickup;
 pub mod policyd;

@@ -1,4 +1,4 @@
-//! `facteur greylist` and `facteur ban`: what is remembered of strangers, for the administrator.
+//! `facteur greylist`, `facteur ban` and `facteur outbound`: what is remembered of strangers, for the administrator.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -33,8 +33,19 @@ const BAN_USAGE: &str = "usage: facteur ban [-c config_dir] list\n\
     \x20      facteur ban [-c config_dir] remove ADDRESS         and forget its failures\n\
     \x20      facteur ban [-c config_dir] nft                    a script for nft -f -";
 
+/// The command.
+pub const OUTBOUND: Command =
+    Command { name: "outbound", summary: "what accounts send, and those whose mail is held", run: outbound };
+
+const OUTBOUND_USAGE: &str = "usage: facteur outbound [-c config_dir] list\n\
+    \x20      facteur outbound [-c config_dir] release ACCOUNT   its mail goes, and it may send again\n\
+    \x20      facteur outbound [-c config_dir] drop ACCOUNT      its mail on hold is deleted; it stays held";
+
 /// Where postgrey keeps its files.
 const POSTGREY: &str = "/var/lib/postgrey";
+
+/// Records that are handed over at once: as many as an order has room for.
+const AT_ONCE: usize = 50;
 
 /// The program may take so long: it looks through all it remembers.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -51,6 +62,20 @@ fn greylist(words: Vec<OsString>) -> u8 {
     run("greylist", GREYLIST_USAGE, words, order)
 }
 
+/// Reads what postgrey has, and hands it over.
+fn import(config: &Config, directory: &Path) -> Result<Vec<String>, String> {
+    let tables = crate::serve::tables(&config.view, &mut Vec::new());
+    let records = gate::greylist::of_postgrey(&tables, directory)?;
+    let mut count = 0;
+    for some in records.chunks(AT_ONCE) {
+        let head = ["greylist", "take"].map(str::to_owned);
+        let order: Vec<String> = head.into_iter().chain(some.iter().cloned()).collect();
+        let said = perform(config, &order)?;
+        count += said.first().and_then(|said| said.parse::<usize>().ok()).unwrap_or(0);
+    }
+    Ok(vec![format!("{count} entries imported from {}", directory.display())])
+}
+
 fn ban(words: Vec<OsString>) -> u8 {
     let order = |words: Vec<String>| {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -58,6 +83,15 @@ fn ban(words: Vec<OsString>) -> u8 {
         known.then(|| std::iter::once("ban").chain(words).map(str::to_owned).collect())
     };
     run("ban", BAN_USAGE, words, order)
+}
+
+fn outbound(words: Vec<OsString>) -> u8 {
+    let order = |words: Vec<String>| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let known = matches!(words[..], ["list"] | ["release" | "drop", _]);
+        known.then(|| std::iter::once("outbound").chain(words).map(str::to_owned).collect())
+    };
+    run("outbound", OUTBOUND_USAGE, words, order)
 }
 
 /// Reads the words of a command, has the order done, and prints what comes of it.
@@ -75,7 +109,7 @@ fn run(
             Ok(None) => {
                 break match order(rest) {
                     Some(order) => {
-                        perform(&Config::main_only(&config::directory(given.as_deref()), name), &order)
+                        carry_out(&Config::main_only(&config::directory(given.as_deref()), name), &order)
                     }
                     None => Err(usage.to_owned()),
                 };
@@ -107,15 +141,25 @@ fn run(
     }
 }
 
+fn carry_out(config: &Config, order: &[String]) -> Result<Vec<String>, String> {
+    match order {
+        [_, what, directory] if what == "import" => import(config, Path::new(directory)),
+        order => perform(config, order),
+    }
+}
+
 /// Has the running program do it; when there is none, does it here.
 fn perform(config: &Config, order: &[String]) -> Result<Vec<String>, String> {
     let socket = reach::queue_directory(config).join(orders::SOCKET);
     match ask(&socket, order) {
         Ok(reply) => orders::heard(&reply),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            if matches!(order, [of, what, _] if of == "outbound" && what != "list") {
+                return Err("the program does not run; start it first".to_owned());
+            }
             let directory = config.view.get("data_directory");
             let gate = Gate::open(Path::new(&directory), &crate::serve::clock(), &TimeZone::system())?;
-            gate.perform(order, &crate::serve::tables(&config.view, &mut Vec::new()))
+            gate.perform(order)
         }
         Err(error) => Err(format!("{}: {error}", socket.display())),
     }

@@ -61,6 +61,7 @@ pub const COMMANDS: &[&Command] = &[
     &doveadm::COMMAND,
     &explain::COMMAND,
     &gate::GREYLIST,
+    &gate::OUTBOUND,
     &init::COMMAND,
     &manual::COMMAND,
     &install_links::COMMAND,

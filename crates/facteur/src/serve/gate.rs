@@ -9,8 +9,8 @@ use conf::View;
 use gate::bans::{Boxed, Memory, Watch};
 use gate::{Gate, orders};
 use jiff::tz::TimeZone;
+use mta::house::House;
 use queue::control::{Policy, Right};
-use tables::Tables;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
@@ -37,8 +37,7 @@ pub fn open(view: &View) -> Gate {
 ///
 /// `keeper` is the user of the keeper of mailboxes, who reports logins and may do nothing else.
 pub async fn session(
-    gate: Gate,
-    tables: Tables,
+    (house, gate): (Arc<House>, Gate),
     rights: Arc<Rights>,
     keeper: Option<u32>,
     stream: UnixStream,
@@ -65,7 +64,7 @@ pub async fn session(
                 if !rights.may(uid, Right::Administer) {
                     return Err("only root and mail_owner may do this".to_owned());
                 }
-                gate.perform(&words, &tables)
+                mail_of(&house, &gate, &words).unwrap_or_else(|| gate.perform(&words))
             });
             done.await.unwrap_or_else(|died| Err(died.to_string()))
         }
@@ -73,6 +72,24 @@ pub async fn session(
     };
     // Whoever went away does not want to know.
     let _ = tokio::time::timeout(PATIENCE, stream.write_all(orders::reply(&answer).as_bytes())).await;
+}
+
+/// Orders about an account's mail, which is in the queue.
+fn mail_of(house: &House, gate: &Gate, words: &[String]) -> Option<Result<Vec<String>, String>> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let said = match words[..] {
+        ["outbound", "release", account] => {
+            let held = gate.outbound.release(account);
+            let count = mta::outbound::release(house, account);
+            let account = if held { "it may send again" } else { "it was not held" };
+            format!("{count} messages released; {account}")
+        }
+        ["outbound", "drop", account] => {
+            format!("{} messages deleted", mta::outbound::delete(house, account))
+        }
+        _ => return None,
+    };
+    Some(Ok(vec![said]))
 }
 
 fn may_report(rights: &Rights, keeper: Option<u32>, uid: u32) -> bool {

@@ -10,7 +10,6 @@ use std::time::Duration;
 use gate::Gate;
 use mta::house::House;
 use mta::pickup;
-use tables::Tables;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
@@ -24,7 +23,6 @@ const AT_A_TIME: usize = 20;
 pub fn open(
     queue_directory: &Path,
     house: &Arc<House>,
-    tables: &Tables,
     rights: Rights,
     (gate, keeper): (&Gate, Option<u32>),
 ) -> io::Result<()> {
@@ -33,13 +31,13 @@ pub fn open(
         pickup::session(submit.clone(), stream)
     })?;
     let rights = Arc::new(rights);
-    let (may, remembered, tables) = (rights.clone(), gate.clone(), tables.clone());
+    let (may, remembered) = (rights.clone(), (house.clone(), gate.clone()));
     let queue = house.queue.clone();
     serve(&queue_directory.join(queue::control::SOCKET), "showq", move |stream| {
         tools(queue.clone(), rights.clone(), stream)
     })?;
     serve(&queue_directory.join(gate::orders::SOCKET), "master", move |stream| {
-        super::gate::session(remembered.clone(), tables.clone(), may.clone(), keeper, stream)
+        super::gate::session(remembered.clone(), may.clone(), keeper, stream)
     })?;
     tokio::spawn(pickup::sweep(house.clone(), queue_directory.join("maildrop")));
     Ok(())

@@ -296,7 +296,6 @@ async fn run(
     if let Err(error) = local::open(
         &queue_directory,
         &house,
-        &program.tables,
         rights::Rights::new(&config.view, &program.tables),
         (&remembered, front.map(|front| front.uid)),
     ) {

@@ -204,7 +204,11 @@ async fn servers<'a>(
     let domain = names::domain_of(name);
     let before = case.turn_to(subject);
     let decision = if names::is_bracketed(domain) {
-        literal(case, rule, table, domain).await
+        match kind {
+            // An address has no name servers.
+            Kind::Ns => Decision::Dunno,
+            _ => literal(case, rule, table, domain).await,
+        }
     } else {
         by_name(case, rule, kind, name, domain).await
     };

@@ -154,9 +154,7 @@ impl Memory {
         let network = network(address);
         let mut state = self.state();
         let record = state.record(network, settings, now);
-        let mut hasher = DefaultHasher::new();
-        account.hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = hash(account);
         let place = record.failures.iter().position(|(known, _)| *known == hash);
         let place = place.unwrap_or_else(|| {
             if record.failures.len() > settings.accounts {
@@ -187,9 +185,17 @@ impl Memory {
         let doubled = 1_i64.checked_shl(times - 1).and_then(|factor| settings.time.checked_mul(factor));
         let length =
             doubled.filter(|length| (1..=settings.longest).contains(length)).unwrap_or(settings.longest);
-        // What is served is over: the next ban wants new failures.
+        // What is served is over: the next ban wants new failures. An account that is banned still counts as one that
+        // this address tried.
         if let Some(record) = state.records.get_mut(&whom.network) {
-            *record = Record { since: now, ..Record::default() };
+            match whom.account.as_str() {
+                "" => *record = Record { since: now, ..Record::default() },
+                account => record
+                    .failures
+                    .iter_mut()
+                    .filter(|(known, _)| *known == hash(account))
+                    .for_each(|of| of.1 = 0),
+            }
         }
         let of = match whom.account.as_str() {
             "" => String::new(),
@@ -242,6 +248,12 @@ impl Watch for Memory {
             right
         })
     }
+}
+
+fn hash(account: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    account.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// An account as it is remembered.

@@ -88,6 +88,18 @@ async fn an_address_that_tries_many_accounts_is_banned_whole() {
     assert!(scene.is_welcome("192.0.2.2").await);
 }
 
+/// Who takes care to have one account after the other banned is banned whole in the end.
+#[tokio::test]
+async fn an_account_that_is_banned_still_counts_as_one_that_was_tried() {
+    let scene = scene("");
+    for n in 0..5 {
+        for _ in 0..3 {
+            scene.fails("192.0.2.1", &format!("user{n}")).await;
+        }
+    }
+    assert!(!scene.is_welcome("192.0.2.1").await);
+}
+
 /// Security list, item 20: another address of the same /64 is no way out, and its neighbours are not meant.
 #[tokio::test]
 async fn of_ipv6_it_is_the_64_that_counts() {

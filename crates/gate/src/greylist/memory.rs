@@ -69,7 +69,7 @@ impl Memory {
         if read.damaged > 0 {
             log::warn!(target: "master", "{}: {} damaged records are left out", path.display(), read.damaged);
         }
-        let state = Arc::new(Mutex::new(State::of(&read.records)));
+        let state = Arc::new(Mutex::new(State::of(read.records.iter().map(String::as_str))));
         let all = state.clone();
         let snapshot = Box::new(move || all.lock().unwrap_or_else(PoisonError::into_inner).records());
         let ledger = opened.start(snapshot).map_err(cannot)?;
@@ -83,7 +83,7 @@ impl Memory {
     pub fn look(directory: &Path, clock: Clock, zone: TimeZone) -> Result<Memory, String> {
         let path: PathBuf = directory.join(FILE);
         let read = ledger::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let state = Arc::new(Mutex::new(State::of(&read.records)));
+        let state = Arc::new(Mutex::new(State::of(read.records.iter().map(String::as_str))));
         Ok(Memory { state, messages: Messages::default(), ledger: None, clock, zone })
     }
 
@@ -152,7 +152,7 @@ fn client_record(client: &str, proven: Proven) -> String {
 }
 
 impl State {
-    fn of(records: &[String]) -> State {
+    pub fn of<'a>(records: impl Iterator<Item = &'a str>) -> State {
         let mut state = State::default();
         for record in records {
             // A record of a later version that we do not know is no reason to forget the others.

@@ -13,4 +13,5 @@ mod whitelist;
 pub use answer::{Answer, Question};
 pub use key::domain_of_hosts;
 pub use memory::{FILE, Memory};
+pub use orders::of_postgrey;
 pub use settings::Settings;

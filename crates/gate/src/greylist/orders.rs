@@ -6,7 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use tables::{Keys, Spec, Tables};
 
-use super::memory::{Memory, Proven, Seen};
+use super::memory::{Memory, Proven, Seen, State};
+use crate::ledger::escape;
 
 /// Enough for every number of messages that a configuration may ask for.
 const TRUSTED: i64 = 1_000_000_000;
@@ -58,60 +59,53 @@ impl Memory {
         keys.iter().filter(|key| self.remove(&mut state, key)).count()
     }
 
-    /// Takes over what postgrey has in its directory (`--dbdir`, usually `/var/lib/postgrey`). Where both know
-    /// something, the earlier first attempt and the later last one hold.
-    ///
-    /// # Errors
-    /// Its files cannot be read.
-    pub fn import(&self, tables: &Tables, directory: &Path) -> Result<Vec<String>, String> {
-        let mut said = Vec::new();
-        for (file, what) in [("postgrey", "triplets"), ("postgrey_clients", "clients")] {
-            let path = directory.join(file);
-            let spec = format!("btree:{}", path.display());
-            let spec = Spec::parse(&spec).ok_or_else(|| format!("{}: no name of a table", path.display()))?;
-            let table = tables.open(&spec, Keys::RAW)?;
-            let (mut taken, mut strange) = (0_u64, 0_u64);
-            let mut state = self.state();
-            let read = table.rows(|key, value| {
-                let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
-                let mut numbers =
-                    value.trim_end_matches('\0').split(',').map(|number| number.trim().parse::<i64>());
-                match (numbers.next(), numbers.next()) {
-                    (Some(Ok(first)), Some(Ok(last))) => {
-                        taken += 1;
-                        let key = key.trim_end_matches('\0');
-                        match what {
-                            "triplets" => {
-                                let known = state.triplets.get(key).copied().unwrap_or(Seen { first, last });
-                                let seen = Seen { first: first.min(known.first), last: last.max(known.last) };
-                                self.put_triplet(&mut state, key, seen);
-                            }
-                            _ => {
-                                let known =
-                                    state.clients.get(key).copied().unwrap_or(Proven { count: 0, last });
-                                let (count, last) = (first.max(known.count), last.max(known.last));
-                                self.put_client(&mut state, key, Proven { count, last });
-                            }
-                        }
-                    }
-                    _ => strange += 1,
-                }
-                true
-            });
-            drop(state);
-            match read {
-                Ok(true) => {}
-                Ok(false) => return Err(format!("{}: its rows cannot be read", path.display())),
-                Err(trouble) => return Err(trouble.to_string()),
-            }
-            said.push(format!("{taken} {what} imported from {}.db", path.display()));
-            if strange > 0 {
-                said.push(format!(
-                    "{strange} entries of {}.db make no sense and are left out",
-                    path.display()
-                ));
-            }
+    /// Takes over records that [`of_postgrey`] read. Where both know something, the earlier first attempt and the later
+    /// last one hold. How many were understood is given back.
+    pub fn take_over(&self, records: &[&str]) -> usize {
+        let read = State::of(records.iter().copied());
+        let mut state = self.state();
+        let count = read.triplets.len() + read.clients.len();
+        for (key, Seen { first, last }) in read.triplets {
+            let known = state.triplets.get(&key).copied().unwrap_or(Seen { first, last });
+            let seen = Seen { first: first.min(known.first), last: last.max(known.last) };
+            self.put_triplet(&mut state, &key, seen);
         }
-        Ok(said)
+        for (client, Proven { count, last }) in read.clients {
+            let known = state.clients.get(&client).copied().unwrap_or(Proven { count, last });
+            let proven = Proven { count: count.max(known.count), last: last.max(known.last) };
+            self.put_client(&mut state, &client, proven);
+        }
+        count
     }
+}
+
+/// What postgrey has in its directory (`--dbdir`, usually `/var/lib/postgrey`), as records of ours. Its files are for it
+/// and root alone, so it is the administrator's command that reads them.
+///
+/// # Errors
+/// Its files cannot be read.
+pub fn of_postgrey(tables: &Tables, directory: &Path) -> Result<Vec<String>, String> {
+    let mut records = Vec::new();
+    for (file, kind) in [("postgrey", "t"), ("postgrey_clients", "c")] {
+        let path = directory.join(file);
+        let spec = format!("btree:{}", path.display());
+        let spec = Spec::parse(&spec).ok_or_else(|| format!("{}: no name of a table", path.display()))?;
+        let table = tables.open(&spec, Keys::RAW)?;
+        let read = table.rows(|key, value| {
+            let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+            let mut numbers =
+                value.trim_end_matches('\0').split(',').map(|number| number.trim().parse::<i64>());
+            if let (Some(Ok(first)), Some(Ok(second))) = (numbers.next(), numbers.next()) {
+                let key = escape(key.trim_end_matches('\0'));
+                records.push(format!("{kind}\t{key}\t{first}\t{second}"));
+            }
+            true
+        });
+        match read {
+            Ok(true) => {}
+            Ok(false) => return Err(format!("{}: its rows cannot be read", path.display())),
+            Err(trouble) => return Err(trouble.to_string()),
+        }
+    }
+    Ok(records)
 }

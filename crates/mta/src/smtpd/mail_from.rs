@@ -31,6 +31,9 @@ impl Session {
             Ok(sender) => sender,
             Err(said) => return said,
         };
+        if let Some(said) = self.outbound_message(sender.as_str()) {
+            return said;
+        }
         let accepts = Accepts { verp: self.may_verp().await, ..self.accepts() };
         let mut params = match MailParams::parse(tokens, accepts) {
             Ok(params) => params,

@@ -19,6 +19,7 @@ mod keywords;
 mod local;
 mod mail_from;
 mod milter;
+mod outbound;
 mod pace;
 mod people;
 mod proxy;

@@ -51,6 +51,9 @@ impl Session {
         if let Some(said) = self.too_many_recipients() {
             return said;
         }
+        if let Some(said) = self.outbound_recipient() {
+            return said;
+        }
         let recipient = Recipient {
             original: address.clone(),
             address,

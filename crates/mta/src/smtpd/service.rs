@@ -66,6 +66,8 @@ pub(super) struct Service {
     pub resolver: Resolver,
     pub counters: Arc<Counters>,
     pub gate: Gate,
+    /// Limits of what accounts send out.
+    pub outbound: gate::outbound::Settings,
     pub authenticator: Option<Arc<dyn Authenticator>>,
     pub encryption: Encryption,
     pub lists: Lists,
@@ -116,6 +118,7 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
     dovecot::Settings::read(view, &sasl, tables, mistakes);
     people::check(view, &sasl, tables, mistakes);
     Rates::read(view, mistakes);
+    gate::outbound::Settings::read(view, mistakes);
     Judge::new(view, tables, Outside::nobody(), &build::program(view, line), mistakes);
     Lists::open(view, tables, mistakes);
     Milters::read(view, tables, Origin::Smtp, Outside::nobody().dns, &build::program(view, line), mistakes);
@@ -190,6 +193,7 @@ impl Smtpd {
             resolver,
             counters,
             gate,
+            outbound: gate::outbound::Settings::read(view, told),
             authenticator,
             discarded,
             skip,

@@ -48,7 +48,7 @@ const CHAPTERS: &[Chapter] = &[
         title: "People and mailboxes",
         pages: pages!["user", "domain", "alias", "app-password", "directory", "doveadm", "store"],
     },
-    Chapter { title: "Strangers", pages: pages!["greylist", "ban"] },
+    Chapter { title: "Strangers", pages: pages!["greylist", "ban", "outbound"] },
     Chapter { title: "Keys", pages: pages!["dkim"] },
     Chapter { title: "For programs", pages: pages!["sendmail", "postlog", "postdrop"] },
 ];

@@ -1,0 +1,7 @@
+//! What is remembered of strangers: greylisting beside the real postgrey, bans, and fail2ban over a log of ours.
+
+mod bans;
+mod fail2ban;
+mod greylist;
+mod outbound;
+mod restrictions;
