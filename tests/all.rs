@@ -1,6 +1,7 @@
 //! One binary for all integration tests of the workspace: a module here is a file or folder beside this one.
 
 mod clients;
+mod commands;
 mod configuration;
 mod databases;
 mod demo;

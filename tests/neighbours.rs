@@ -208,3 +208,162 @@ fn mail_of_bsd_mailx_goes_through_our_sendmail_link() {
     let message = mx.maildir("bob").one();
     assert!(message.contains("Subject: from mailx\n") && message.contains("hello\n"), "{message}");
 }
+
+#[test]
+fn a_real_postfix_is_told_who_our_client_is() {
+    let Some([master, _setsid]) = neighbour::installed(["master", "setsid"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    let real = Postfix::start(master, "", "smtpd_authorized_xforward_hosts = 127.0.0.0/8\n");
+    let ours = Site::new("front.test")
+        .set("virtual_mailbox_domains", "")
+        .set("relayhost", &real.site.nexthop())
+        .set("smtp_send_xforward_command", "yes")
+        .set("smtpd_authorized_xclient_hosts", "127.0.0.0/8")
+        .set("mynetworks", "127.0.0.0/8 192.0.2.0/24")
+        .start();
+    let mut client = ours.client();
+    client.hello();
+    assert_eq!(client.ask("XCLIENT NAME=far.test ADDR=192.0.2.7").code, 220);
+    client.hello();
+    assert_eq!(client.deliver("a@far.test", &["bob@box.test"], "Subject: told\n\nx\n").code, 250);
+    let message = real.site.maildir("bob").one();
+    // Its log and its Received header name the client of our client, as with a Postfix in front.
+    let log = wait::until("the log of Postfix", || {
+        Some(real.log()).filter(|log| log.contains("orig_client=far.test[192.0.2.7]"))
+    });
+    assert!(log.contains("orig_queue_id="), "{log}");
+    assert!(message.contains("by front.test (Postfix) with "), "{message}");
+}
+
+#[test]
+fn we_are_backup_mx_of_a_real_postfix_and_it_is_ours() {
+    let Some([master, _setsid]) = neighbour::installed(["master", "setsid"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    // The real one is away: we keep its mail until it asks for it.
+    let prepared = Postfix::prepare("", "");
+    let backup = Site::new("backup.test")
+        .set("virtual_mailbox_domains", "")
+        .set("relay_domains", "box.test")
+        .set("fast_flush_domains", "$relay_domains")
+        .set("transport_maps", &format!("inline:{{box.test=relay:{}}}", prepared.nexthop()))
+        .service("relay unix - - n - - smtp")
+        .start();
+    backup.send("a@far.test", &["bob@box.test"], "Subject: kept\n\nx\n");
+    backup.wait_log(&["to=<bob@box.test>", "status=deferred"]);
+    let real = Postfix::launch(master.clone(), prepared);
+    let mut client = backup.client();
+    client.hello();
+    assert_eq!(client.ask("ETRN box.test").code, 250);
+    let message = real.site.maildir("bob").one();
+    assert!(message.contains("Subject: kept\n") && message.contains("by backup.test ("), "{message}");
+    drop(real);
+    // We are away: it keeps our mail until the queue is flushed.
+    let mut ours = Site::new("ours.test").start();
+    ours.stop();
+    let more = format!(
+        "relay_domains = ours.test\ntransport_maps = inline:{{ours.test=smtp:{}}}\n\
+         minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s\n",
+        ours.nexthop()
+    );
+    let real = Postfix::start(master, "", &more);
+    let mut client = Client::greeted(real.site.smtp());
+    client.hello();
+    assert_eq!(client.deliver("a@far.test", &["postmaster@ours.test"], "Subject: back\n\nx\n").code, 250);
+    wait::until("Postfix to find us away", || real.log().contains("status=deferred").then_some(()));
+    ours.restart();
+    ours.wait_log(&["to=<postmaster@ours.test>"]);
+}
+
+#[test]
+fn a_real_dovecot_takes_our_mail_by_lmtp() {
+    let Some([dovecot]) = neighbour::installed(["dovecot"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    if !std::path::Path::new("/usr/lib/dovecot/lmtp").exists() {
+        return neighbour::skip("not installed: dovecot-lmtpd");
+    }
+    let lmtp = address();
+    let site = Site::new("mx.test");
+    let boxes = site.folder("boxes").display().to_string();
+    let run = site.path().join("dovecot");
+    fs::create_dir(&run).expect("it is ours");
+    let conf = site.put(
+        "dovecot.conf",
+        &format!(
+            "base_dir = {run}/run\nstate_dir = {run}\nlog_path = {run}/log\nprotocols = lmtp\nssl = no\n\
+             default_internal_user = nobody\ndefault_internal_group = nogroup\ndefault_login_user = nobody\n\
+             first_valid_uid = 1\nmail_location = maildir:{boxes}/%n\nrecipient_delimiter = +\n\
+             postmaster_address = postmaster@mx.test\n\
+             passdb {{\n driver = static\n args = nopassword=y\n}}\n\
+             userdb {{\n driver = passwd-file\n args = username_format=%n {run}/users\n}}\n\
+             service lmtp {{\n inet_listener lmtp {{\n  address = {ip}\n  port = {port}\n }}\n}}\n",
+            run = run.display(),
+            ip = lmtp.ip(),
+            port = lmtp.port(),
+        ),
+    );
+    fs::write(run.join("users"), format!("bob::65534:65534::{boxes}/bob::\n")).expect("it is ours");
+    let _real = Kept(
+        Command::new(dovecot)
+            .args(["-F", "-c"])
+            .arg(&conf)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts"),
+    );
+    wait::until("dovecot", || Client::connect(lmtp).ok());
+    let ours = site
+        .set("virtual_transport", &format!("lmtp:inet:{}:{}", lmtp.ip(), lmtp.port()))
+        .set("virtual_mailbox_maps", "static:all")
+        .start();
+    let dovecot_log = || fs::read_to_string(run.join("log")).unwrap_or_default();
+    ours.send("a@far.test", &["bob@box.test", "nosuch@box.test"], "Subject: lmtp\n\n.dot\n..dots\n");
+    ours.wait_log(&["to=<bob@box.test>", "status=sent (250 2.0.0 <bob@box.test>"]);
+    ours.wait_log(&["to=<nosuch@box.test>", "dsn=5.1.1, status=bounced"]);
+    let message = testbed::Maildir::at(format!("{boxes}/bob")).one();
+    assert!(message.contains("\n.dot\n..dots\n"), "{message}\n{}", dovecot_log());
+    assert!(message.contains("Return-Path: <a@far.test>"), "{message}");
+}
+
+#[test]
+fn s_nail_and_what_cron_does_go_through_our_sendmail() {
+    let mx = Site::new("mx.test").start();
+    let links = mx.site().path().join("links");
+    fs::create_dir(&links).expect("it is ours");
+    assert_eq!(mx.run("install-links", &[links.to_str().expect("plain text")]).status, 0);
+    let pipe_to = |program: &std::path::Path, arguments: &[&str], text: &[u8]| {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env("MAIL_CONFIG", mx.site().conf())
+            .env("MAILRC", "/dev/null")
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        use std::io::Write;
+        child.stdin.take().expect("it was asked for").write_all(text).expect("it reads");
+        assert!(child.wait().expect("our child").success());
+    };
+    // Debian's cron calls it so, with the header on standard input.
+    let cron = b"From: root (Cron Daemon)\nTo: bob@box.test\nSubject: Cron <root@mx> date\n\
+        MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\n\
+        X-Cron-Env: <SHELL=/bin/sh>\n\n\xc3\xa9\n.\nend\n";
+    let sendmail = links.join("sendmail");
+    pipe_to(&sendmail, &["-FCronDaemon", "-i", "-B8BITMIME", "-oem", "bob@box.test"], cron);
+    let message = mx.maildir("bob").one();
+    assert!(
+        message.contains("Subject: Cron <root@mx> date\n") && message.ends_with("\n.\nend\n"),
+        "{message}"
+    );
+    assert!(message.contains("\nContent-Transfer-Encoding: 8bit\n"), "{message}");
+    let Some([nail]) = neighbour::installed(["s-nail"]) else { return };
+    let mta = format!("mta={}", sendmail.display());
+    pipe_to(&nail, &["-S", &mta, "-s", "from s-nail", "-r", "ann@box.test", "carol@box.test"], b"hello\n");
+    assert!(mx.maildir("carol").one().contains("Subject: from s-nail\n"));
+}

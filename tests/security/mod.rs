@@ -5,5 +5,6 @@ mod half_close;
 mod hostile;
 mod injection;
 mod leftovers;
+mod local_users;
 mod smuggling;
 mod starttls;

@@ -81,8 +81,7 @@ crate::params! {
         /// The syslog facility under which lines are sent.
         syslog_facility: Enum("auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news",
             "security", "syslog", "user", "uucp", "local0", "local1", "local2", "local3", "local4",
-            "local5", "local6", "local7") = "mail",
-            no_effect "the facility is mail";
+            "local5", "local6", "local7") = "mail";
         /// The first part of the program name in every line: `postfix` gives `postfix/smtpd`.
         syslog_name: Text = "${multi_instance_name?{$multi_instance_name}:{postfix}}";
         /// Whether addresses in informative lines are written quoted (`external`) or bare (`internal`).

@@ -28,8 +28,8 @@ pub enum Target {
     File(PathBuf),
     /// `maillog_file = /dev/stdout`.
     Stdout,
-    /// The system's log socket, `/dev/log`.
-    Syslog,
+    /// The system's log socket, `/dev/log`, under a facility: see [`facility`].
+    Syslog(u8),
 }
 
 struct Writer {
@@ -66,7 +66,7 @@ struct Pending {
 enum Sink {
     File(PathBuf, File),
     Stdout,
-    Syslog(Option<UnixDatagram>),
+    Syslog(u8, Option<UnixDatagram>),
 }
 
 /// Most bytes that wait for the writer; beyond it lines are dropped and counted, so that a full disk does not
@@ -104,7 +104,7 @@ pub fn start_simple(target: Target, syslog_name: &str, verbose: bool) -> Result<
             (None, Some(Sink::File(path, file)))
         }
         Target::Stdout => (None, Some(Sink::Stdout)),
-        Target::Syslog => (None, Some(Sink::Syslog(None))),
+        Target::Syslog(facility) => (None, Some(Sink::Syslog(facility, None))),
     };
     let fresh = WRITER.get().is_none();
     let writer = WRITER.get_or_init(|| {
@@ -355,18 +355,30 @@ fn write_out(sink: &mut Sink, lines: &[u8], ends: &[(usize, Level)]) {
         // A log that cannot be written must not stop the mail.
         Sink::File(_, file) => drop(file.write_all(lines)),
         Sink::Stdout => drop(std::io::stdout().write_all(lines)),
-        Sink::Syslog(socket) => {
+        Sink::Syslog(facility, socket) => {
             let mut start = 0;
             for (end, level) in ends {
-                send(socket, &lines[start..*end - 1], *level);
+                send(socket, *facility, &lines[start..*end - 1], *level);
                 start = *end;
             }
         }
     }
 }
 
-/// LOG_MAIL is facility 2 (RFC 3164); severity 3 error, 4 warning, 6 information.
-fn send(socket: &mut Option<UnixDatagram>, line: &[u8], level: Level) {
+/// The number of a facility (`syslog_facility`), by RFC 3164; that of `mail` for a name that there is not.
+pub fn facility(name: &str) -> u8 {
+    const NAMES: [&str; 12] = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    ];
+    let local = name.strip_prefix("local").and_then(|digit| digit.parse::<u8>().ok()).map(|digit| 16 + digit);
+    // `security` is an older name.
+    let name = if name == "security" { "auth" } else { name };
+    let known = NAMES.iter().position(|known| *known == name).and_then(|at| u8::try_from(at).ok());
+    local.or(known).unwrap_or(2)
+}
+
+/// Severity 3 is error, 4 warning, 6 information.
+fn send(socket: &mut Option<UnixDatagram>, facility: u8, line: &[u8], level: Level) {
     let severity = match level {
         Level::Error => 3,
         Level::Warn => 4,
@@ -376,7 +388,7 @@ fn send(socket: &mut Option<UnixDatagram>, line: &[u8], level: Level) {
     // The system's log adds the host name itself: `<pri>stamp program[pid]: text`; the stamp has 15 characters.
     let (stamp, rest) = line.split_at(line.len().min(16));
     let body = rest.iter().position(|b| *b == b' ').map_or(rest, |space| &rest[space + 1..]);
-    let mut packet = format!("<{}>", 2 * 8 + severity).into_bytes();
+    let mut packet = format!("<{}>", u32::from(facility) * 8 + severity).into_bytes();
     packet.extend_from_slice(stamp);
     packet.extend_from_slice(body);
     for _ in 0..2 {

@@ -127,8 +127,7 @@ conf::params! {
         unverified_sender_reject_reason: Text = "";
         /// What follows when a `reject_` restriction cannot find out: `defer` at once, or only instead of a
         /// permit.
-        reject_tempfail_action: Enum("defer", "defer_if_permit") = "defer_if_permit",
-            no_effect "the defaults of the parameters that refer to it hold";
+        reject_tempfail_action: Enum("defer", "defer_if_permit") = "defer_if_permit";
         /// What follows when the domain of an address cannot be looked up.
         unknown_address_tempfail_action: Enum("defer", "defer_if_permit") = "$reject_tempfail_action";
         /// What follows when the name given at HELO cannot be looked up.

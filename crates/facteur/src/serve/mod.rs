@@ -1,7 +1,7 @@
 //! The running program: reads the configuration, opens queue and sockets, and stays until it is told to stop.
 
 mod copying;
-mod directories;
+pub mod directories;
 mod gate;
 mod keeper;
 mod kinds;
@@ -460,7 +460,7 @@ pub fn log_target(view: &View) -> logging::Target {
     let logging = Logging::read(view, &mut Vec::new());
     let file = logging.maillog_file;
     if file.as_os_str().is_empty() {
-        logging::Target::Syslog
+        logging::Target::Syslog(logging::facility(&logging.syslog_facility))
     } else if file == Path::new("/dev/stdout") {
         logging::Target::Stdout
     } else {

@@ -121,10 +121,10 @@ impl Session {
                 Err(Said::error(wrong()))
             }
             Ok(_) => Ok(address),
+            // The form is all that counts here; whoever needs to know more asks again.
             Err(refusal) => {
                 log::warn!(target: self.program(), "{}", mail::logline::printable(refusal.log_text()));
-                let text = format!("<{address}>: Temporary lookup failure");
-                Err(Said::error(Reply::new(451, (3, 0), text)))
+                Ok(address)
             }
         }
     }

@@ -23,6 +23,7 @@ use super::options::Options;
 use super::{counted, now};
 use crate::commands::reach::queue_directory;
 use crate::config::{self, Config};
+use crate::serve::directories;
 
 /// So many messages are made durable together.
 const AT_ONCE: usize = 200;
@@ -43,6 +44,10 @@ pub fn import(config: &Config, options: &Options) -> Result<u8, String> {
     }
     if survey.good.is_empty() && !spool.join(aside::DIRECTORY).exists() {
         return Ok(survey.status());
+    }
+    if !ours.exists() {
+        // Nothing has ever run here.
+        directories::prepare(&config.view)?;
     }
     let (queue, _) =
         Queue::open(queue::Settings::new(&ours), now()).map_err(|failure| failure.to_string())?;
