@@ -88,7 +88,7 @@ pub(super) fn check(table: &Table, endings: &[&str], mistakes: &mut Vec<Mistake>
 /// A misspelt password is a password.
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
     let name = name.to_ascii_lowercase();
-    if ["pass", "pw", "secret"].iter().any(|part| name.contains(part)) { "(not shown)" } else { value }
+    if ["pas", "pw", "secret"].iter().any(|part| name.contains(part)) { "(not shown)" } else { value }
 }
 
 const LDAP: &[&str] = &[
