@@ -48,6 +48,8 @@ pub const GROUPS: &[Group] = &[
     group("imap", "IMAP", imap::params::Imap::DECLARATIONS),
     group("imap", "POP3", imap::params::Pop3::DECLARATIONS),
     group("scan", "Viruses", scan::params::Viruses::DECLARATIONS),
+    group("scan", "Attached files", scan::params::AttachedFiles::DECLARATIONS),
+    group("scan", "Spam", scan::params::Spam::DECLARATIONS),
     group("sign", "Checks of senders, and signatures", sign::params::Sign::DECLARATIONS),
     group("gate", "Greylisting", gate::params::Greylist::DECLARATIONS),
     group("gate", "Bans", gate::params::Bans::DECLARATIONS),

@@ -18,6 +18,7 @@ use queue::params::Storage;
 use queue::scheduler::TransportLimits;
 use route::Router;
 use scan::Scanner;
+use scan::attachments::Attachments;
 use tables::Tables;
 
 use crate::bounce::{Classes, Notices, Templates, template};
@@ -28,6 +29,7 @@ use crate::limits;
 use crate::login_senders::LoginSenders;
 use crate::params::Bounce;
 use crate::pickup;
+use crate::scanning::SpamGate;
 use crate::verify::Memory;
 use crate::verp::Verp;
 use crate::vouching::Vouching;
@@ -142,7 +144,10 @@ fn cleaners(
         let vouching = sign::Settings::read(view, mistakes);
         let vouching = vouching.map(|settings| Arc::new(Vouching::new(settings, resolver.clone(), host)));
         let scanner = Scanner::read(view, resolver, mistakes);
+        let attachments = Attachments::read(view, tables, mistakes);
+        let spam = SpamGate::read(view, tables, resolver, mistakes);
         let cleaner = Cleaner::new(view, tables, router, mistakes);
+        let cleaner = cleaner.with_attachments(attachments).with_spam_gate(spam);
         Arc::new(cleaner.with_milters(milters).with_vouching(vouching).with_scanner(scanner))
     };
     for service in master.services.iter().filter(|service| service.command == "cleanup") {

@@ -117,16 +117,29 @@ impl Receiving {
         let Receiving { house, cleaning, cleaner, arrival, local_milters, guarded, stranger } = self;
         let mut clean = cleaning.finish().await?;
         let vouching = cleaner.vouching.clone().filter(|_| guarded);
+        let mut proven = None;
         if !clean.discard
             && let (Some(vouching), Some(stranger)) = (&vouching, &stranger)
         {
-            vouching.check(&house, &mut clean, stranger).await?;
+            proven = vouching.check(&house, &mut clean, stranger).await?;
+        }
+        if guarded
+            && !clean.discard
+            && let Some(attachments) = &cleaner.attachments
+        {
+            scanning::check_files(&house, attachments, &mut clean).await?;
         }
         if guarded
             && !clean.discard
             && let Some(scanner) = &cleaner.scanner
         {
-            scanning::scan(scanner, &mut clean).await?;
+            scanning::scan_for_viruses(&house, scanner, &mut clean).await?;
+        }
+        if guarded
+            && !clean.discard
+            && let (Some(gate), Some(stranger)) = (&cleaner.spam, &stranger)
+        {
+            scanning::check_spam(&house, gate, &mut clean, stranger, proven).await?;
         }
         if !clean.discard {
             match milters {

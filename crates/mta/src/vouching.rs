@@ -16,6 +16,7 @@ use sign::{Inspection, Question, Seal, Settings, Verdicts, results};
 use crate::cleanup::Clean;
 use crate::house::House;
 use crate::milters::edit::Letter;
+use crate::scanning::{hold_as_it_is, replace};
 
 /// How much of a body is read at a time.
 const PIECE: usize = 64 << 10;
@@ -49,19 +50,21 @@ impl Vouching {
         Vouching { settings, resolver, host }
     }
 
-    /// Checks a stranger's message: results are told in its header, and DMARC may have it refused or held.
+    /// Checks a stranger's message: results are told in its header, and DMARC may have it refused or held. Gives the
+    /// sending domain when it is proven.
     pub(crate) async fn check(
         &self,
         house: &House,
         clean: &mut Clean<queue::Draft>,
         stranger: &Stranger,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<String>, Refusal> {
         let settings = &self.settings;
         if !settings.checks.any() && settings.arc_seal.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         if self.is_internal(clean) {
-            return self.sign(house, clean).await;
+            self.sign(house, clean).await?;
+            return Ok(None);
         }
         let mut letter = Letter::open(clean.content.body()?)?;
         let fields: Vec<Vec<u8>> = letter.fields().map(<[u8]>::to_vec).collect();
@@ -88,7 +91,7 @@ impl Vouching {
             log::warn!(target: "cleanup", "{}: the DNS is too slow to say who sends this", clean.id);
             Default::default()
         });
-        self.act(clean, &verdicts)?;
+        let held = self.act(clean, &verdicts)?;
         letter.remove(|raw| results::is_forged(raw, &settings.authserv_id));
         if settings.checks.any() {
             let told = results::results(&verdicts, &question);
@@ -100,27 +103,25 @@ impl Vouching {
         for (at, field) in set.into_iter().enumerate() {
             letter.insert(1 + at, field);
         }
-        replace(house, clean, &letter)
+        replace(house, clean, &letter)?;
+        if let Some(why) = held {
+            hold_as_it_is(house, clean, &why)?;
+        }
+        Ok(proven(&verdicts, &sender))
     }
 
     /// What the domain of From asks for, as far as we follow it.
-    fn act(&self, clean: &mut Clean<queue::Draft>, verdicts: &Verdicts) -> Result<(), Refusal> {
-        let Some(dmarc) = &verdicts.dmarc else { return Ok(()) };
+    /// Gives why it is to be held.
+    fn act(&self, clean: &Clean<queue::Draft>, verdicts: &Verdicts) -> Result<Option<String>, Refusal> {
+        let Some(dmarc) = &verdicts.dmarc else { return Ok(None) };
         let said = format!("rejected by DMARC policy for {}", dmarc.domain);
-        let log = |clean: &Clean<queue::Draft>, word: &str, text: &str| {
-            let from = clean.envelope.sender.external();
-            let line = format!("{word}: END-OF-MESSAGE: {text}; from=<{from}>");
-            log::info!(target: "cleanup", "{}: {}", clean.id, printable(&line));
-        };
         match followed(dmarc, self.settings.dmarc_action) {
-            Policy::None => Ok(()),
-            Policy::Quarantine => {
-                log(clean, "hold", &format!("DMARC policy for {}", dmarc.domain));
-                clean.hold = true;
-                Ok(())
-            }
+            Policy::None => Ok(None),
+            Policy::Quarantine => Ok(Some(format!("DMARC policy for {}", dmarc.domain))),
             Policy::Reject => {
-                log(clean, "reject", &format!("5.7.1 {said}"));
+                let from = clean.envelope.sender.external();
+                let line = format!("reject: END-OF-MESSAGE: 5.7.1 {said}; from=<{from}>");
+                log::info!(target: "cleanup", "{}: {}", clean.id, printable(&line));
                 Err(Refusal::never(50, Detail(7, 1), Blame::Policy, said))
             }
         }
@@ -161,6 +162,21 @@ impl Vouching {
     }
 }
 
+/// The domain that vouches for a message: by DMARC, or else by a DKIM signature, or else by SPF.
+fn proven(verdicts: &Verdicts, sender: &str) -> Option<String> {
+    let dmarc = verdicts.dmarc.as_ref().filter(|dmarc| dmarc.verdict == Verdict::Pass);
+    let mut signatures = verdicts.dkim.iter().flatten();
+    let signed = signatures.find(|outcome| outcome.result == sign::dkim::Dkim::Pass);
+    let sent = verdicts.spf.as_ref().filter(|spf| spf.verdict.word() == "pass");
+    let domain = match (dmarc, signed, sent) {
+        (Some(dmarc), _, _) => dmarc.domain.clone(),
+        (None, Some(signed), _) => signed.domain.clone(),
+        (None, None, Some(_)) => sender.trim_end_matches('>').rsplit_once('@')?.1.to_owned(),
+        (None, None, None) => return None,
+    };
+    Some(domain.to_ascii_lowercase()).filter(|domain| !domain.is_empty())
+}
+
 /// The policy that is followed: of a message that fails, what the domain asks for, and no more than `limit`.
 fn followed(dmarc: &Dmarc, limit: Policy) -> Policy {
     match dmarc.verdict {
@@ -181,15 +197,6 @@ async fn read(letter: &Letter, mut take: impl FnMut(&[u8])) -> Result<(), Refusa
         take(&piece);
         tokio::task::yield_now().await;
     }
-}
-
-/// The message with its new header.
-fn replace(house: &House, clean: &mut Clean<queue::Draft>, letter: &Letter) -> Result<(), Refusal> {
-    if let Some(draft) = letter.rewritten(&house.queue)? {
-        clean.size = draft.len();
-        clean.content = draft;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

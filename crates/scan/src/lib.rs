@@ -1,10 +1,16 @@
-//! What is inside a message: viruses, as clamd finds them.
+//! What is inside a message: files, spam, viruses.
 //!
 //! Never: what becomes of a message with one, and where messages are kept.
 
+mod answer;
+pub mod attachments;
 mod clamd;
+mod endpoint;
 pub mod params;
 mod settings;
+pub mod spam;
+mod spam_settings;
 
 pub use clamd::{Conversation, Found};
 pub use settings::{OnFailure, OnVirus, Scanner};
+pub use spam_settings::{Asked, Judge, Letter, Own, Remote, Showing, SpamCheck, Thresholds};

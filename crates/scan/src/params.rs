@@ -17,4 +17,74 @@ conf::params! {
         /// Larger messages are not shown to clamd, in bytes; clamd's own limit is StreamMaxLength. 0: no limit.
         clamd_size_limit: Bytes = "25000000", own;
     }
+
+    /// Spam.
+    pub struct Spam {
+        /// Who says whether mail from strangers is spam: `facteur` (what was learned, rules, lists), `spamd:inet:host:port`,
+        /// `spamd:unix:path`, `rspamd:inet:host:port` or `rspamd:unix:path`. Empty: nobody is asked. Services with
+        /// `receive_override_options = no_milters` do not ask.
+        spam_check: Text = "", own;
+        /// From this score on a message is marked as spam (`X-Spam-Flag: YES`).
+        spam_required_score: Text = "5.0", own;
+        /// From this score on it is held for the quarantine. Empty: none is.
+        spam_quarantine_score: Text = "", own;
+        /// From this score on it is refused. Empty: none is.
+        spam_reject_score: Text = "", own;
+        /// What becomes of a message when nobody can say whether it is spam: `accept`, `tempfail`, or `quarantine`
+        /// (held).
+        spam_default_action: Enum("accept", "tempfail", "quarantine") = "accept", own;
+        /// How much of a message is looked at, in bytes; a spamd or rspamd is shown only messages that are not larger.
+        spam_size_limit: Bytes = "524288", own;
+        /// How long connecting to a spamd or rspamd may take, in seconds.
+        spam_connect_timeout: Time(1..) = "10s", own;
+        /// How long a spamd or rspamd may take to accept a piece, and to answer, in seconds.
+        spam_timeout: Time(1..) = "60s", own;
+        /// Exceptions by client: host name, domain, address or network, as check_client_access has them. The values are
+        /// OK (it is not checked), AUTH (not checked when the sender's domain is proven), SPAM (it is spam), a number
+        /// of points, or DUNNO.
+        spam_client_access_maps: Maps = "", own;
+        /// Exceptions by sender: address, domain, or user@, with values as `spam_client_access_maps` has them. Senders
+        /// are easily forged: AUTH is better than OK.
+        spam_sender_access_maps: Maps = "", own;
+        /// Exceptions by recipient, with the same values. A message for several, of whom one has OK, is only marked.
+        spam_recipient_access_maps: Maps = "", own;
+        /// A file of rules, one a line: points, name, where, /pattern/, what is said of it. They are added to those
+        /// that are built in; the same name replaces one.
+        spam_rules_file: Path = "", own;
+        /// DNS lists of clients, each with its points: `zen.example.net=127.0.0.[2..11]*3`.
+        spam_client_lists: List = "", own;
+        /// DNS lists of domains that links lead to, each with its points.
+        spam_link_lists: List = "", own;
+        /// How long DNS lists may take to answer, in seconds. One that does not answer says nothing.
+        spam_lists_timeout: Time(1..) = "5s", own;
+        /// How long mail stays in quarantine before `facteur quarantine expire` removes it.
+        quarantine_lifetime: Time = "30d", own;
+        /// The file of what was learned.
+        spam_database: Path = "$data_directory/spam.sqlite", own;
+        /// How much spam and how much other mail must have been learned before words count.
+        spam_learn_minimum: Int(1..) = "50", own;
+        /// How many words the site remembers.
+        spam_site_words: Int(1000..) = "1000000", own;
+        /// How many words each user remembers.
+        spam_user_words: Int(1000..) = "100000", own;
+        /// How long a word is remembered that is not learned again, in days, when room is made.
+        spam_word_lifetime: Time(86400..) = "365d", own;
+    }
+
+    /// Attached files.
+    pub struct AttachedFiles {
+        /// What is done with files in messages and inside archives (zip, gz, tar, 7z) by what they are. Looked up are
+        /// name=invoice.exe, extension=exe, type=application/x-msdownload, magic=exe, state=encrypted and
+        /// state=unreadable, as far as a file has them, in lower case; the results are REJECT, HOLD and DISCARD with an
+        /// optional text, OK and DUNNO. Empty: nothing is looked for.
+        attachment_checks: Maps = "", own;
+        /// How much the archives of a message may unpack to, in bytes.
+        attachment_unpack_limit: Bytes = "104857600", own;
+        /// How many files of a message are looked at, those inside archives included.
+        attachment_files_limit: Int(1..) = "2000", own;
+        /// How many archives may be within each other.
+        attachment_depth_limit: Int(1..) = "5", own;
+        /// What becomes of a message beyond one of these limits: `quarantine` (held), `reject`, `tempfail` or `accept`.
+        attachment_limit_action: Enum("quarantine", "reject", "tempfail", "accept") = "quarantine", own;
+    }
 }

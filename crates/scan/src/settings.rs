@@ -1,15 +1,15 @@
 //! What a configuration says of scanners.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use conf::{Block, Mistake, Severity, View};
 use mail::Trouble;
 use net::Stream;
-use net::dns::{HostLookup, Protocols, Resolver};
+use net::dns::Resolver;
 
 use crate::clamd::Conversation;
+use crate::endpoint::Endpoint;
 use crate::params::Viruses;
 
 /// What becomes of a message with a virus.
@@ -34,13 +34,6 @@ pub enum OnFailure {
     Quarantine,
 }
 
-/// Where a scanner listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Endpoint {
-    Inet(String, u16),
-    Unix(PathBuf),
-}
-
 /// clamd, as one configuration has it.
 #[derive(Clone, Debug)]
 pub struct Scanner {
@@ -56,6 +49,17 @@ pub struct Scanner {
     pub on_failure: OnFailure,
 }
 
+impl OnFailure {
+    /// Reads the value of a parameter.
+    pub(crate) fn parse(text: &str) -> OnFailure {
+        match text {
+            "accept" => OnFailure::Accept,
+            "quarantine" => OnFailure::Quarantine,
+            _ => OnFailure::TempFail,
+        }
+    }
+}
+
 impl Scanner {
     /// Reads the parameters. `None`: no scanner is asked.
     pub fn read(view: &View, resolver: &Resolver, mistakes: &mut Vec<Mistake>) -> Option<Scanner> {
@@ -64,17 +68,8 @@ impl Scanner {
         if text.is_empty() {
             return None;
         }
-        let endpoint = match text.split_once(':') {
-            Some(("unix" | "local", path)) if !path.is_empty() => {
-                Endpoint::Unix(PathBuf::from(view.get("queue_directory")).join(path))
-            }
-            Some(("inet", rest)) => match rest.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
-                Some((host, Ok(port))) if !host.is_empty() => {
-                    Endpoint::Inet(host.trim_matches(['[', ']']).to_owned(), port)
-                }
-                _ => return refuse(view, text, mistakes),
-            },
-            _ => return refuse(view, text, mistakes),
+        let Some(endpoint) = Endpoint::parse(text, Path::new(&view.get("queue_directory"))) else {
+            return refuse(view, text, mistakes);
         };
         Some(Scanner {
             endpoint,
@@ -87,42 +82,14 @@ impl Scanner {
                 "discard" => OnVirus::Discard,
                 _ => OnVirus::Reject,
             },
-            on_failure: match read.clamd_default_action.as_str() {
-                "accept" => OnFailure::Accept,
-                "quarantine" => OnFailure::Quarantine,
-                _ => OnFailure::TempFail,
-            },
+            on_failure: OnFailure::parse(&read.clamd_default_action),
         })
     }
 
     /// Begins to show a message.
     pub async fn open(&self) -> Result<Conversation<Stream>, Trouble> {
-        let stream = match &self.endpoint {
-            Endpoint::Unix(path) => net::connect::unix(path, self.connect)
-                .await
-                .map_err(|error| Trouble::new(format!("clamd at {}: {error}", path.display())))?,
-            Endpoint::Inet(host, port) => self.inet(host, *port).await?,
-        };
+        let stream = self.endpoint.connect("clamd", &self.resolver, self.connect).await?;
         Conversation::begin(stream, self.answer).await
-    }
-
-    async fn inet(&self, host: &str, port: u16) -> Result<Stream, Trouble> {
-        let addresses: Vec<IpAddr> = match host.parse() {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let how = HostLookup { dns: false, native: true };
-                let found = self.resolver.host(host, how, Protocols { v4: true, v6: true }).await;
-                found.map_err(|missing| Trouble::new(format!("clamd at {host}: {missing}")))?
-            }
-        };
-        let mut wrong = "it has no address".to_owned();
-        for address in addresses {
-            match net::connect::tcp(SocketAddr::new(address, port), None, self.connect).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => wrong = error.to_string(),
-            }
-        }
-        Err(Trouble::new(format!("clamd at {host}:{port}: {wrong}")))
     }
 }
 

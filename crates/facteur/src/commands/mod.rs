@@ -27,9 +27,11 @@ mod postqueue;
 mod postsuper;
 mod promises;
 mod qshape;
+mod quarantine;
 mod queue;
 mod reach;
 pub mod sendmail;
+mod spam;
 mod store;
 mod sync;
 mod trace;
@@ -82,8 +84,10 @@ pub const COMMANDS: &[&Command] = &[
     &postsuper::COMMAND,
     &promises::COMMAND,
     &qshape::COMMAND,
+    &quarantine::COMMAND,
     &queue::COMMAND,
     &sendmail::COMMAND,
+    &spam::COMMAND,
     &store::COMMAND,
     &sync::COMMAND,
     &trace::COMMAND,

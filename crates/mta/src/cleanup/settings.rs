@@ -8,6 +8,7 @@ use filter::milter::Milters;
 use mail::{Address, Refusal};
 use route::{Context, Router};
 use scan::Scanner;
+use scan::attachments::Attachments;
 use tables::Tables;
 
 use super::characters::Characters;
@@ -15,6 +16,7 @@ use super::cleaning::Cleaning;
 use super::header::Rules;
 use super::{Intake, Sink};
 use crate::params::Cleanup;
+use crate::scanning::SpamGate;
 use crate::vouching::Vouching;
 
 /// cleanup's part of one configuration. Cheap to share in an `Arc`; never changes.
@@ -49,6 +51,10 @@ pub struct Cleaner {
     pub(crate) vouching: Option<Arc<Vouching>>,
     /// Finds viruses.
     pub(crate) scanner: Option<Scanner>,
+    /// Looks at attached files.
+    pub(crate) attachments: Option<Attachments>,
+    /// Judges whether it is spam.
+    pub(crate) spam: Option<SpamGate>,
 }
 
 /// What is refused of text that is not ASCII, and of encodings.
@@ -121,6 +127,8 @@ impl Cleaner {
             milters: None,
             vouching: None,
             scanner: None,
+            attachments: None,
+            spam: None,
             router: router.clone(),
             settings,
         }
@@ -141,6 +149,18 @@ impl Cleaner {
     /// Has every message shown to a scanner.
     pub fn with_scanner(mut self, scanner: Option<Scanner>) -> Cleaner {
         self.scanner = scanner;
+        self
+    }
+
+    /// Has attached files looked at.
+    pub fn with_attachments(mut self, attachments: Option<Attachments>) -> Cleaner {
+        self.attachments = attachments;
+        self
+    }
+
+    /// Has mail from strangers judged.
+    pub(crate) fn with_spam_gate(mut self, spam: Option<SpamGate>) -> Cleaner {
+        self.spam = spam;
         self
     }
 
