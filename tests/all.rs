@@ -3,6 +3,7 @@
 mod clients;
 mod commands;
 mod configuration;
+mod content;
 mod databases;
 mod demo;
 mod durability;

@@ -31,6 +31,8 @@ pub struct Settings {
     pub quirks: crate::quirks::Quirks,
     /// Logins are taken by another process, so that nobody else can log in on the same connection.
     pub no_logins: bool,
+    /// Where messages are left that the spam filter is to learn.
+    pub training: Option<scan::Training>,
     /// Gives the time, in seconds since 1970.
     pub clock: fn() -> i64,
 }

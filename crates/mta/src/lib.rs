@@ -24,6 +24,7 @@ pub mod requeue;
 pub mod road;
 mod scanning;
 pub mod smtpd;
+pub mod training;
 pub mod verify;
 pub mod verp;
 pub mod vouching;

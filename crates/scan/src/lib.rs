@@ -10,7 +10,9 @@ pub mod params;
 mod settings;
 pub mod spam;
 mod spam_settings;
+mod training;
 
 pub use clamd::{Conversation, Found};
 pub use settings::{OnFailure, OnVirus, Scanner};
 pub use spam_settings::{Asked, Judge, Letter, Own, Remote, Showing, SpamCheck, Thresholds};
+pub use training::Training;

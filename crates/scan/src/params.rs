@@ -61,6 +61,9 @@ conf::params! {
         quarantine_lifetime: Time = "30d", own;
         /// The file of what was learned.
         spam_database: Path = "$data_directory/spam.sqlite", own;
+        /// Who learns when somebody moves mail to his junk mailbox, or from it to another (not to the trash): nobody (`no`),
+        /// his own statistics (`user`), or those of the site, too (`site`).
+        spam_learn_from_junk: Enum("no", "user", "site") = "user", own;
         /// How much spam and how much other mail must have been learned before words count.
         spam_learn_minimum: Int(1..) = "50", own;
         /// How many words the site remembers.

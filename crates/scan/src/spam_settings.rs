@@ -11,12 +11,12 @@ use net::Stream;
 use net::dns::Resolver;
 use tables::{AddressSearch, Maps, Parents, Tables};
 
-use crate::OnFailure;
 use crate::endpoint::Endpoint;
 use crate::params::Spam;
 use crate::spam::{
     Class, Finding, Limits, Rules, Sample, Standing, Statistics, Verdict, points, rspamd, spamd,
 };
+use crate::{OnFailure, Training};
 
 /// Points that decide alone.
 const DECISIVE: f64 = 100.0;
@@ -111,6 +111,10 @@ pub struct SpamCheck {
     pub client_lists: Vec<String>,
     /// `spam_link_lists`, a word each.
     pub link_lists: Vec<String>,
+    /// What people do with their mail teaches the site, too.
+    pub site_learns: bool,
+    /// Where they leave what is to be learned.
+    pub training: Option<Training>,
     /// How long lists are waited for.
     pub lists_timeout: Duration,
     clients: Maps,
@@ -187,6 +191,8 @@ impl SpamCheck {
             size_limit: usize::try_from(read.spam_size_limit).unwrap_or(usize::MAX).max(1024),
             client_lists: read.spam_client_lists,
             link_lists: read.spam_link_lists,
+            site_learns: read.spam_learn_from_junk == "site",
+            training: Training::read(view, &mut Vec::new()),
             lists_timeout: read.spam_lists_timeout,
             clients,
             senders,
@@ -290,6 +296,18 @@ impl Own {
     pub fn read(view: &View, mistakes: &mut Vec<Mistake>) -> Own {
         let read = Spam::read(view, mistakes);
         Own { rules: Own::rules(view, &read, mistakes), ..Own::new(&read) }
+    }
+
+    /// With nothing but a file of what was learned.
+    #[cfg(test)]
+    pub(crate) fn at(database: &Path) -> Own {
+        Own {
+            rules: Rules::default(),
+            database: database.to_owned(),
+            limits: Limits::default(),
+            least: 1,
+            open: Mutex::default(),
+        }
     }
 
     fn rules(view: &View, read: &Spam, mistakes: &mut Vec<Mistake>) -> Rules {

@@ -26,6 +26,10 @@ pub fn prepare(view: &View) -> Result<(), String> {
     // Anybody may leave mail here while the program is down; nobody may read or remove another's.
     make(&queue.join("maildrop"), 0o1733, owner, group)?;
     make(&data, 0o700, owner, None)?;
+    // Who reads mail leaves here what the spam filter is to learn, with the rights of the mailboxes' owner.
+    let reader = root.then(|| user(&view.get("mail_uid"))).flatten();
+    let learner = root.then(|| primary_group(&view.get("mail_owner"))).flatten();
+    make(&queue.join("training"), if root { 0o2770 } else { 0o700 }, reader.or(owner), learner)?;
     if let Some(owner) = owner {
         // The queue's owner may not make them beside the others, which are root's.
         make(&queue.join("journal"), 0o700, Some(owner), None)?;
@@ -61,7 +65,12 @@ fn hand_over(tree: &Path, owner: Uid) -> io::Result<()> {
 }
 
 fn user(name: &str) -> Option<Uid> {
-    User::from_name(name).ok().flatten().map(|user| user.uid)
+    let number = name.parse::<u32>().ok().map(Uid::from_raw);
+    number.or_else(|| User::from_name(name).ok().flatten().map(|user| user.uid))
+}
+
+fn primary_group(name: &str) -> Option<Gid> {
+    User::from_name(name).ok().flatten().map(|user| user.gid)
 }
 
 fn group_of(name: &str) -> Option<Gid> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use store::UidSet;
 
-use super::Call;
+use super::{Call, junk};
 use crate::grammar::mailbox::mailbox;
 use crate::grammar::set::Set;
 use crate::respond::say;
@@ -40,6 +40,7 @@ fn transfer(session: &mut Session, call: &mut Call<'_>, moves: bool) -> Answer {
         true => selected.mailbox.move_to(&uids, &*target)?,
         false => selected.mailbox.copy(&uids, &*target)?,
     };
+    junk::learn(session, &*target, &outcome.to);
     if outcome.from.len() < asked && !moves {
         return Err(Fail::no("EXPUNGEISSUED", "Some of the requested messages no longer exist."));
     }

@@ -9,6 +9,7 @@ mod expunge;
 pub mod fetch;
 mod folders;
 mod general;
+mod junk;
 mod list;
 mod login;
 mod metadata;

@@ -101,6 +101,7 @@ fn read(view: &View, mistakes: &mut Vec<Mistake>) -> Read {
         id: id(&params.imap_id_send),
         quirks,
         no_logins: false,
+        training: scan::Training::read(view, &mut Vec::new()),
         clock,
     };
     Read { settings, accounts, tls, access, params }

@@ -67,6 +67,14 @@ impl SpamGate {
         })
     }
 
+    /// Learns what was left to be learned; gives how many messages. Blocks.
+    pub(crate) fn learn(&self, today: i64) -> Result<usize, Trouble> {
+        match (&self.check.judge, &self.check.training) {
+            (Judge::Own(own), Some(training)) => training.collect(own, self.check.site_learns, today),
+            _ => Ok(0),
+        }
+    }
+
     /// Names under which the recipient, when there is but one, may have statistics.
     fn owners(&self, recipients: &[String]) -> Vec<String> {
         let [only] = recipients else { return Vec::new() };

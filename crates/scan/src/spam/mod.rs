@@ -22,4 +22,6 @@ pub use statistics::{Changed, Class, Counts, Limits, Owner, Statistics};
 pub use verdict::{Finding, Verdict, is_ours, sender_of};
 
 #[cfg(test)]
+mod remote_tests;
+#[cfg(test)]
 mod tests;

@@ -64,7 +64,9 @@ pub fn all(reach: &mut Reach) -> Result<Vec<Held>, String> {
     let mut refused = None;
     let asked = reach.ask(Request::List, &mut |answer| {
         match answer {
-            Answer::Summary(summary) if summary.brief.state == State::Hold => ids.push(summary.brief.id.clone()),
+            Answer::Summary(summary) if summary.brief.state == State::Hold => {
+                ids.push(summary.brief.id.clone())
+            }
             Answer::Refused(_, text) => refused = Some(text),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! `facteur quarantine`: mail that is held because of what is in it: listed with its reason, shown without danger,
 //! released, deleted, expired.
 
+mod digest;
 mod held;
 
 use std::ffi::OsString;
@@ -32,6 +33,7 @@ usage: facteur quarantine [-c config_dir] COMMAND
   release [--learn] QUEUE_ID ...          deliver it; with --learn the filter learns that it is no spam
   delete [--learn] QUEUE_ID ...           remove it; with --learn the filter learns that it is spam
   expire [--older TIME]                   remove what is older (quarantine_lifetime)
+  digest [--french] [--newer TIME]        mail each recipient a list of what came for him in this time (1d)
 
 Mail that an administrator or a HOLD action keeps is no quarantine: see 'facteur queue'.";
 
@@ -46,6 +48,8 @@ struct Options {
     learn: bool,
     recipient: Option<String>,
     older: Option<String>,
+    newer: Option<String>,
+    french: bool,
     ids: Vec<QueueId>,
 }
 
@@ -71,6 +75,8 @@ fn parse(words: Vec<OsString>) -> Result<Options, String> {
             Arg::Long("json") => options.json = true,
             Arg::Long("learn") => options.learn = true,
             Arg::Long("recipient") => options.recipient = Some(text(&mut parser)?.to_lowercase()),
+            Arg::Long("french") => options.french = true,
+            Arg::Long("newer") => options.newer = Some(text(&mut parser)?),
             Arg::Long("older") => options.older = Some(text(&mut parser)?),
             Arg::Value(word) if options.command.is_empty() => {
                 options.command = word.to_string_lossy().into_owned();
@@ -89,7 +95,7 @@ fn parse(words: Vec<OsString>) -> Result<Options, String> {
 fn work(options: &Options) -> Result<u8, String> {
     let config = Config::main_only(&config::directory(options.config.as_deref()), "facteur");
     let directory = reach::queue_directory(&config);
-    let look = matches!(options.command.as_str(), "list" | "show");
+    let look = matches!(options.command.as_str(), "list" | "show" | "digest");
     let open = || {
         let intent = if look { Intent::Look } else { Intent::Change };
         reach::connect(&directory).or_else(|_| reach::open(&directory, intent))
@@ -113,6 +119,7 @@ fn work(options: &Options) -> Result<u8, String> {
             settle(&mut open()?, &config, options, Alteration::Delete, Class::Spam)
         }
         "expire" => expire(&mut open()?, &config, options),
+        "digest" => digest(&mut open()?, &config, options),
         "help" | "" => {
             println!("{USAGE}");
             Ok(0)
@@ -124,7 +131,10 @@ fn work(options: &Options) -> Result<u8, String> {
 fn list(reach: &mut Reach, options: &Options) -> Result<u8, String> {
     let mut out = io::stdout().lock();
     let wanted = |held: &Held| {
-        options.recipient.as_ref().is_none_or(|wanted| held.recipients.iter().any(|one| one.to_lowercase() == *wanted))
+        options
+            .recipient
+            .as_ref()
+            .is_none_or(|wanted| held.recipients.iter().any(|one| one.to_lowercase() == *wanted))
     };
     let all = held::all(reach)?;
     let shown: Vec<&Held> = all.iter().filter(|held| wanted(held)).collect();
@@ -191,14 +201,29 @@ fn settle(
 }
 
 fn expire(reach: &mut Reach, config: &Config, options: &Options) -> Result<u8, String> {
-    let text = options.older.clone().unwrap_or_else(|| config.view.get("quarantine_lifetime"));
-    let age = conf::parse_time(text.trim(), conf::TimeUnit::of_default("1d"));
-    let age = age.ok_or_else(|| format!("'{text}' is no time: 12h, 30d, 4w"))?;
-    let oldest = now().as_second().saturating_sub(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    let oldest = before(&options.older.clone().unwrap_or_else(|| config.view.get("quarantine_lifetime")))?;
     let all = held::all(reach)?;
     let old = all.into_iter().filter(|held| held.arrival.as_second() < oldest);
     let ids: Vec<QueueId> = old.map(|held| held.id).collect();
     alter(reach, Alteration::Delete, ids)
+}
+
+fn digest(reach: &mut Reach, config: &Config, options: &Options) -> Result<u8, String> {
+    let oldest = before(options.newer.as_deref().unwrap_or("1d"))?;
+    let mut all = held::all(reach)?;
+    all.retain(|held| held.arrival.as_second() >= oldest);
+    let sender = format!("postmaster@{}", config.view.get("myorigin"));
+    let directory = config::directory(options.config.as_deref());
+    let sent = digest::send(&all, &sender, options.french, &directory)?;
+    println!("Sent: {sent} digest{}", if sent == 1 { "" } else { "s" });
+    Ok(0)
+}
+
+/// The time that is so long ago, in seconds since 1970.
+fn before(text: &str) -> Result<i64, String> {
+    let age = conf::parse_time(text.trim(), conf::TimeUnit::of_default("1d"));
+    let age = age.ok_or_else(|| format!("'{text}' is no time: 12h, 30d, 4w"))?;
+    Ok(now().as_second().saturating_sub(i64::try_from(age.as_secs()).unwrap_or(i64::MAX)))
 }
 
 fn alter(reach: &mut Reach, alteration: Alteration, ids: Vec<QueueId>) -> Result<u8, String> {

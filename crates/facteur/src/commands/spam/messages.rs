@@ -36,7 +36,8 @@ fn one(path: &Path, depth: usize, take: &mut Each<'_>) -> Result<(), String> {
         // Files beside the messages of a Maildir are none.
         inner.retain(|file| {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            file.is_dir() || !(name.starts_with("dovecot") || name == "subscriptions" || name == "maildirsize")
+            file.is_dir()
+                || !(name.starts_with("dovecot") || name == "subscriptions" || name == "maildirsize")
         });
         return inner.iter().try_for_each(|file| one(file, depth - 1, take));
     }

@@ -112,7 +112,10 @@ fn change(
         changed += u64::from(done == Changed::Done);
         Ok(())
     })?;
-    println!("{word}: {changed} of {all}{}", if changed < all { " (the others were so already)" } else { "" });
+    println!(
+        "{word}: {changed} of {all}{}",
+        if changed < all { " (the others were so already)" } else { "" }
+    );
     Ok(())
 }
 
