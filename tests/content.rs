@@ -135,7 +135,7 @@ fn files_in_archives_are_refused_or_held() {
     let mx = site()
         .set(
             "attachment_checks",
-            "inline:{ { extension=exe = REJECT no programs here } { extension=js = HOLD } }",
+            "inline:{ { extension:exe = REJECT no programs here } { extension:js = HOLD } }",
         )
         .start();
     let reply = offered(&mx, &message);
@@ -150,7 +150,7 @@ fn files_in_archives_are_refused_or_held() {
 
     // Beyond a limit the parameter decides.
     let mx = site()
-        .set("attachment_checks", "inline:{ { magic=elf = REJECT } }")
+        .set("attachment_checks", "inline:{ { magic:elf = REJECT } }")
         .set("attachment_files_limit", "1")
         .set("attachment_limit_action", "tempfail")
         .start();
@@ -269,12 +269,13 @@ fn mail_that_is_moved_to_junk_is_learned() {
         assert!(output.status.success(), "{output:?}{}", mx.log());
     };
     let learned = |spam: &str, ham: &str| {
-        wait::until("a lesson", || {
+        let found = wait::within(wait::LIMIT, || {
             let status = mx.run("spam", &["status"]).out;
             let line = status.lines().find(|line| line.starts_with("ann@box.test"))?;
             let mut words = line.split_whitespace().skip(1);
             (words.next() == Some(spam) && words.next() == Some(ham)).then_some(())
         });
+        assert!(found.is_some(), "{}{}", mx.run("spam", &["status"]).out, mx.log());
     };
     moves("1");
     learned("1", "0");
@@ -293,7 +294,7 @@ fn mail_that_is_moved_to_junk_is_learned() {
 
 #[test]
 fn a_digest_is_mailed_to_those_who_miss_something() {
-    let mx = site().set("attachment_checks", "inline:{ { extension=js = HOLD } }").start();
+    let mx = site().set("attachment_checks", "inline:{ { extension:js = HOLD } }").start();
     let script =
         "Subject: run me\nContent-Type: text/plain\nContent-Disposition: attachment; filename=a.js\n\nx\n";
     assert_eq!(offered(&mx, script).code, 250);

@@ -88,8 +88,9 @@ fn main() {
                 caught += usize::from(is_spam);
             }
         }
-        if is_spam != (*class == Class::Spam) && std::env::var_os("SHOW").is_some() {
-            println!("{class:?} {} {:.3} {findings:?}", file.display(), chance.spam);
+        if std::env::var_os("SHOW").is_some() {
+            let others: f64 = rules.findings(&sample).iter().map(|finding| finding.points).sum();
+            println!("{class:?} {:.4} {:.3} {others:.1} {}", chance.spam, chance.margin, file.display());
         }
     }
     let percent = |part: usize, all: usize| 100.0 * part as f64 / all.max(1) as f64;

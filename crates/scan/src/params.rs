@@ -77,8 +77,8 @@ conf::params! {
     /// Attached files.
     pub struct AttachedFiles {
         /// What is done with files in messages and inside archives (zip, gz, tar, 7z) by what they are. Looked up are
-        /// name=invoice.exe, extension=exe, type=application/x-msdownload, magic=exe, state=encrypted and
-        /// state=unreadable, as far as a file has them, in lower case; the results are REJECT, HOLD and DISCARD with an
+        /// name:invoice.exe, extension:exe, type:application/x-msdownload, magic:exe, state:encrypted and
+        /// state:unreadable, as far as a file has them, in lower case; the results are REJECT, HOLD and DISCARD with an
         /// optional text, OK and DUNNO. Empty: nothing is looked for.
         attachment_checks: Maps = "", own;
         /// How much the archives of a message may unpack to, in bytes.

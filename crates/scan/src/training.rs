@@ -1,9 +1,9 @@
 //! Learning from what people do with their mail: who reads mail leaves a message in a directory, who filters mail takes it
 //! from there. The two may be processes with different rights; a crash of either loses or repeats nothing.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,6 +54,8 @@ impl Training {
         let coming = self.0.join(format!(".{name}"));
         let _ = fs::remove_file(&coming);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&coming)?;
+        // Whatever the umask: who learns is of the directory's group.
+        file.set_permissions(Permissions::from_mode(0o640))?;
         let word = if class == Class::Spam { "spam" } else { "ham" };
         file.write_all(format!("{word} {user}\n").as_bytes())?;
         file.write_all(&message[..message.len().min(MOST)])?;

@@ -1,7 +1,7 @@
 //! The parts of a message as it streams by.
 
-use std::fs;
-use std::io::{Seek, Write};
+use std::fs::File as Aside;
+use std::io::{BufWriter, Seek, Write};
 
 use mime::transfer::{Decoder, Encoding};
 use mime::{Limits, Parameters, words};
@@ -35,7 +35,7 @@ struct Part {
     /// An unencoded text may have files within its lines.
     plain: bool,
     head: Vec<u8>,
-    aside: Option<fs::File>,
+    aside: Option<BufWriter<Aside>>,
 }
 
 impl Walk {
@@ -167,6 +167,9 @@ impl Walk {
             let name = bare(&name);
             self.spending.add(File { path: within("", &name), name, ..File::default() })?;
         }
+        if part.head.len() >= magic::ENOUGH && part.aside.is_none() {
+            return Ok(());
+        }
         let mut decoded = Vec::new();
         part.decoder.push(line, &mut decoded);
         part.take(&decoded, &self.spending)
@@ -190,23 +193,24 @@ impl Walk {
         if !magic::is_opened(file.magic) {
             return Ok(());
         }
+        let broken = |error: &std::io::Error| trouble(error, "an archive written aside");
         let mut aside = match part.aside {
-            Some(aside) => aside,
+            Some(aside) => aside.into_inner().map_err(|error| broken(error.error()))?,
             // All of it is in the head.
             None => {
                 let mut aside = self.spending.aside()?;
-                aside.write_all(&part.head).map_err(|error| trouble(&error, "an archive written aside"))?;
+                aside.write_all(&part.head).map_err(|error| broken(&error))?;
                 aside
             }
         };
-        aside.rewind().map_err(|error| trouble(&error, "an archive written aside"))?;
+        aside.rewind().map_err(|error| broken(&error))?;
         look::archive(&mut self.spending, file.magic, &mut aside, &file, 0)
     }
 }
 
 impl Part {
     fn take(&mut self, decoded: &[u8], spending: &Spending) -> Result<(), Stop> {
-        let write = |aside: &mut fs::File, bytes: &[u8]| {
+        let write = |aside: &mut BufWriter<Aside>, bytes: &[u8]| {
             aside.write_all(bytes).map_err(|error| trouble(&error, "an archive written aside"))
         };
         if let Some(aside) = &mut self.aside {
@@ -215,7 +219,7 @@ impl Part {
         if self.head.len() < magic::ENOUGH {
             self.head.extend_from_slice(decoded);
             if self.head.len() >= magic::ENOUGH && magic::is_opened(magic::kind(&self.head)) {
-                let mut aside = spending.aside()?;
+                let mut aside = BufWriter::with_capacity(1 << 16, spending.aside()?);
                 write(&mut aside, &self.head)?;
                 self.aside = Some(aside);
             }

@@ -94,7 +94,7 @@ impl Attachments {
             if text.is_empty() {
                 continue;
             }
-            let Some(found) = self.maps.find(&format!("{kind}={text}")).await? else { continue };
+            let Some(found) = self.maps.find(&format!("{kind}:{text}")).await? else { continue };
             let value = found.value.trim();
             let (word, rest) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
             let text = match rest.trim() {

@@ -1,5 +1,5 @@
-//! From counts to a chance: each token's own, and all of them together (Robinson's method with Fisher's inverse
-//! chi-square, as SpamBayes and SpamAssassin use it).
+//! From counts to a chance: each token's own (Robinson), and all of them together: Fisher's inverse chi-square says how
+//! much evidence there is, the sum of the odds to which side it leans.
 
 use super::statistics::Counts;
 
@@ -11,6 +11,16 @@ const UNKNOWN: f64 = 0.5;
 
 /// A token says something when it is this far from one half.
 const DEVIATION: f64 = 0.1;
+
+/// Spam leans to ham by up to this much: it borrows the words of honest mail, and comes by the
+/// lists of honest people. Honest mail does not borrow the words of spam.
+const BIAS: f64 = 5.6;
+
+/// Tokens from which on that is so.
+const SEVERAL: f64 = 50.0;
+
+/// How quickly leaning becomes certainty.
+const SLOPE: f64 = 1.2;
 
 /// So many of the strongest tokens are believed.
 const STRONGEST: usize = 150;
@@ -26,6 +36,9 @@ const ENOUGH: f64 = 20.0;
 pub struct Chance {
     /// 0 (certainly not) to 1.
     pub spam: f64,
+    /// How far the evidence leans to one side where there is much for both: the sum of the tokens' logarithmic odds,
+    /// divided by the root of their number. Above 0 is spam.
+    pub margin: f64,
     /// How many tokens were known and said something.
     pub known: usize,
     /// The strongest tokens with the chance of each, strongest first.
@@ -49,15 +62,20 @@ pub(super) fn combine(all: Evidence, tokens: impl Iterator<Item = (String, Evide
     // Equal strength falls back to the text: the same message has the same verdict.
     told.sort_by(|(a, p), (b, q)| (q - 0.5).abs().total_cmp(&(p - 0.5).abs()).then_with(|| a.cmp(b)));
     told.truncate(STRONGEST);
+    let odds: f64 = told.iter().map(|(_, p)| (p / (1.0 - p)).ln()).sum();
+    let margin = odds / (told.len().max(1) as f64).sqrt();
     let spam = match told.is_empty() {
         true => 0.5,
         false => {
             let for_spam = 1.0 - tail(told.iter().map(|(_, p)| (1.0 - p).ln()).sum(), told.len());
             let for_ham = 1.0 - tail(told.iter().map(|(_, p)| p.ln()).sum(), told.len());
-            (1.0 + for_spam - for_ham) / 2.0
+            // Where much speaks for both, the side that it leans to decides; where little speaks for either, nothing does.
+            let bias = BIAS * (told.len() as f64 / SEVERAL).min(1.0);
+            let leaning = 1.0 / (1.0 + (-(margin + bias) / SLOPE).exp());
+            0.5 + for_spam.max(for_ham) * (leaning - 0.5)
         }
     };
-    Chance { spam, known, strongest: told }
+    Chance { spam, margin, known, strongest: told }
 }
 
 /// The chance that a token is of spam.

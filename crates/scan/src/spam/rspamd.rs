@@ -58,9 +58,12 @@ pub(crate) async fn finish<S: AsyncRead + Unpin>(
     let body = head.body(stream, "rspamd", limit, ANSWER).await?;
     let told: Value =
         serde_json::from_slice(&body).map_err(|_| Trouble::new("rspamd does not answer in JSON"))?;
-    let score = told["score"].as_f64().ok_or_else(|| Trouble::new("rspamd gives no score"))?;
-    if told["action"].as_str() == Some("soft reject") {
-        return Err(Trouble::new("rspamd asks to try again later"));
+    let mut score = told["score"].as_f64().ok_or_else(|| Trouble::new("rspamd gives no score"))?;
+    match told["action"].as_str() {
+        Some("soft reject") => return Err(Trouble::new("rspamd asks to try again later")),
+        // By its own limits it is spam, whatever ours are.
+        Some("reject" | "add header" | "rewrite subject") => score = score.max(required),
+        _ => {}
     }
     let mut findings = Vec::new();
     for (name, symbol) in told["symbols"].as_object().into_iter().flatten() {

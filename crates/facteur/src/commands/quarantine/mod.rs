@@ -13,7 +13,7 @@ use lexopt::Arg;
 use mail::QueueId;
 use mail::logline::printable;
 use queue::control::{Alteration, Answer, Request};
-use queue::{Selection, State};
+use queue::{Flush, Selection, State};
 use scan::spam::{Class, Sample};
 
 use self::held::Held;
@@ -234,7 +234,7 @@ fn alter(reach: &mut Reach, alteration: Alteration, ids: Vec<QueueId>) -> Result
     let mut done = 0;
     let mut refused = None;
     if !ids.is_empty() {
-        let selection = Selection::These(ids, vec![State::Hold]);
+        let selection = Selection::These(ids.clone(), vec![State::Hold]);
         let asked = reach.ask(Request::Alter(alteration, selection), &mut |answer| {
             match answer {
                 Answer::Altered(ids) => done += ids.len(),
@@ -247,6 +247,13 @@ fn alter(reach: &mut Reach, alteration: Alteration, ids: Vec<QueueId>) -> Result
     }
     if let Some(text) = refused {
         return Err(text);
+    }
+    if alteration == Alteration::Release {
+        // Otherwise it would wait for the next look at the deferred queue.
+        for id in ids {
+            let asked = reach.ask(Request::Flush(Flush::Message(id)), &mut |_| Ok(()));
+            asked.map_err(|error| error.to_string())?;
+        }
     }
     println!("{word}: {done} message{}", if done == 1 { "" } else { "s" });
     Ok(0)
