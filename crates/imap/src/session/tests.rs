@@ -24,6 +24,7 @@ fn settings() -> Settings {
         id: Vec::new(),
         quirks: crate::quirks::Quirks::default(),
         no_logins: false,
+        training: None,
         clock: hasty_clock,
     }
 }
