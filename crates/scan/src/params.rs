@@ -57,7 +57,7 @@ conf::params! {
         spam_link_lists: List = "", own;
         /// How long DNS lists may take to answer, in seconds. One that does not answer says nothing.
         spam_lists_timeout: Time(1..) = "5s", own;
-        /// How long mail stays in quarantine before `facteur quarantine expire` removes it.
+        /// How long mail stays in quarantine before `facteur quarantine expire` removes it, in days.
         quarantine_lifetime: Time = "30d", own;
         /// The file of what was learned.
         spam_database: Path = "$data_directory/spam.sqlite", own;
