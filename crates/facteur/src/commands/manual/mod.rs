@@ -49,7 +49,6 @@ const CHAPTERS: &[Chapter] = &[
         pages: pages!["user", "domain", "alias", "app-password", "directory", "doveadm", "store"],
     },
     Chapter { title: "Strangers", pages: pages!["greylist", "ban", "outbound"] },
-    Chapter { title: "Strangers", pages: pages!["greylist", "ban"] },
     Chapter { title: "What is in mail", pages: pages!["spam", "quarantine"] },
     Chapter { title: "Keys", pages: pages!["dkim"] },
     Chapter { title: "For programs", pages: pages!["sendmail", "postlog", "postdrop"] },
