@@ -9,7 +9,7 @@ use mail::Trouble;
 use master::Identity;
 use net::clock;
 use people::{Account, Facts, People};
-use store::{Delivery, Flags, Name};
+use store::{Delivery, Flags, Name, Round};
 use tokio::runtime::Handle;
 
 use crate::mailbox::crew::Seconds;
@@ -121,41 +121,91 @@ impl Stores {
         };
         if here { Ok(account) } else { Err(Put::Elsewhere) }
     }
+}
 
-    /// Returns once the message is on disk. Blocks.
-    pub fn put(&self, account: &Account, parcel: &Parcel, content: &[u8]) -> Put {
-        let put = self.accounts.open(account).and_then(|account| match parcel.room_only {
-            true => has_room(&*account),
-            false => deliver(&*account, parcel, content),
+/// Messages that are put into mailboxes together, so that all of them wait for the disk once. Blocks.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    round: Round,
+    said: Vec<Said>,
+}
+
+/// What becomes of a message.
+enum Said {
+    /// It is known.
+    Known(Put),
+    /// This, if the round says that it is durable.
+    Durable(Put),
+}
+
+impl Shelf {
+    /// Writes a message. It may be acknowledged when [`Shelf::settle`] says so.
+    pub fn add(&mut self, stores: &Stores, account: &Account, parcel: &Parcel, content: &[u8]) {
+        let said = stores.accounts.open(account).and_then(|account| match parcel.room_only {
+            true => has_room(&*account).map(Said::Known),
+            false => self.deliver(&*account, parcel, content).map(Said::Durable),
         });
-        put.unwrap_or_else(|error| match error {
-            store::Error::OverQuota(_) => Put::Full,
-            error => Put::Trouble(error.to_string()),
-        })
+        self.said.push(said.unwrap_or_else(|error| Said::Known(refusal(&error))));
+    }
+
+    fn deliver(
+        &mut self,
+        account: &dyn store::Account,
+        parcel: &Parcel,
+        content: &[u8],
+    ) -> store::Result<Put> {
+        let mut put = |mailbox: &Name, create: bool| {
+            let delivery = Delivery {
+                mailbox,
+                create,
+                id: Some(parcel.id.as_str()).filter(|id| !id.is_empty()),
+                content: &[&parcel.head, content],
+                received: seconds(),
+                flags: Flags::NONE,
+                keywords: &[],
+            };
+            self.round.add(account, &delivery)
+        };
+        if let Some((name, create)) = &parcel.mailbox
+            && let Ok(name) = Name::with_separator(name, account.separator())
+        {
+            match put(&name, *create) {
+                Err(store::Error::NoMailbox | store::Error::BadName(_)) => {}
+                result => return result.map(|()| Put::StoredIn(name.shown(account.separator()))),
+            }
+        }
+        put(&Name::inbox(), true).map(|()| Put::Stored)
+    }
+
+    /// Notes what becomes of a message that is not written.
+    pub fn refuse(&mut self, put: Put) {
+        self.said.push(Said::Known(put));
+    }
+
+    /// Returns once all messages are on disk, with what became of each.
+    pub fn settle(&mut self) -> Vec<Put> {
+        let mut settled = self.round.settle().into_iter();
+        let mut became = |said| match said {
+            Said::Known(put) => put,
+            Said::Durable(put) => match settled.next().expect("one for each that was added") {
+                Ok(_) => put,
+                Err(error) => refusal(&error),
+            },
+        };
+        self.said.drain(..).map(&mut became).collect()
+    }
+
+    /// Tells those who look at the mailboxes.
+    pub fn announce(self) {
+        self.round.announce();
     }
 }
 
-fn deliver(account: &dyn store::Account, parcel: &Parcel, content: &[u8]) -> store::Result<Put> {
-    let put = |mailbox: &Name, create: bool| {
-        account.deliver(&Delivery {
-            mailbox,
-            create,
-            id: Some(parcel.id.as_str()).filter(|id| !id.is_empty()),
-            content: &[&parcel.head, content],
-            received: seconds(),
-            flags: Flags::NONE,
-            keywords: &[],
-        })
-    };
-    if let Some((name, create)) = &parcel.mailbox
-        && let Ok(name) = Name::with_separator(name, account.separator())
-    {
-        match put(&name, *create) {
-            Err(store::Error::NoMailbox | store::Error::BadName(_)) => {}
-            result => return result.map(|_| Put::StoredIn(name.shown(account.separator()))),
-        }
+fn refusal(error: &store::Error) -> Put {
+    match error {
+        store::Error::OverQuota(_) => Put::Full,
+        error => Put::Trouble(error.to_string()),
     }
-    put(&Name::inbox(), true).map(|_| Put::Stored)
 }
 
 fn has_room(account: &dyn store::Account) -> store::Result<Put> {
@@ -198,14 +248,14 @@ impl Cellar {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts a message into a mailbox. Blocks; those that come at the same time wait for the disk together.
-    pub(crate) fn put(&self, parcel: &Parcel, content: &[u8], runtime: &Handle) -> Put {
+    /// Writes a message to a shelf, into a mailbox that this keeper has. Blocks.
+    pub(crate) fn put(&self, shelf: &mut Shelf, parcel: &Parcel, content: &[u8], runtime: &Handle) {
         let Some((stores, keeps)) = self.current() else {
-            return Put::Trouble("mailboxes are not open yet".to_owned());
+            return shelf.refuse(Put::Trouble("mailboxes are not open yet".to_owned()));
         };
         match stores.kept(&parcel.user, parcel.account.clone(), keeps, runtime) {
-            Ok(account) => stores.put(&account, parcel, content),
-            Err(put) => put,
+            Ok(account) => shelf.add(&stores, &account, parcel, content),
+            Err(put) => shelf.refuse(put),
         }
     }
 }

@@ -15,6 +15,7 @@ mod looping;
 pub mod mailbox;
 mod office;
 pub mod params;
+mod porters;
 pub mod privilege;
 mod request;
 mod sysexits;

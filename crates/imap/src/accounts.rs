@@ -50,17 +50,30 @@ impl Accounts {
         self
     }
 
+    /// The same as [`Accounts::open`], if somebody has the mail open already. Does not block.
+    pub fn opened(&self, account: &people::Account) -> Option<Arc<dyn store::Account>> {
+        let own = store::opened(&self.location(account).ok()?, &owner(account))?;
+        Some(self.with_shared(own, account))
+    }
+
     /// Opens the mail of an account as its owner may use it, with what others share. Blocks on the disk.
     ///
     /// # Errors
     /// The place cannot be named or opened; the words are for the log.
     pub fn open(&self, account: &people::Account) -> store::Result<Arc<dyn store::Account>> {
-        let own = self.open_own(account)?;
+        Ok(self.with_shared(self.open_own(account)?, account))
+    }
+
+    fn with_shared(
+        &self,
+        own: Arc<dyn store::Account>,
+        account: &people::Account,
+    ) -> Arc<dyn store::Account> {
         let groups = account.fields.get("acl_groups").unwrap_or_default();
         let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
         let me = Identity { user: account.user.clone(), groups: groups.map(str::to_owned).collect() };
         let names = self.settings.namespaces.clone();
-        Ok(Arc::new(Spaces::new(own, me, names, self.others.clone())))
+        Arc::new(Spaces::new(own, me, names, self.others.clone()))
     }
 
     fn open_own(&self, account: &people::Account) -> store::Result<Arc<dyn store::Account>> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{Flags, Limits, Mailbox, Name, Namespaces, Result, Rights, Usage, Watch};
+use crate::{Flags, HandedIn, Limits, Mailbox, Name, Namespaces, Result, Rights, Usage, Watch};
 
 /// Whose mail it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -198,6 +198,11 @@ pub trait Account: Send + Sync {
 
     /// Takes a message in; returns when it is durable.
     fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered>;
+
+    /// Takes a message in, which a [`Round`](crate::Round) makes durable together with others where the kind can.
+    fn hand_in(&self, delivery: &Delivery<'_>) -> Result<HandedIn> {
+        self.deliver(delivery).map(HandedIn::durable)
+    }
 
     /// Annotations (RFC 5464) of a mailbox, or of the account; by name.
     fn metadata(&self, mailbox: Option<&Name>) -> Result<Vec<Pair>>;

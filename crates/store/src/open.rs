@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use crate::backends::BACKENDS;
 use crate::{Account, Error, Location, Owner, Place, Result, Settings};
 
-/// How many accounts stay open after the last session has left: the next one finds them warm.
-const KEPT: usize = 256;
+/// How many accounts stay open after the last session has left: the next session or delivery finds them warm.
+const KEPT: usize = 1024;
 
 static OPEN: LazyLock<Open> = LazyLock::new(Open::default);
 
@@ -44,6 +44,16 @@ pub fn open_account(
     known.0 = Some(Arc::downgrade(&open));
     OPEN.keep(&open);
     Ok(open)
+}
+
+/// The account of `owner`, if it is open: without a look at the disk.
+pub fn opened(location: &Location, owner: &Owner) -> Option<Arc<dyn Account>> {
+    let place = location.place(owner).ok()?;
+    let slot = Arc::clone(lock(&OPEN.slots).get(&place)?);
+    // Where it is locked, somebody opens it now.
+    let open = slot.try_lock().ok()?.0.as_ref().and_then(Weak::upgrade)?;
+    OPEN.keep(&open);
+    Some(open)
 }
 
 /// Closes accounts that nobody uses, as before the program ends or files are moved.

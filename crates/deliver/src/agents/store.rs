@@ -14,6 +14,7 @@ use crate::cellar::{Parcel, Put, Stores, died};
 use crate::hand::{self, Whose};
 use crate::mailbox::crew::Crew;
 use crate::mailbox::frame::Head;
+use crate::porters::{Load, Porters};
 use crate::{Agent, Boxed, Delivered, Purpose, Report, Request, Target};
 
 /// The line of the list.
@@ -31,19 +32,22 @@ struct Inner {
     /// All mailboxes have this owner, but for those whose account names another.
     owner: Option<Identity>,
     stores: Arc<Stores>,
+    porters: Porters,
     crew: Crew,
 }
 
 fn build(setup: &Setup) -> Built {
     let open = Opener::new(&setup.view, &setup.tables);
     let mut mistakes = Vec::new();
+    let stores = Arc::new(Stores::read(&setup.view, setup.crew.clock(), &mut mistakes));
     let inner = Inner {
         program: log_name(setup, "store"),
         relay: setup.service.name.clone(),
         // What is wrong with it was told; the parent left mailboxes without their owner to mail_owner then.
         owner: owner_of_all(&setup.view).ok().flatten(),
-        stores: Arc::new(Stores::read(&setup.view, setup.crew.clock(), &mut mistakes)),
+        porters: Porters::new(setup.crew.clone(), stores.clone()),
         crew: setup.crew.clone(),
+        stores,
     };
     match mistakes.is_empty() {
         true => open.into_result(Store(Arc::new(inner))),
@@ -110,10 +114,9 @@ impl Inner {
 
     async fn put(&self, mut parcel: Parcel, request: &Request) -> Put {
         let content = request.content.clone();
-        if let Some(hand) = hand::hired().filter(|_| self.owner.is_some()) {
-            let (asked, content) = (parcel.clone(), content.clone());
-            let put = self.crew.run(move || hand.keep(&asked, &content, Whose::All)).await;
-            match put.unwrap_or_else(died) {
+        if hand::hired().is_some() && self.owner.is_some() {
+            let load = Load { parcel: parcel.clone(), content: content.clone(), account: None };
+            match self.porters.carry(load).await {
                 Put::Elsewhere => {}
                 put => return put,
             }
@@ -123,19 +126,14 @@ impl Inner {
             Ok(None) => return Put::Unknown,
             Err(trouble) => return Put::Trouble(trouble.to_string()),
         };
-        if let Some(hand) = hand::hired() {
-            let usual = self.owner.unwrap_or_else(hand::own);
-            let put = move || {
-                let who = Whose::User(rights(&account, usual));
-                parcel.account = Some(account);
-                hand.keep(&parcel, &content, who)
-            };
-            return self.crew.run(put).await.unwrap_or_else(died);
-        }
-        let stores = self.stores.clone();
-        let put = move || match content.bytes() {
-            Ok(content) => stores.put(&account, &parcel, &content),
-            Err(failure) => Put::Trouble(format!("read the queued message: {failure}")),
+        let Some(hand) = hand::hired() else {
+            return self.porters.carry(Load { parcel, content, account: Some(account) }).await;
+        };
+        let usual = self.owner.unwrap_or_else(hand::own);
+        let put = move || {
+            let who = Whose::User(rights(&account, usual));
+            parcel.account = Some(account);
+            hand.keep(&parcel, &content, who)
         };
         self.crew.run(put).await.unwrap_or_else(died)
     }
@@ -216,5 +214,27 @@ mod tests {
             text.contains("\r\nDelivered-To: ") && text.ends_with("Subject: s\r\n\r\nhello\r\n"),
             "{text}"
         );
+    }
+
+    #[tokio::test]
+    async fn many_messages_at_a_time_come_whole_and_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let users: String = (0..5).map(|n| format!("u{n}@site.test:x:1000:1000::/h::\n")).collect();
+        let agent = agent(directory.path(), &users);
+        let mut work = JoinSet::new();
+        for n in 0..100 {
+            let agent = Arc::clone(&agent);
+            let to = format!("u{}@site.test", n % 5);
+            let mut request = testing::request("sender@far.test", &[&to], b"Subject: s\n\nhello\n");
+            request.arrival = jiff::Timestamp::from_second(n).unwrap();
+            work.spawn(async move { testing::words(&agent.deliver(request).await) });
+        }
+        for said in work.join_all().await {
+            assert_eq!(said, ["0 store 2.0.0 delivered to mailbox"]);
+        }
+        for n in 0..5 {
+            let inbox = inbox(directory.path(), &format!("u{n}@site.test"));
+            assert_eq!(inbox.view().len(), 20);
+        }
     }
 }

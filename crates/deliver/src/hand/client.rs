@@ -1,24 +1,24 @@
 //! The side that asks.
 
 use std::collections::HashMap;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use queue::Body;
-
 use master::{Door, Identity, wire};
 use net::clock;
+use queue::Body;
 
-use super::job::{Job, ONE, PARCEL, PIECE, SEVERAL, What, decode_outcome, with_length};
+use super::job::{Job, ONE, PARCELS, PIECE, SEVERAL, What, decode_outcome, with_length};
 use crate::cellar::{Parcel, Put};
 use crate::child::ChildJob;
 use crate::mailbox::crew::Order;
 use crate::mailbox::frame::Content;
 use crate::mailbox::{Failure, MailboxJob, OpenAs, Place, Unexplained};
+use crate::porters::Load;
 use crate::privilege::Rights;
 
 /// A lane that was not used for so long is closed: less than the deliverer waits, so that it never closes first.
@@ -95,33 +95,48 @@ impl Hand {
 
     /// Has a keeper of mailboxes put a message into one; returns once it is on disk.
     pub fn keep(&self, parcel: &Parcel, content: &Body, whose: Whose) -> Put {
-        self.ask_keeper(parcel, content, whose)
-            .unwrap_or_else(|error| Put::Trouble(format!("ask the keeper of mailboxes: {error}")))
+        let put = self.ask_keeper(&[(parcel, content)], whose).map(|mut puts| puts.pop());
+        let put = put.and_then(|put| put.ok_or_else(|| io::ErrorKind::InvalidData.into()));
+        put.unwrap_or_else(|error| Put::Trouble(format!("ask the keeper of mailboxes: {error}")))
     }
 
-    fn ask_keeper(&self, parcel: &Parcel, content: &Body, whose: Whose) -> io::Result<Put> {
+    /// Has the keeper of all mailboxes put several messages into them, all of which have names of their own; returns
+    /// once they are on disk, with what became of each.
+    pub(crate) fn keep_all(&self, loads: &[Load]) -> Vec<Put> {
+        let parcels: Vec<_> = loads.iter().map(|load| (&load.parcel, &load.content)).collect();
+        match self.ask_keeper(&parcels, Whose::All) {
+            Ok(puts) => puts,
+            // One that cannot be read is one of several. What the keeper has already is found by its name.
+            Err(_) => {
+                parcels.iter().map(|(parcel, content)| self.keep(parcel, content, Whose::All)).collect()
+            }
+        }
+    }
+
+    fn ask_keeper(&self, parcels: &[(&Parcel, &Body)], whose: Whose) -> io::Result<Vec<Put>> {
         let free = match whose {
             Whose::All => self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).pop(),
             Whose::User(who) => take(&self.to_keepers, who),
         };
-        let mut lane = match free {
-            // The keeper may have been started anew; nothing was begun then.
-            Some(lane) if hand_parcel(&lane, parcel, content).is_ok() => lane,
+        let lane = match free {
+            // The keeper may have been started anew; nothing was acknowledged then.
+            Some(lane) if hand_parcels(&lane, parcels).is_ok() => lane,
             _ => {
                 let lane = match whose {
                     Whose::All => self.door.keeper()?,
                     Whose::User(who) => self.door.mailboxes(who)?,
                 };
-                hand_parcel(&lane, parcel, content)?;
+                hand_parcels(&lane, parcels)?;
                 lane
             }
         };
-        let put = Put::decode(&answer(&mut lane)?)?;
+        let mut answers = BufReader::new(&lane);
+        let puts = parcels.iter().map(|_| Put::decode(&answer(&mut answers)?)).collect::<io::Result<_>>()?;
         match whose {
             Whose::All => self.to_keeper.lock().unwrap_or_else(PoisonError::into_inner).push(lane),
             Whose::User(who) => put_back(&self.to_keepers, who, lane),
         }
-        Ok(put)
+        Ok(puts)
     }
 
     /// The first of these `.forward` files that is there.
@@ -229,16 +244,19 @@ fn hand_over(lane: &UnixStream, orders: &[Order]) -> io::Result<()> {
     lane.flush()
 }
 
-fn hand_parcel(lane: &UnixStream, parcel: &Parcel, content: &Body) -> io::Result<()> {
+fn hand_parcels(lane: &UnixStream, parcels: &[(&Parcel, &Body)]) -> io::Result<()> {
     let mut lane = BufWriter::with_capacity(PIECE, lane);
-    lane.write_all(&[PARCEL])?;
-    lane.write_all(&with_length(&parcel.encode()))?;
-    lane.write_all(&content.len().to_be_bytes())?;
-    Content::Queued(content).each(&mut |piece| lane.write_all(piece))?;
+    lane.write_all(&[PARCELS])?;
+    lane.write_all(&(parcels.len() as u64).to_be_bytes())?;
+    for (parcel, content) in parcels {
+        lane.write_all(&with_length(&parcel.encode()))?;
+        lane.write_all(&content.len().to_be_bytes())?;
+        Content::Queued(content).each(&mut |piece| lane.write_all(piece))?;
+    }
     lane.flush()
 }
 
-fn answer(lane: &mut UnixStream) -> io::Result<Vec<u8>> {
+fn answer(lane: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 8];
     lane.read_exact(&mut length)?;
     let mut answer = vec![0; usize::try_from(u64::from_be_bytes(length)).map_err(io::Error::other)?];

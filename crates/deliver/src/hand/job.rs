@@ -20,8 +20,8 @@ use crate::privilege::Rights;
 /// The byte before a job, and the one before several mailbox jobs, each with its content.
 pub(crate) const ONE: u8 = b'j';
 pub(crate) const SEVERAL: u8 = b'm';
-/// The byte before something for the keeper of mailboxes, with its content.
-pub(crate) const PARCEL: u8 = b'p';
+/// The byte before several parcels for the keeper of mailboxes, each with its content.
+pub(crate) const PARCELS: u8 = b'p';
 /// Bytes that are read or written at a time.
 pub(crate) const PIECE: usize = 64 * 1024;
 

@@ -1,4 +1,4 @@
-//! The keeper's side: a thread for each lane, on which messages come one after the other.
+//! The keeper's side: a thread for each lane, on which messages come several at a time, and wait for the disk together.
 
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,9 +7,12 @@ use std::sync::Arc;
 use master::Lanes;
 use tokio::runtime::Handle;
 
-use super::job::{PARCEL, PIECE, with_length};
+use super::job::{PARCELS, PIECE, with_length};
 use super::serve::{number, packet};
-use crate::cellar::{Cellar, Parcel, Put};
+use crate::cellar::{Cellar, Parcel, Shelf};
+
+/// Most parcels that are taken at a time.
+const MOST: u64 = 1024;
 
 /// Takes mail for mailboxes as long as lanes come. Blocks.
 pub fn keep(lanes: &Lanes, cellar: &Arc<Cellar>, runtime: &Handle) {
@@ -33,20 +36,29 @@ pub fn keep_lane(lane: UnixStream, open: Arc<()>, cellar: &Arc<Cellar>, runtime:
 
 fn work(mut lane: &UnixStream, cellar: &Cellar, runtime: &Handle) -> io::Result<()> {
     let mut from = BufReader::with_capacity(PIECE, lane);
+    let mut content = Vec::new();
     loop {
         let mut first = [0];
         from.read_exact(&mut first)?;
-        if first != [PARCEL] {
+        if first != [PARCELS] {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let parcel = Parcel::decode(&packet(&mut from)?)?;
-        let length = number(&mut from)?;
-        let mut content = Vec::new();
-        // It grows with what comes, whatever was promised.
-        (&mut from).take(length).read_to_end(&mut content)?;
-        let whole = content.len() as u64 == length;
-        let put =
-            if whole { cellar.put(&parcel, &content, runtime) } else { Put::Trouble("cut off".to_owned()) };
-        lane.write_all(&with_length(&put.encode()))?;
+        let mut shelf = Shelf::default();
+        for _ in 0..number(&mut from)?.min(MOST) {
+            let parcel = Parcel::decode(&packet(&mut from)?)?;
+            let length = number(&mut from)?;
+            content.clear();
+            // It grows with what comes, whatever was promised. What is cut off ends the lane, and nothing is said of the
+            // parcels before it: they are sent again, under the same names.
+            (&mut from).take(length).read_to_end(&mut content)?;
+            if content.len() as u64 != length {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            cellar.put(&mut shelf, &parcel, &content, runtime);
+        }
+        content.shrink_to(PIECE);
+        let answers: Vec<u8> = shelf.settle().iter().flat_map(|put| with_length(&put.encode())).collect();
+        lane.write_all(&answers)?;
+        shelf.announce();
     }
 }

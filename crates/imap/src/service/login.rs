@@ -197,8 +197,11 @@ impl Desk {
         if let Some(who) = self.keepers.as_ref().and_then(|keepers| keepers.elsewhere(&account)) {
             return Step::Over(who, Box::new(account), counted);
         }
-        let accounts = self.accounts.clone();
         let name = account.user.clone();
+        if let Some(account) = self.accounts.opened(&account) {
+            return Step::In(User { name, account }, counted);
+        }
+        let accounts = self.accounts.clone();
         let opened = tokio::task::spawn_blocking(move || accounts.open(&account)).await;
         match opened {
             Ok(Ok(account)) => Step::In(User { name, account }, counted),

@@ -86,17 +86,31 @@ impl PasswdFile {
 
     async fn entry(&self, request: &Request<'_>) -> Result<Option<Entry>, Trouble> {
         let (path, key) = self.path_and_key(request)?;
+        // Whether it is still the same costs one look, which is less than the way to another thread and back.
+        if let Some(content) = unchanged(&self.files, &path) {
+            return Ok(content.entries.get(&key).cloned());
+        }
         let files = self.files.clone();
         let content = elsewhere(move || read(&files, &path)).await?;
         Ok(content.entries.get(&key).cloned())
     }
 }
 
+/// The file as it was read, if it has not changed since.
+fn unchanged(files: &Mutex<HashMap<PathBuf, Arc<Content>>>, path: &Path) -> Option<Arc<Content>> {
+    let known = files.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()?;
+    let meta = std::fs::metadata(path).ok()?;
+    (known.stamp == stamp(&meta)).then_some(known)
+}
+
+fn stamp(meta: &std::fs::Metadata) -> Stamp {
+    (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec())
+}
+
 fn read(files: &Mutex<HashMap<PathBuf, Arc<Content>>>, path: &Path) -> Result<Arc<Content>, Trouble> {
     let trouble = |error: std::io::Error| Trouble::from_error(path.display().to_string(), error);
     let file = conf::secrets::open(path).map_err(trouble)?;
-    let meta = file.metadata().map_err(trouble)?;
-    let stamp = (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec());
+    let stamp = stamp(&file.metadata().map_err(trouble)?);
     let known = files.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
     if let Some(content) = known.filter(|content| content.stamp == stamp) {
         return Ok(content);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::Disk;
 use super::record::{self, FILE_HEAD, Meta, Salt};
-use super::sync;
+use super::sync::Unsynced;
 use crate::{Error, Result};
 
 /// A new file is begun after so many bytes.
@@ -300,11 +300,9 @@ impl Tail<'_> {
         Ok(spots)
     }
 
-    /// Gives the right to append back and waits until everything appended is durable.
-    pub(crate) fn release_and_sync(self) -> Result<()> {
-        let (bodies, file, fresh) = (self.bodies, Arc::clone(&self.file), self.fresh);
-        drop(self);
-        sync::durable(&bodies.disk, &file, fresh).map_err(|error| Error::io("sync", &file.path, error))
+    /// Gives the right to append back; what was appended is not durable yet.
+    pub(crate) fn release(self) -> Unsynced {
+        Unsynced { disk: Arc::clone(&self.bodies.disk), file: Arc::clone(&self.file), names: self.fresh }
     }
 
     /// Waits until everything appended is durable, and keeps the right to append.

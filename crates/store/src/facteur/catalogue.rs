@@ -206,6 +206,12 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Reads as of one moment until it is dropped: SQLite takes its locks once and not for each statement.
+    pub(crate) fn moment(&self) -> Result<Moment<'_>> {
+        self.db.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Moment(self))
+    }
+
     /// Undoes what was done since [`Catalogue::begin`].
     pub(crate) fn roll_back(&self) {
         // Where SQLite has done so by itself, there is nothing to undo.
@@ -311,6 +317,19 @@ impl Catalogue {
         match error {
             Error::Damaged(what) => Error::Damaged(format!("{}: {what}", self.path.display())),
             other => other,
+        }
+    }
+}
+
+/// What [`Catalogue::moment`] gives.
+pub(crate) struct Moment<'a>(&'a Catalogue);
+
+impl Drop for Moment<'_> {
+    fn drop(&mut self) {
+        // Nothing was written, so nothing can be lost.
+        let ended = self.0.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if ended.is_err() {
+            self.0.roll_back();
         }
     }
 }

@@ -11,7 +11,7 @@ use super::inside::Inside;
 use super::mailbox::FacteurMailbox;
 use super::transfer;
 use crate::{
-    Account, Delivered, Delivery, Error, Flags, Folder, Limits, Mailbox, Name, Owner, Pair, Result,
+    Account, Delivered, Delivery, Error, Flags, Folder, HandedIn, Limits, Mailbox, Name, Owner, Pair, Result,
     SpecialUse, Status, Usage, Watch,
 };
 
@@ -187,7 +187,11 @@ impl Account for FacteurAccount {
     }
 
     fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered> {
-        self.take_in(delivery)
+        crate::Round::of_one(self, delivery)
+    }
+
+    fn hand_in(&self, delivery: &Delivery<'_>) -> Result<HandedIn> {
+        self.write_down(delivery).map(HandedIn::written)
     }
 
     fn metadata(&self, mailbox: Option<&Name>) -> Result<Vec<Pair>> {

@@ -1,6 +1,7 @@
 //! The face of a mailbox.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::inside::Inside;
 use super::record::Meta;
 use super::shared::Shared;
 use super::signature::Pattern;
-use super::{enter, summary, transfer};
+use super::{enter, rows, summary, transfer};
 use crate::{
     CopyOutcome, Entry, Error, FlagChange, Flags, Mailbox, Mode, Name, NewMessage, Result, StoreOutcome,
     Summary, UidSet, Usage, View, Watch, Within,
@@ -45,7 +46,7 @@ impl FacteurMailbox {
         let mut find = inside
             .catalogue()
             .db
-            .prepare_cached("SELECT file, at, size, crc, header FROM body WHERE id = ?")?;
+            .prepare_cached("SELECT id, file, at, size, crc, header FROM body WHERE id = ?")?;
         let found = find.query_row([entry.key as i64], spot).optional()?;
         found.ok_or_else(|| Error::Damaged(format!("message {uid} has no body")))
     }
@@ -59,19 +60,15 @@ impl FacteurMailbox {
         mut each: impl FnMut(u32, T) -> Result<bool>,
     ) -> Result<()> {
         let view = self.shared.view();
-        let text = format!("SELECT {columns} FROM body WHERE id = ?");
+        let select = format!("SELECT id, {columns} FROM body");
         for some in uids.chunks(AT_ONCE) {
-            let mut found = Vec::with_capacity(some.len());
-            {
-                let inside = self.enter()?;
-                let mut find = inside.catalogue().db.prepare_cached(&text)?;
-                for uid in some {
-                    let Some(entry) = view.find(*uid) else { continue };
-                    if let Some(value) = find.query_row([entry.key as i64], &read).optional()? {
-                        found.push((*uid, value));
-                    }
-                }
-            }
+            let wanted: Vec<(i64, u32)> =
+                some.iter().filter_map(|uid| Some((view.find(*uid)?.key as i64, *uid))).collect();
+            let mut found = Vec::with_capacity(wanted.len());
+            rows::each(self.enter()?.catalogue(), &select, &wanted, |uid, row| {
+                found.push((uid, read(row)?));
+                Ok(())
+            })?;
             for (uid, value) in found {
                 if !each(uid, value)? {
                     return Ok(());
@@ -90,21 +87,22 @@ impl FacteurMailbox {
         let view = self.shared.view();
         let mut candidates = Vec::new();
         for some in among.chunks(4 * AT_ONCE) {
-            let inside = self.enter()?;
-            let mut find =
-                inside.catalogue().db.prepare_cached("SELECT bits FROM signature WHERE body = ?")?;
-            for uid in some {
-                let Some(entry) = view.find(*uid) else { continue };
-                let mut rows = find.query([entry.key as i64])?;
-                let may = match rows.next()? {
-                    // Without a signature only reading tells.
-                    None => true,
-                    Some(row) => pattern.may_be_in(row.get_ref(0)?.as_blob().unwrap_or_default()),
-                };
-                if may {
-                    candidates.push(*uid);
-                }
-            }
+            let wanted: Vec<(i64, u32)> =
+                some.iter().filter_map(|uid| Some((view.find(*uid)?.key as i64, *uid))).collect();
+            let mut ruled_out = HashSet::new();
+            rows::each(
+                self.enter()?.catalogue(),
+                "SELECT body, bits FROM signature",
+                &wanted,
+                |uid, row| {
+                    if !pattern.may_be_in(row.get_ref(1)?.as_blob().unwrap_or_default()) {
+                        ruled_out.insert(uid);
+                    }
+                    Ok(())
+                },
+            )?;
+            // Without a signature only reading tells.
+            candidates.extend(wanted.iter().map(|(_, uid)| *uid).filter(|uid| !ruled_out.contains(uid)));
         }
         Ok(candidates)
     }
@@ -275,7 +273,7 @@ impl Mailbox for FacteurMailbox {
 
     fn summaries(&self, uids: &[u32], each: &mut dyn FnMut(u32, Summary) -> bool) -> Result<()> {
         let read = |row: &Row<'_>| {
-            let (envelope, bodystructure): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let (envelope, bodystructure): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
             Ok(Summary { envelope: envelope.into(), bodystructure: bodystructure.into() })
         };
         self.each_body(uids, "envelope, bodystructure", read, |uid, summary| Ok(each(uid, summary)))
@@ -405,9 +403,9 @@ impl Mailbox for FacteurMailbox {
     }
 }
 
-/// The columns `file, at, size, crc, header`.
+/// The columns `id, file, at, size, crc, header`.
 fn spot(row: &Row<'_>) -> rusqlite::Result<(Spot, u64)> {
-    let at: i64 = row.get(1)?;
-    let header: i64 = row.get(4)?;
-    Ok((Spot { file: row.get(0)?, at: at as u64, len: row.get(2)?, crc: row.get(3)? }, header as u64))
+    let at: i64 = row.get(2)?;
+    let header: i64 = row.get(5)?;
+    Ok((Spot { file: row.get(1)?, at: at as u64, len: row.get(3)?, crc: row.get(4)? }, header as u64))
 }

@@ -21,6 +21,7 @@ mod folders;
 mod inside;
 mod mailbox;
 mod record;
+mod rows;
 mod scan;
 mod schema;
 mod shared;
@@ -29,6 +30,9 @@ mod summary;
 mod sync;
 mod transfer;
 pub mod upkeep;
+
+pub(crate) use account::FacteurAccount;
+pub(crate) use deliver::{Written, settle};
 
 use crate::Kind;
 use crate::backends::Backend;

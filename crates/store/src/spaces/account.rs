@@ -8,9 +8,25 @@ use super::resolve::{Spot, with_prefix};
 use super::{NOTE, Namespaces, Spaces};
 use crate::rights::effective;
 use crate::{
-    Account, Delivered, Delivery, Error, Folder, Limits, Mailbox, Name, Owner, Pair, Result, Rights,
-    SpecialUse, Status, Usage, Watch,
+    Account, Delivered, Delivery, Error, Folder, HandedIn, Limits, Mailbox, Name, Owner, Pair, Result,
+    Rights, SpecialUse, Status, Usage, Watch,
 };
+
+impl Spaces {
+    /// Where a delivery goes, if it may. Mail for INBOX is never refused by rights: there is nowhere else for it to go.
+    fn place_of(&self, delivery: &Delivery<'_>) -> Result<Spot> {
+        let spot = self.spot(delivery.mailbox)?;
+        if !(spot.own && spot.name.is_inbox()) {
+            match self.need(&spot, Rights::POST) {
+                Err(Error::NoMailbox) if delivery.create && spot.account.acl(&spot.name).is_err() => {
+                    self.create(delivery.mailbox, None)?;
+                }
+                other => drop(other?),
+            }
+        }
+        Ok(spot)
+    }
+}
 
 impl Account for Spaces {
     fn owner(&self) -> &Owner {
@@ -134,18 +150,14 @@ impl Account for Spaces {
         self.own.recount()
     }
 
-    /// Mail for INBOX is never refused by rights: there is nowhere else for it to go.
     fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered> {
-        let spot = self.spot(delivery.mailbox)?;
-        if !(spot.own && spot.name.is_inbox()) {
-            match self.need(&spot, Rights::POST) {
-                Err(Error::NoMailbox) if delivery.create && spot.account.acl(&spot.name).is_err() => {
-                    self.create(delivery.mailbox, None)?;
-                }
-                other => drop(other?),
-            }
-        }
+        let spot = self.place_of(delivery)?;
         spot.account.deliver(&Delivery { mailbox: &spot.name, ..*delivery })
+    }
+
+    fn hand_in(&self, delivery: &Delivery<'_>) -> Result<HandedIn> {
+        let spot = self.place_of(delivery)?;
+        spot.account.hand_in(&Delivery { mailbox: &spot.name, ..*delivery })
     }
 
     fn metadata(&self, mailbox: Option<&Name>) -> Result<Vec<Pair>> {

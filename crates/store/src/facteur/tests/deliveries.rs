@@ -81,3 +81,44 @@ fn many_deliver_at_a_time() {
         assert_eq!(found.len(), 30);
     }
 }
+
+#[test]
+fn a_round_tells_of_each_of_its_deliveries() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = |n: &str| directory.path().join(n);
+    let (joe, ann) = (account(&root("joe")), account(&root("ann")));
+    let full = limited(&root("full"), Limits { messages: Some(1), ..Limits::default() });
+    let watched = inbox(&joe);
+    let rung = watched.watch().count();
+    let mut round = crate::Round::default();
+    let mut add = |account: &FacteurAccount, subject: &str, id: &str| {
+        let content = text(subject);
+        round.add(
+            account,
+            &Delivery {
+                mailbox: &Name::inbox(),
+                create: false,
+                id: Some(id),
+                content: &[content.as_bytes()],
+                received: 9,
+                flags: Flags::NONE,
+                keywords: &[],
+            },
+        )
+    };
+    add(&joe, "a", "1").unwrap();
+    add(&full, "b", "2").unwrap();
+    assert!(matches!(add(&full, "c", "3"), Err(crate::Error::OverQuota(_))));
+    add(&ann, "d", "4").unwrap();
+    add(&joe, "e", "5").unwrap();
+    add(&joe, "a", "1").unwrap();
+    let said: Vec<bool> = round.settle().iter().map(Result::is_ok).collect();
+    assert_eq!(said, [true; 5]);
+    assert_eq!(watched.watch().count(), rung);
+    round.announce();
+    assert!(watched.watch().count() > rung);
+    assert_eq!(watched.view().len(), 2);
+    assert_eq!(subjects(&*inbox(&joe)), ["a", "e"]);
+    assert_eq!(subjects(&*inbox(&ann)), ["d"]);
+    assert_eq!(subjects(&*inbox(&full)), ["b"]);
+}

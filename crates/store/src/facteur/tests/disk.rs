@@ -77,6 +77,39 @@ fn what_was_acknowledged_survives_every_failure() {
 }
 
 #[test]
+fn of_a_round_only_what_is_durable_is_acknowledged() {
+    for from in 0..12 {
+        let directory = tempfile::tempdir().unwrap();
+        let failing: Arc<dyn Disk> = Arc::new(Failing { calls: AtomicUsize::new(0), fails: from..from + 1 });
+        let places = ["a", "b", "c", "d"].map(|name| directory.path().join(name));
+        let (mut round, mut added) = (crate::Round::default(), Vec::new());
+        for place in &places {
+            let account = account_on(place, Arc::clone(&failing));
+            let (content, mailbox) = (text("s"), Name::inbox());
+            let delivery = Delivery {
+                mailbox: &mailbox,
+                create: false,
+                id: Some("1"),
+                content: &[content.as_bytes()],
+                received: 9,
+                flags: Flags::NONE,
+                keywords: &[],
+            };
+            added.push(round.add(&*account, &delivery).is_ok());
+        }
+        let mut settled = round.settle().into_iter();
+        for (place, added) in places.iter().zip(added) {
+            let account = account(place);
+            let stored = added && settled.next().unwrap().is_ok();
+            assert!(!stored || subjects(&*inbox(&account)) == ["s"], "{from}");
+            // Whoever was refused asks again, and it is there once.
+            deliver(&account, "s", Some("1")).unwrap();
+            assert_eq!(subjects(&*inbox(&account)), ["s"], "{from}");
+        }
+    }
+}
+
+#[test]
 fn a_torn_record_costs_only_itself() {
     let directory = tempfile::tempdir().unwrap();
     let account = account(directory.path());

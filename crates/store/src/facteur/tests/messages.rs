@@ -203,3 +203,46 @@ fn texts_are_found_in_any_case() {
     let all: Vec<u32> = inbox.view().iter().map(|entry| entry.uid).collect();
     assert_eq!(inbox.find_text(Within::Text, "Word1234X", &all).unwrap(), [1237]);
 }
+
+#[test]
+fn what_is_read_of_many_is_of_the_right_ones_in_whatever_order_they_came() {
+    let directory = tempfile::tempdir().unwrap();
+    let account = account(directory.path());
+    let inbox = inbox(&account);
+    let subjects_in: Vec<String> = (0..40).map(|n| format!("subject{n}")).collect();
+    inbox.append(&subjects_in.iter().map(|subject| message(subject)).collect::<Vec<_>>()).unwrap();
+    account.create(&name("Other"), None).unwrap();
+    let other = account.open(&name("Other")).unwrap();
+    // Bodies that fall and leave gaps, then such that rise.
+    for uid in [40, 3, 21, 1, 2, 4, 5] {
+        inbox.copy(&set(&[uid]), &*other).unwrap();
+    }
+    let wanted = [39, 2, 20, 0, 1, 3, 4].map(|n| format!("subject{n}"));
+    let all = uids(&*other);
+    let mut found = Vec::new();
+    other
+        .headers(&all, &mut |uid, header| {
+            found.push((uid, subject(&header)));
+            true
+        })
+        .unwrap();
+    assert_eq!(found, all.iter().copied().zip(wanted.clone()).collect::<Vec<_>>());
+    let mut envelopes = 0;
+    other
+        .summaries(&all, &mut |uid, summary| {
+            let wanted = format!("\"{}\"", wanted[uid as usize - 1]);
+            assert!(String::from_utf8_lossy(&summary.envelope).contains(&wanted));
+            envelopes += 1;
+            true
+        })
+        .unwrap();
+    assert_eq!(envelopes, all.len());
+    let text = |mailbox: &dyn Mailbox, needle: &str| {
+        mailbox.find_text(Within::Text, needle, &uids(mailbox)).unwrap()
+    };
+    assert_eq!(text(&*other, "subject20"), [3]);
+    flag(&*inbox, &[2, 3, 30], Mode::Add, Flags::DELETED);
+    inbox.expunge(None).unwrap();
+    assert_eq!(text(&*inbox, "of subject31"), [32]);
+    assert_eq!(text(&*inbox, "of subject29"), Vec::<u32>::new());
+}
