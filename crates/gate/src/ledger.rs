@@ -13,6 +13,7 @@ use std::sync::{Arc, atomic};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 /// Records that may wait for the disk.
@@ -82,6 +83,21 @@ fn line(record: &str) -> String {
     format!("{:08x}\t{record}\n", crc32fast::hash(record.as_bytes()))
 }
 
+/// Locks a file. A process that was killed a moment ago may hold it until its last thread has ended: that is waited for.
+fn alone(mut file: File) -> io::Result<Flock<File>> {
+    const TRIES: u32 = 100;
+    let mut tries = 1;
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((file, Errno::EWOULDBLOCK)) if tries < TRIES => file,
+            Err((_, errno)) => return Err(errno.into()),
+        };
+        std::thread::sleep(Duration::from_millis(50));
+        tries += 1;
+    }
+}
+
 impl Ledger {
     /// Takes a file for this program alone, and gives what it holds.
     ///
@@ -90,8 +106,7 @@ impl Ledger {
     pub fn open(path: &Path) -> io::Result<(Opened, Read)> {
         let lock = path.with_extension("lock");
         let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(lock)?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, errno)| io::Error::from_raw_os_error(errno as i32))?;
+        let lock = alone(lock)?;
         let read = read(path)?;
         Ok((Opened { path: path.to_owned(), lock }, read))
     }

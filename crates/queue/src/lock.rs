@@ -3,10 +3,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::{Failure, Kind};
+
+/// A process that was killed a moment ago holds its lock until its last thread has ended, which may wait for the disk:
+/// whoever starts right after it asks so often, with a pause in between.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Held while the queue is open.
 #[derive(Debug)]
@@ -19,24 +25,23 @@ impl QueueLock {
     /// Takes the lock, or names the process that holds it.
     pub(crate) fn take(path: &Path) -> Result<QueueLock, Failure> {
         let failed = |error| Failure::from_io(format!("open lock file {}", path.display()), error);
-        let file = OpenOptions::new()
+        let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)
             .map_err(failed)?;
-        let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => file,
-            Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                let queue = path.parent().and_then(Path::parent).unwrap_or(path).display();
-                let what =
-                    format!("the queue in {queue} is in use by process {}; stop it first", holder.trim());
-                return Err(Failure::new(Kind::Locked, what));
-            }
-            Err((_, error)) => return Err(failed(error.into())),
+        let mut tries = 1;
+        let mut file = loop {
+            file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(locked) => break locked,
+                Err((file, nix::errno::Errno::EWOULDBLOCK)) if tries < TRIES => file,
+                Err((file, nix::errno::Errno::EWOULDBLOCK)) => return Err(in_use(path, file)),
+                Err((_, error)) => return Err(failed(error.into())),
+            };
+            std::thread::sleep(PAUSE);
+            tries += 1;
         };
         file.set_len(0)
             .and_then(|()| file.rewind())
@@ -44,6 +49,14 @@ impl QueueLock {
             .map_err(failed)?;
         Ok(QueueLock { _file: file })
     }
+}
+
+fn in_use(path: &Path, mut file: File) -> Failure {
+    let mut holder = String::new();
+    let _ = file.read_to_string(&mut holder);
+    let queue = path.parent().and_then(Path::parent).unwrap_or(path).display();
+    let what = format!("the queue in {queue} is in use by process {}; stop it first", holder.trim());
+    Failure::new(Kind::Locked, what)
 }
 
 /// The process that has the queue open, if any. Does not wait and leaves no trace.
