@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, atomic};
+use std::sync::{Arc, Mutex, PoisonError, atomic};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -96,6 +96,29 @@ fn alone(mut file: File) -> io::Result<Flock<File>> {
         std::thread::sleep(Duration::from_millis(50));
         tries += 1;
     }
+}
+
+/// Opens the file of a memory in `directory` for this program alone: what it holds, shared with the thread that writes
+/// the file anew from all `records` there are.
+///
+/// # Errors
+/// A sentence: it cannot be read or written, or another program has it.
+pub fn keep<S: Send + 'static>(
+    directory: &Path,
+    file: &str,
+    of: impl FnOnce(&[String]) -> S,
+    records: fn(&S) -> Vec<String>,
+) -> Result<(Arc<Mutex<S>>, Ledger), String> {
+    let path = directory.join(file);
+    let cannot = |error: io::Error| format!("cannot open {}: {error}", path.display());
+    let (opened, read) = Ledger::open(&path).map_err(cannot)?;
+    if read.damaged > 0 {
+        log::warn!(target: "master", "{}: {} damaged records are left out", path.display(), read.damaged);
+    }
+    let state = Arc::new(Mutex::new(of(&read.records)));
+    let all = state.clone();
+    let snapshot = Box::new(move || records(&all.lock().unwrap_or_else(PoisonError::into_inner)));
+    Ok((state, opened.start(snapshot).map_err(cannot)?))
 }
 
 impl Ledger {

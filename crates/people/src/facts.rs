@@ -1,6 +1,6 @@
 //! What is known of a session in which somebody logs in.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The circumstances of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +31,18 @@ impl Facts {
     /// The facts of a service, without a session.
     pub fn of(service: &str) -> Facts {
         Facts { service: service.to_owned(), ..Facts::default() }
+    }
+
+    /// The facts of a session, from its own address and its client's; a client without one is on a local socket.
+    pub fn of_session(service: &str, local: Option<SocketAddr>, peer: Option<SocketAddr>) -> Facts {
+        Facts {
+            local: local.map(|address| address.ip()),
+            local_port: local.map(|address| address.port()),
+            remote: peer.map(|address| address.ip()),
+            remote_port: peer.map(|address| address.port()),
+            trusted: peer.is_none(),
+            ..Facts::of(service)
+        }
     }
 
     /// Can a password be sent without being overheard? Encryption, a local socket, or a client on this machine.

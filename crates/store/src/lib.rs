@@ -19,6 +19,7 @@ pub mod params;
 pub mod rights;
 pub mod search;
 pub mod spaces;
+pub mod syncfs;
 
 mod account;
 mod error;

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::settings::Settings;
 use super::{Boxed, Watch};
 use crate::Clock;
-use crate::ledger::{Ledger, escape, unescape};
+use crate::ledger::{self, Ledger, escape, unescape};
 
 /// The file in `data_directory`.
 pub const FILE: &str = "bans";
@@ -81,16 +81,7 @@ impl Memory {
     /// # Errors
     /// A sentence: it cannot be read or written, or another program has it.
     pub fn open(directory: &Path, clock: Clock, zone: TimeZone) -> Result<Memory, String> {
-        let path = directory.join(FILE);
-        let cannot = |error: std::io::Error| format!("cannot open {}: {error}", path.display());
-        let (opened, read) = Ledger::open(&path).map_err(cannot)?;
-        if read.damaged > 0 {
-            log::warn!(target: "master", "{}: {} damaged records are left out", path.display(), read.damaged);
-        }
-        let state = Arc::new(Mutex::new(State::of(&read.records)));
-        let all = state.clone();
-        let snapshot = Box::new(move || all.lock().unwrap_or_else(PoisonError::into_inner).records());
-        let ledger = opened.start(snapshot).map_err(cannot)?;
+        let (state, ledger) = ledger::keep(directory, FILE, State::of, State::records)?;
         Ok(Memory {
             state,
             settings: RwLock::new(Arc::new(Settings::off())),

@@ -63,16 +63,8 @@ impl Memory {
     /// # Errors
     /// A sentence: it cannot be read or written, or another program has it.
     pub fn open(directory: &Path, clock: Clock, zone: TimeZone) -> Result<Memory, String> {
-        let path = directory.join(FILE);
-        let cannot = |error: std::io::Error| format!("cannot open {}: {error}", path.display());
-        let (opened, read) = Ledger::open(&path).map_err(cannot)?;
-        if read.damaged > 0 {
-            log::warn!(target: "master", "{}: {} damaged records are left out", path.display(), read.damaged);
-        }
-        let state = Arc::new(Mutex::new(State::of(read.records.iter().map(String::as_str))));
-        let all = state.clone();
-        let snapshot = Box::new(move || all.lock().unwrap_or_else(PoisonError::into_inner).records());
-        let ledger = opened.start(snapshot).map_err(cannot)?;
+        let of = |records: &[String]| State::of(records.iter().map(String::as_str));
+        let (state, ledger) = ledger::keep(directory, FILE, of, State::records)?;
         Ok(Memory { state, messages: Messages::default(), ledger: Some(ledger), clock, zone })
     }
 

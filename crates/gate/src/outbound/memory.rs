@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::settings::Settings;
 use super::{Sender, Verdict};
 use crate::Clock;
-use crate::ledger::{Ledger, escape, unescape};
+use crate::ledger::{self, Ledger, escape, unescape};
 
 /// The file in `data_directory`.
 pub const FILE: &str = "outbound";
@@ -71,21 +71,7 @@ impl Memory {
     /// # Errors
     /// A sentence: it cannot be read or written, or another program has it.
     pub fn open(directory: &Path, clock: Clock, zone: TimeZone) -> Result<Memory, String> {
-        let path = directory.join(FILE);
-        let cannot = |error: std::io::Error| format!("cannot open {}: {error}", path.display());
-        let (opened, read) = Ledger::open(&path).map_err(cannot)?;
-        if read.damaged > 0 {
-            log::warn!(target: "master", "{}: {} damaged records are left out", path.display(), read.damaged);
-        }
-        let mut state = State::default();
-        for record in &read.records {
-            // A record of a later version that we do not know is no reason to forget the others.
-            let _ = state.take(record);
-        }
-        let state = Arc::new(Mutex::new(state));
-        let all = state.clone();
-        let snapshot = Box::new(move || all.lock().unwrap_or_else(PoisonError::into_inner).records());
-        let ledger = opened.start(snapshot).map_err(cannot)?;
+        let (state, ledger) = ledger::keep(directory, FILE, State::of, State::records)?;
         Ok(Memory { state, ledger: Some(ledger), clock, zone })
     }
 
@@ -210,6 +196,15 @@ impl State {
         let held = fields.next()?.parse().ok().filter(|since| *since != 0);
         self.accounts.insert(name.into(), Account { habit, held, span: Span::default() });
         Some(())
+    }
+
+    fn of(records: &[String]) -> State {
+        let mut state = State::default();
+        for record in records {
+            // A record of a later version that we do not know is no reason to forget the others.
+            let _ = state.take(record);
+        }
+        state
     }
 
     fn records(&self) -> Vec<String> {

@@ -32,14 +32,7 @@ pub struct Connection {
 /// Talks to one client until it is gone.
 pub async fn run(service: Arc<Service>, accepted: Accepted) {
     let Accepted { stream, peer, local, place, .. } = accepted;
-    let facts = Facts {
-        local: local.map(|address| address.ip()),
-        local_port: local.map(|address| address.port()),
-        remote: peer.map(|address| address.ip()),
-        remote_port: peer.map(|address| address.port()),
-        trusted: peer.is_none(),
-        ..Facts::of("pop3")
-    };
+    let facts = Facts::of_session("pop3", local, peer);
     let wrapper = service.access.ssl_wrappermode;
     let since = clock::now();
     let mut connection = Connection { service, wire: Wire::new(stream), facts, id: session_id(), since };

@@ -48,15 +48,7 @@ pub(super) struct Connection {
 /// Talks to one client until it is gone.
 pub async fn run(service: Arc<Service>, accepted: Accepted) {
     let Accepted { stream, peer, local, place, .. } = accepted;
-    let facts = Facts {
-        service: "imap".to_owned(),
-        local: local.map(|address| address.ip()),
-        local_port: local.map(|address| address.port()),
-        remote: peer.map(|address| address.ip()),
-        remote_port: peer.map(|address| address.port()),
-        trusted: peer.is_none(),
-        ..Facts::default()
-    };
+    let facts = Facts::of_session("imap", local, peer);
     let session = Session::new(service.settings.clone(), Link::default());
     let mut connection = Connection {
         wire: Wire::new(stream),

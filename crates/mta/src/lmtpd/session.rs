@@ -40,14 +40,7 @@ struct Session {
 /// Talks to one client until it is gone.
 pub async fn run(service: Arc<Service>, accepted: Accepted) {
     let Accepted { stream, peer, local, place, .. } = accepted;
-    let facts = Facts {
-        local: local.map(|address| address.ip()),
-        local_port: local.map(|address| address.port()),
-        remote: peer.map(|address| address.ip()),
-        remote_port: peer.map(|address| address.port()),
-        trusted: peer.is_none(),
-        ..Facts::of("lmtp")
-    };
+    let facts = Facts::of_session("lmtp", local, peer);
     let settings = Settings {
         line_limit: service.line_limit,
         timeout: service.params.lmtpd_timeout,

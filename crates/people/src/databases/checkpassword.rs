@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mail::Trouble;
 
-use super::{Checked, Kind, Opening, PassDb, Password, Request, Row, elsewhere};
+use super::{Checked, Kind, Opening, PassDb, Password, Request, elsewhere};
 use crate::Boxed;
 use crate::outside::{self, Job};
 
@@ -25,11 +25,6 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
 }
 
 impl PassDb for CheckPassword {
-    fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
-        // Without a password there is nothing to ask.
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
     fn check<'a>(
         &'a self,
         request: &'a Request<'a>,

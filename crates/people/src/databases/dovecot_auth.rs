@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{Checked, Kind, Opening, PassDb, Password, Request, Row};
+use super::{Checked, Kind, Opening, PassDb, Password, Request};
 use crate::{Boxed, Fields};
 
 /// The kind.
@@ -34,11 +34,6 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
 }
 
 impl PassDb for DovecotAuth {
-    fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
-        // It tells nobody's password, nor who is there.
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
     fn check<'a>(
         &'a self,
         request: &'a Request<'a>,

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use tables::http::{self, Limits, Response, Url, escape};
 use tables::sql::Tls;
 
-use super::{Checked, Clock, Kind, Opening, PassDb, Password, Request, Row, dovecot_conf};
+use super::{Checked, Clock, Kind, Opening, PassDb, Password, Request, dovecot_conf};
 use crate::expand::{Vars, check, expand};
 use crate::oauth2::jwt::{self, Expected};
 use crate::oauth2::keys::Keys;
@@ -331,11 +331,6 @@ fn plain(value: &Value) -> String {
 }
 
 impl PassDb for Oauth2 {
-    fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
-        // A token tells whose it is, and nobody's is kept here.
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
     fn check<'a>(
         &'a self,
         request: &'a Request<'a>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mail::Trouble;
 
-use super::{Checked, Kind, Opening, PassDb, Password, Request, Row, elsewhere};
+use super::{Checked, Kind, Opening, PassDb, Password, Request, elsewhere};
 use crate::Boxed;
 use crate::expand::{check, expand};
 use crate::outside::{self, Job};
@@ -37,11 +37,6 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
 }
 
 impl PassDb for Pam {
-    fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
-        // PAM tells nobody's password, nor who is there.
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
     fn check<'a>(
         &'a self,
         request: &'a Request<'a>,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mail::Trouble;
 
-use super::{Checked, Kind, Opening, PassDb, Password, Request, Row, elsewhere};
+use super::{Checked, Kind, Opening, PassDb, Password, Request, elsewhere};
 use crate::{Boxed, Fields};
 
 /// The kind.
@@ -36,11 +36,6 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
 }
 
 impl PassDb for Saslauthd {
-    fn find<'a>(&'a self, _: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
-        // It tells nobody's password, nor who is there.
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
     fn check<'a>(
         &'a self,
         request: &'a Request<'a>,

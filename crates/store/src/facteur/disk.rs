@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 
+use crate::syncfs;
+
 /// A file system, as far as bodies are written.
 pub(crate) trait Disk: Send + Sync + Debug {
     /// Writes all pieces, one after the other, from `offset` on.
@@ -13,7 +15,7 @@ pub(crate) trait Disk: Send + Sync + Debug {
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Waits until everything in the file system of `file` is on the disk.
     fn sync_all(&self, file: &File) -> io::Result<()>;
-    /// Is little waiting to be written, so that [`Disk::sync_all`] does not wait for the work of others?
+    /// May [`Disk::sync_all`] be used: does it tell of failures, and not wait for the work of others?
     fn is_calm(&self) -> bool {
         true
     }
@@ -23,8 +25,6 @@ pub(crate) trait Disk: Send + Sync + Debug {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RealDisk;
 
-/// What may wait to be written on the whole machine, in KiB: a slow disk writes it in a moment.
-const LITTLE: u64 = 64 * 1024;
 /// Up to this many bytes of small pieces are put together for one system call.
 const TOGETHER: usize = 64 << 10;
 
@@ -56,30 +56,6 @@ impl Disk for RealDisk {
     }
 
     fn is_calm(&self) -> bool {
-        let meminfo = std::fs::read_to_string("/proc/meminfo").ok();
-        meminfo.and_then(|text| waiting(&text)).is_some_and(|waiting| waiting <= LITTLE)
-    }
-}
-
-/// What waits to be written, in KiB, as `/proc/meminfo` says.
-fn waiting(meminfo: &str) -> Option<u64> {
-    let value = |name: &str| {
-        let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace().next()?.parse::<u64>().ok()
-    };
-    Some(value("Dirty:")? + value("Writeback:")?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_kernel_says_of_what_waits() {
-        assert_eq!(
-            waiting("MemTotal: 9 kB\nDirty:    100 kB\nWriteback:   7 kB\nWritebackTmp:  0 kB\n"),
-            Some(107)
-        );
-        assert_eq!(waiting("MemTotal: 1 kB\n"), None);
+        syncfs::tells_failures() && syncfs::little_waits()
     }
 }

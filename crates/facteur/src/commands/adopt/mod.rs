@@ -40,10 +40,10 @@ fn run(words: Vec<OsString>) -> u8 {
     let done = options(words).and_then(|options| Ok((read(&options.file)?, options)));
     match done {
         Ok((tree, options)) => {
-            let plan = translate::translate(&tree.root, &crate::params::registry());
-            let whole = tell(plan, &tree);
-            let counted = options.count.is_none_or(|part| count(&tree, &part, options.mailboxes));
-            u8::from(!(whole && counted))
+            let plan = finished(&tree);
+            tell(&plan);
+            let counted = options.count.is_none_or(|part| count(&plan, &part, options.mailboxes));
+            u8::from(!(plan.left.is_empty() && counted))
         }
         Err(what) => {
             eprintln!("facteur adopt: {what}");
@@ -86,8 +86,9 @@ fn read(file: &Path) -> Result<Tree, String> {
     syntax::read(&if file.is_dir() { file.join("dovecot.conf") } else { file.to_owned() })
 }
 
-/// Prints a plan; whether nothing was left.
-fn tell(mut plan: Plan, tree: &Tree) -> bool {
+/// The plan of a configuration, with what could not be read, and what we would say of the parameters.
+fn finished(tree: &Tree) -> Plan {
+    let mut plan = translate::translate(&tree.root, &crate::params::registry());
     plan.left.extend(tree.mistakes.iter().cloned());
     for setting in &tree.hidden {
         match translate::needless(&setting.name) {
@@ -102,6 +103,11 @@ fn tell(mut plan: Plan, tree: &Tree) -> bool {
         }
     }
     plan.left.extend(census::mistakes(&census::view(&plan)));
+    plan
+}
+
+/// Prints a plan.
+fn tell(plan: &Plan) {
     println!("# For main.cf\n{}", plan.main_cf());
     println!("# For master.cf\n{}", plan.master.iter().map(|line| format!("{line}\n")).collect::<String>());
     for (path, text) in &plan.files {
@@ -110,7 +116,6 @@ fn tell(mut plan: Plan, tree: &Tree) -> bool {
     list("To know", plan.notes.iter().cloned());
     list("Needs no line here", plan.needless.iter().map(|(what, why)| format!("{what}: {why}")));
     list("NOT TRANSLATED", plan.left.iter().cloned());
-    plan.left.is_empty()
 }
 
 fn list(title: &str, lines: impl ExactSizeIterator<Item = String>) {
@@ -122,13 +127,12 @@ fn list(title: &str, lines: impl ExactSizeIterator<Item = String>) {
 }
 
 /// Counts the mail that would be served; whether all of it can be read.
-fn count(tree: &Tree, part: &str, mailboxes: bool) -> bool {
-    let plan = translate::translate(&tree.root, &crate::params::registry());
+fn count(plan: &Plan, part: &str, mailboxes: bool) -> bool {
     if plan.get("mail_location").is_none() {
         println!("# Nothing counted: mail_location is not translated");
         return false;
     }
-    let counted = match census::count(&census::view(&plan), part) {
+    let counted = match census::count(&census::view(plan), part) {
         Ok(counted) => counted,
         Err(why) => {
             println!("# Nothing counted: {why}");
