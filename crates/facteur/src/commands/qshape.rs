@@ -58,20 +58,12 @@ fn work(words: Vec<OsString>) -> Result<String, String> {
     };
     let now = Timestamp::try_from(net::clock::wall()).unwrap_or_default();
     let mut counts = Counts::default();
-    let mut refused = None;
-    let asked = reach.ask(Request::List, &mut |answer| {
-        match answer {
-            Answer::Summary(summary) => counts.add(&shape, &summary, now),
-            Answer::Refused(_, text) => refused = Some(text),
-            _ => {}
+    reach.request(Request::List, &mut |answer| {
+        if let Answer::Summary(summary) = answer {
+            counts.add(&shape, &summary, now);
         }
-        Ok(())
-    });
-    asked.map_err(|error| error.to_string())?;
-    match refused {
-        Some(what) => Err(what),
-        None => Ok(counts.table(&shape)),
-    }
+    })?;
+    Ok(counts.table(&shape))
 }
 
 fn options(words: Vec<OsString>, given: &mut Option<PathBuf>) -> Result<Shape, String> {

@@ -57,6 +57,23 @@ impl Reach {
             Reach::Down(queue) => perform(queue, &AsRoot, 0, request, hear),
         }
     }
+
+    /// Asks, and hands every answer to `hear` but refusals.
+    ///
+    /// # Errors
+    /// What the connection says, or why something was refused.
+    pub fn request(&mut self, request: Request, hear: &mut dyn FnMut(Answer)) -> Result<(), String> {
+        let mut refused = None;
+        let asked = self.ask(request, &mut |answer| {
+            match answer {
+                Answer::Refused(_, text) => refused = Some(text),
+                answer => hear(answer),
+            }
+            Ok(())
+        });
+        asked.map_err(|error| error.to_string())?;
+        refused.map_or(Ok(()), Err)
+    }
 }
 
 /// `queue_directory` of a configuration.

@@ -61,21 +61,10 @@ fn subject(content: &[u8]) -> String {
 /// Everything in quarantine, oldest first.
 pub fn all(reach: &mut Reach) -> Result<Vec<Held>, String> {
     let mut ids = Vec::new();
-    let mut refused = None;
-    let asked = reach.ask(Request::List, &mut |answer| {
-        match answer {
-            Answer::Summary(summary) if summary.brief.state == State::Hold => {
-                ids.push(summary.brief.id.clone())
-            }
-            Answer::Refused(_, text) => refused = Some(text),
-            _ => {}
-        }
-        Ok(())
-    });
-    asked.map_err(|error| error.to_string())?;
-    if let Some(text) = refused {
-        return Err(text);
-    }
+    reach.request(Request::List, &mut |answer| match answer {
+        Answer::Summary(summary) if summary.brief.state == State::Hold => ids.push(summary.brief.id.clone()),
+        _ => {}
+    })?;
     let mut found = Vec::new();
     for id in ids {
         if let Some((held, _)) = look(reach, &id)? {

@@ -232,24 +232,16 @@ fn alter(reach: &mut Reach, alteration: Alteration, ids: Vec<QueueId>) -> Result
         _ => "Deleted",
     };
     let mut done = 0;
-    let mut refused = None;
     if !ids.is_empty() {
         let selection = Selection::These(ids.clone(), vec![State::Hold]);
-        let asked = reach.ask(Request::Alter(alteration, selection), &mut |answer| {
-            match answer {
-                Answer::Altered(ids) => done += ids.len(),
-                Answer::Refused(_, text) => refused = Some(text),
-                _ => {}
+        reach.request(Request::Alter(alteration, selection), &mut |answer| {
+            if let Answer::Altered(ids) = answer {
+                done += ids.len();
             }
-            Ok(())
-        });
-        asked.map_err(|error| error.to_string())?;
-    }
-    if let Some(text) = refused {
-        return Err(text);
+        })?;
     }
     if alteration == Alteration::Release {
-        // Otherwise it would wait for the next look at the deferred queue.
+        // Otherwise it would wait for the next look at the deferred queue; where that is refused, it does.
         for id in ids {
             let asked = reach.ask(Request::Flush(Flush::Message(id)), &mut |_| Ok(()));
             asked.map_err(|error| error.to_string())?;

@@ -89,20 +89,11 @@ fn within_reach(config: &Config, intent: Intent) -> Result<Reach, String> {
 fn matching(reach: &mut Reach, options: &Options) -> Result<Vec<Summary>, String> {
     let now = now();
     let mut found = Vec::new();
-    let mut refused = None;
-    let asked = reach.ask(Request::List, &mut |answer| {
-        match answer {
-            Answer::Summary(summary) if options.filter.fits(&summary, now) => found.push(summary),
-            Answer::Refused(_, text) => refused = Some(text),
-            _ => {}
-        }
-        Ok(())
-    });
-    match (asked, refused) {
-        (Ok(()), None) => Ok(found),
-        (Ok(()), Some(what)) => Err(what),
-        (Err(error), _) => Err(error.to_string()),
-    }
+    reach.request(Request::List, &mut |answer| match answer {
+        Answer::Summary(summary) if options.filter.fits(&summary, now) => found.push(summary),
+        _ => {}
+    })?;
+    Ok(found)
 }
 
 /// `1 message`, `2 messages`.
