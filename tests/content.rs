@@ -2,13 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use testbed::{Client, Instance, Site, address, neighbour, wait};
-
-use crate::postfix::Kept;
+use testbed::{Client, Instance, Kept, Site, address, neighbour, wait};
 
 /// A site to which 127.0.0.1 is a stranger.
 fn site() -> Site {
@@ -191,27 +187,13 @@ fn spamd_judges() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let _spamd = Kept(child);
+    let _spamd = Kept::new(child);
     wait::until("spamd", || Client::connect(at).ok());
     judged_by(&format!("spamd:inet:{}:{}", at.ip(), at.port()), SPAM, "tests=OWN_CASINO");
 }
 
 /// rspamd knows this text by itself. In two halves, so that nobody's filter takes this file for what it is about.
 const GTUBE: [&str; 2] = ["XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI", "-UBE-TEST-EMAIL*C.34X"];
-
-/// rspamd, whose processes all end when the first is asked to, and not when it is killed.
-struct Rspamd(Child);
-
-impl Drop for Rspamd {
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap_or(i32::MAX));
-        let _ = kill(pid, Signal::SIGTERM);
-        if wait::within(wait::LIMIT, || self.0.try_wait().ok().flatten()).is_none() {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-}
 
 #[test]
 fn rspamd_judges() {
@@ -237,7 +219,7 @@ fn rspamd_judges() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let _rspamd = Rspamd(child);
+    let _rspamd = Kept::new(child);
     wait::until("rspamd", || Client::connect(at).ok());
     judged_by(&format!("rspamd:inet:{}:{}", at.ip(), at.port()), &GTUBE.concat(), "tests=GTUBE");
 }

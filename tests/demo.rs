@@ -60,7 +60,7 @@ impl Demo {
         assert_eq!(u32::try_from(pid), Ok(child.id()), "SERVER_PID is the process that was started");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT)
             .expect("it runs");
-        child.wait_with_output().expect("our child")
+        testbed::kept::outcome(child)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use testbed::{Address, Client, Instance, Site, neighbour, wait};
+use testbed::{Address, Client, Instance, Kept, Site, neighbour, wait};
 
 /// Passwords of "secret" that Dovecot made, and settings of single accounts.
 const USERS: &str = "\
@@ -85,19 +85,6 @@ const NAMES: &[&str] = &[
     "sqltwice",
 ];
 
-/// A process that does not outlive its test.
-pub struct Kept(pub Child);
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let _ = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a process number")),
-            nix::sys::signal::Signal::SIGTERM,
-        );
-        let _ = self.0.wait();
-    }
-}
-
 /// What one asks, the real `doveadm auth test`, says of a login at a socket: its exit status and the user's name.
 pub fn ask(doveadm: &Path, conf: &Path, socket: &Path, user: &str, password: &str) -> (bool, String) {
     let output = Command::new(doveadm)
@@ -176,7 +163,7 @@ fn logins_have_the_same_end_as_with_a_real_dovecot() {
         run = run.display(),
     );
     let conf = site.put("dovecot.conf", &conf);
-    let _real = Kept(
+    let _real = Kept::new(
         Command::new(dovecot)
             .args(["-F", "-c"])
             .arg(&conf)

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use testbed::{Client, Site, address, neighbour, wait};
+use testbed::kept::outcome;
+use testbed::{Client, Kept, Site, address, neighbour, wait};
 
-use crate::postfix::{Kept, Postfix};
+use crate::postfix::Postfix;
 
 #[test]
 fn swaks_sends_with_tls() {
@@ -38,7 +39,7 @@ fn a_thousand_messages_of_smtp_source_come_through_to_smtp_sink() {
     let count = std::env::temp_dir().join(format!("facteur-sink-{}", std::process::id()));
     let root = nix::unistd::getuid().is_root();
     let rights: &[&str] = if root { &["-c", "-u", "nobody"] } else { &["-c"] };
-    let _sink = Kept(
+    let _sink = Kept::new(
         Command::new(sink)
             .args(rights)
             .args([&format!("inet:{}:{}", far.ip(), far.port()), "100"])
@@ -204,7 +205,7 @@ fn mail_of_bsd_mailx_goes_through_our_sendmail_link() {
         .expect("it starts");
     use std::io::Write;
     child.stdin.take().expect("it was asked for").write_all(b"hello\n.\nworld\n").expect("it reads");
-    assert!(child.wait().expect("our child").success());
+    assert!(outcome(child).status.success());
     let message = mx.maildir("bob").one();
     assert!(message.contains("Subject: from mailx\n") && message.contains("hello\n"), "{message}");
 }
@@ -308,7 +309,7 @@ fn a_real_dovecot_takes_our_mail_by_lmtp() {
         ),
     );
     fs::write(run.join("users"), format!("bob::65534:65534::{boxes}/bob::\n")).expect("it is ours");
-    let _real = Kept(
+    let _real = Kept::new(
         Command::new(dovecot)
             .args(["-F", "-c"])
             .arg(&conf)
@@ -348,7 +349,7 @@ fn s_nail_and_what_cron_does_go_through_our_sendmail() {
             .expect("it starts");
         use std::io::Write;
         child.stdin.take().expect("it was asked for").write_all(text).expect("it reads");
-        assert!(child.wait().expect("our child").success());
+        assert!(outcome(child).status.success());
     };
     // Debian's cron calls it so, with the header on standard input.
     let cron = b"From: root (Cron Daemon)\nTo: bob@box.test\nSubject: Cron <root@mx> date\n\

@@ -3,19 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use testbed::{Client, Site, address, wait};
-
-/// A process that does not outlive its test.
-pub struct Kept(pub Child);
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use testbed::{Client, Kept, Site, address, wait};
 
 /// A Postfix of our own in a temporary directory.
 pub struct Postfix {
@@ -124,7 +114,7 @@ impl Postfix {
             .stderr(fs::File::create(site.path().join("errors")).expect("it is ours"))
             .spawn()
             .expect("it starts");
-        let postfix = Postfix { master: Kept(child), site };
+        let postfix = Postfix { master: Kept::new(child), site };
         let up = wait::within(wait::LIMIT, || Client::connect(smtp).ok());
         assert!(up.is_some(), "{}", postfix.log());
         postfix
@@ -147,13 +137,13 @@ impl Postfix {
 impl Postfix {
     fn end(&mut self) {
         // Its master ends its children when it is told to; killed, it would leave them.
-        if let Ok(text) = fs::read_to_string(self.site.path().join("queue/pid/master.pid"))
-            && let Ok(pid) = text.trim().parse()
-        {
-            let _ =
-                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+        let file = self.site.path().join("queue/pid/master.pid");
+        if let Some(pid) = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()) {
+            let master = nix::unistd::Pid::from_raw(pid);
+            let _ = nix::sys::signal::kill(master, nix::sys::signal::Signal::SIGTERM);
+            wait::within(wait::LIMIT, || nix::sys::signal::kill(master, None).is_err().then_some(()));
         }
-        let _ = self.master.0.wait();
+        self.master.kill();
     }
 }
 

@@ -2,21 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use testbed::{Site, neighbour, wait};
+use testbed::{Kept, Site, neighbour, wait};
 
 /// In two halves, so that nobody's scanner takes this file for what it is about.
 const EICAR: [&str; 2] = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR", "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"];
-
-struct Kept(Child);
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn clamd_finds_what_comes_in() {
@@ -40,7 +31,7 @@ fn clamd_finds_what_comes_in() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let _clamd = Kept(child);
+    let _clamd = Kept::new(child);
     wait::until("clamd", || std::os::unix::net::UnixStream::connect(path("socket")).ok());
     let site = || Site::new("mx.test").set("clamd_service", &format!("unix:{}", path("socket")));
     let sick = format!("Subject: sick\r\n\r\n{}\r\n.", EICAR.concat());

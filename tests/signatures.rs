@@ -3,19 +3,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use mail_texts::{divided, public_of};
-use testbed::{Address, Instance, Site, address, neighbour, wait};
+use testbed::{Address, Instance, Kept, Site, address, neighbour, wait};
 
 /// A filter that does not outlive its test.
-struct Filter(Child, Address);
-
-impl Drop for Filter {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+struct Filter {
+    at: Address,
+    _process: Kept,
 }
 
 impl Filter {
@@ -34,13 +30,13 @@ impl Filter {
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
-        let filter = Filter(child, at);
+        let filter = Filter { at, _process: Kept::new(child) };
         wait::until("OpenDKIM", || std::net::TcpStream::connect((at.ip(), at.port())).ok());
         filter
     }
 
     fn name(&self) -> String {
-        format!("inet:{}:{}", self.1.ip(), self.1.port())
+        format!("inet:{}:{}", self.at.ip(), self.at.port())
     }
 }
 

@@ -118,7 +118,7 @@ impl Comparison {
             .spawn()
             .expect("it starts");
         child.stdin.take().expect("it was asked for").write_all(keys.as_bytes()).expect("it reads");
-        let theirs = child.wait_with_output().expect("our child");
+        let theirs = testbed::kept::outcome(child);
         assert_eq!(ours.out, String::from_utf8_lossy(&theirs.stdout), "{table}");
         self.cases += keys.lines().count();
     }

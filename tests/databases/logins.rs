@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use testbed::database::PASSWORD;
-use testbed::{Database, Site, neighbour, wait};
+use testbed::{Database, Kept, Site, neighbour, wait};
 
-use crate::logins::{Kept, ask};
+use crate::logins::ask;
 
 /// Names that are there, that are not, and that a stranger would like to try.
 const NAMES: &[&str] = &[
@@ -64,7 +64,7 @@ impl Comparison {
             ),
         );
         let theirs = run.join("auth");
-        let _real = Kept(
+        let _real = Kept::new(
             Command::new(&self.dovecot)
                 .args(["-F", "-c"])
                 .arg(&conf)

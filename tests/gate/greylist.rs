@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use testbed::{Address, Instance, Site, address, neighbour, wait};
+use testbed::{Address, Instance, Kept, Site, address, neighbour, wait};
 
-use crate::postfix::{Kept, Postfix};
+use crate::postfix::Postfix;
 
 /// What Chapril has in its whitelist_clients, and one recipient.
 const CLIENTS: &str = "yahoo.com\ngoogle.com\nhotmail.com\nlive.fr\noutlook.com\nmail-out.ovh.net\nmxb.ovh.net\ngandi.net\n\
@@ -15,7 +15,7 @@ const CLIENTS: &str = "yahoo.com\ngoogle.com\nhotmail.com\nlive.fr\noutlook.com\
 const RECIPIENTS: &str = "postmaster@\nopen.test\n";
 
 struct Postgrey {
-    _process: Kept,
+    process: Kept,
     at: Address,
 }
 
@@ -24,7 +24,7 @@ impl Postgrey {
         let at = address();
         let directory = site.path().join(name);
         std::fs::create_dir_all(&directory).expect("it is ours");
-        let _process = Kept(
+        let process = Kept::new(
             Command::new(program)
                 .args([format!("--inet={at}"), format!("--delay={delay}"), "--hostname=mx.test".to_owned()])
                 .args(["--user=root", "--group=root"])
@@ -38,15 +38,12 @@ impl Postgrey {
                 .expect("it starts"),
         );
         wait::until("postgrey", || TcpStream::connect(at).ok());
-        Postgrey { _process, at }
+        Postgrey { process, at }
     }
 
     /// Ends it in good order, so that its data base is whole.
     fn stop(mut self) {
-        let pid = i32::try_from(self._process.0.id()).expect("a process id");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)
-            .expect("it runs");
-        let _ = self._process.0.wait();
+        self.process.end();
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::unistd::User;
 use tempfile::TempDir;
 
-use crate::{Address, address, neighbour, wait};
+use crate::{Address, address, kept, neighbour, wait};
 
 /// The password of every server that has one; it must never stand in a log.
 pub const PASSWORD: &str = "s3cret-of-the-tests";
@@ -233,7 +233,7 @@ impl Database {
         // A client that cannot connect does not read.
         let _ = pipe.write_all(text.as_bytes());
         drop(pipe);
-        let output = child.wait_with_output().expect("our child");
+        let output = kept::outcome(child);
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     }
@@ -297,14 +297,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // SIGTERM first: PostgreSQL's helpers and shared memory go with it.
-            let pid = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process id"));
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT);
-            if wait::within(Duration::from_secs(5), || child.try_wait().ok().flatten()).is_none() {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
+        if let Some(child) = self.child.take() {
+            // PostgreSQL's helpers and shared memory go with it, at once.
+            kept::end(child, nix::sys::signal::Signal::SIGINT);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{Address, Client, Maildir, Site, command, wait};
+use crate::{Address, Client, Maildir, Site, command, kept, wait};
 
 /// What a command said and how it ended.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ impl Site {
         let input = input.to_owned();
         // A command that does not read all of it closes the pipe.
         let feeding = std::thread::spawn(move || drop(pipe.write_all(&input)));
-        let output = child.wait_with_output().expect("our child");
+        let output = kept::outcome(child);
         feeding.join().expect("it cannot fail");
         Spoken {
             status: output.status.code().unwrap_or(256),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How long anything may take that usually takes a moment: generous, because the machine may be busy, and never
 /// waited for in full when all is well.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Asks `look` until it has found something; panics with `what` when [`LIMIT`] is over.
 pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
