@@ -139,11 +139,10 @@ impl Postfix {
         // Its master ends its children when it is told to; killed, it would leave them.
         let file = self.site.path().join("queue/pid/master.pid");
         if let Some(pid) = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()) {
-            let master = nix::unistd::Pid::from_raw(pid);
-            let _ = nix::sys::signal::kill(master, nix::sys::signal::Signal::SIGTERM);
-            wait::within(wait::LIMIT, || nix::sys::signal::kill(master, None).is_err().then_some(()));
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
         }
-        self.master.kill();
+        self.master.wait();
     }
 }
 

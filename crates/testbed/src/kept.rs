@@ -37,6 +37,14 @@ impl Kept {
         }
     }
 
+    /// Waits for the end of one that was told to end; kills it when that takes too long.
+    pub fn wait(&mut self) {
+        if let Some(child) = &mut self.0 {
+            wait::within(FAREWELL, || child.try_wait().ok().flatten());
+        }
+        self.kill();
+    }
+
     /// Ends it without giving it any time (SIGKILL).
     pub fn kill(&mut self) {
         if let Some(mut child) = self.0.take() {
