@@ -54,6 +54,8 @@ pub struct Tls {
     pub keysize: u32,
     /// The client's certificate, when it gave one.
     pub certificate: Option<Certificate>,
+    /// What ties a login to the session.
+    pub binding: net::tls::Binding,
 }
 
 /// What is known of the peer, from the connection (or XCLIENT, or the proxy) on.

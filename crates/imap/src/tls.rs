@@ -10,6 +10,17 @@ use tables::Tables;
 
 use crate::params::Access;
 
+/// Notes in the facts of a session what its handshake has shown.
+pub fn note(facts: &mut people::Facts, summary: net::tls::Summary) {
+    facts.tls = true;
+    let net::tls::Binding { exporter, server_end_point } = summary.binding;
+    facts.binding = people::Binding { exporter, server_end_point };
+    if summary.trust >= net::tls::Trust::Trusted {
+        let name = summary.peer.map(|peer| peer.subject_cn);
+        facts.certificate_name = name.filter(|name| !name.is_empty());
+    }
+}
+
 /// TLS of a service; `None` where it is off or there is no certificate. What is wrong is told.
 pub fn read(view: &View, access: &Access, mistakes: &mut Vec<Mistake>) -> Option<ServerTls> {
     if access.ssl == "no" {

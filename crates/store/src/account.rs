@@ -94,6 +94,8 @@ pub struct Folder {
     pub subscribed: bool,
     /// What it is for.
     pub special_use: Option<SpecialUse>,
+    /// There can be mailboxes below it.
+    pub inferiors: bool,
 }
 
 /// What STATUS tells.
@@ -168,6 +170,12 @@ pub trait Account: Send + Sync {
 
     /// Makes a mailbox, and the levels above it where the kind needs them; gives its MAILBOXID.
     fn create(&self, name: &Name, special_use: Option<SpecialUse>) -> Result<String>;
+
+    /// Says that mailboxes shall be below this name; it becomes a mailbox, too, where it can be both. Gives its
+    /// MAILBOXID then.
+    fn create_level(&self, name: &Name) -> Result<Option<String>> {
+        self.create(name, None).map(Some)
+    }
 
     /// Deletes a mailbox with its messages. Those below it stay. INBOX cannot be deleted.
     fn delete(&self, name: &Name) -> Result<()>;

@@ -55,7 +55,11 @@ fn transfer(session: &mut Session, call: &mut Call<'_>, moves: bool) -> Answer {
         if !code.is_empty() {
             say!(session.out, "* OK [{code}] Moved UIDs.");
         }
-        return Ok(Done::ok("Move completed.", Tell::All));
+        let code = match session.enabled.condstore && !outcome.from.is_empty() {
+            true => format!("HIGHESTMODSEQ {}", session.selected()?.mailbox.view().modseq),
+            false => String::new(),
+        };
+        return Ok(Done::with(code, "Move completed.", Tell::All));
     }
     Ok(Done::with(code, "Copy completed.", Tell::All))
 }

@@ -14,11 +14,16 @@ pub fn create(session: &mut Session, call: &mut Call<'_>) -> Answer {
         let named = SpecialUse::from_attribute(attribute);
         special = Some(named.ok_or_else(|| Fail::no("USEATTR", "This special use is not known."))?);
     }
-    // A separator at the end says that others shall be below it: they may here in any case.
-    let text = text.strip_suffix(session.separator()).unwrap_or(&text);
-    let name = session.name(text)?;
-    let id = session.account()?.create(&name, special)?;
-    Ok(Done::with(format!("MAILBOXID ({id})"), "Create completed.", Tell::All))
+    // A separator at the end says that others shall be below it.
+    let level = text.strip_suffix(session.separator());
+    let name = session.name(level.unwrap_or(&text))?;
+    let account = session.account()?;
+    let id = match (level, special) {
+        (Some(_), None) => account.create_level(&name)?,
+        _ => Some(account.create(&name, special)?),
+    };
+    let code = id.map(|id| format!("MAILBOXID ({id})")).unwrap_or_default();
+    Ok(Done::with(code, "Create completed.", Tell::All))
 }
 
 /// DELETE.

@@ -63,6 +63,7 @@ mod tests {
             children: false,
             subscribed: false,
             special_use,
+            inferiors: true,
         };
         let plain = [folder("INBOX", None), folder("Junk", None)];
         let marked = [folder("Werbung", Some(SpecialUse::Junk)), folder("Kish", Some(SpecialUse::Trash))];

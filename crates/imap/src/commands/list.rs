@@ -95,6 +95,7 @@ fn candidates(account: &dyn Account) -> Result<BTreeMap<(bool, String), Line>, F
             children: false,
             subscribed: true,
             special_use: None,
+            inferiors: true,
         };
         lines
             .entry(key(&name))
@@ -152,7 +153,11 @@ fn say_list(session: &mut Session, line: &Line, list: &List, separator: char) {
     } else if !folder.selectable {
         attributes.push("\\Noselect");
     }
-    attributes.push(if folder.children { "\\HasChildren" } else { "\\HasNoChildren" });
+    attributes.push(match (folder.inferiors, folder.children) {
+        (false, _) => "\\NoInferiors",
+        (true, true) => "\\HasChildren",
+        (true, false) => "\\HasNoChildren",
+    });
     if folder.subscribed && (list.subscribed || list.only_subscribed) {
         attributes.push("\\Subscribed");
     }

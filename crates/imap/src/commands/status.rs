@@ -14,12 +14,17 @@ pub fn status(session: &mut Session, call: &mut Call<'_>) -> Answer {
     let items = status_items(&mut call.args)?;
     call.args.end()?;
     let name = session.name(&text)?;
-    let status = session.account()?.status(&name).map_err(|error| match error {
+    let mut status = session.account()?.status(&name).map_err(|error| match error {
         store::Error::NoMailbox => {
             Fail::no("NONEXISTENT", format!("Mailbox doesn't exist: {}", mail::logline::printable(&text)))
         }
         other => other.into(),
     })?;
+    // What this session has taken is recent still, for nobody else.
+    if let Some(selected) = session.selected.as_ref().filter(|selected| selected.mailbox.name() == name) {
+        let own = selected.recent.iter().filter(|uid| selected.known.find(*uid).is_some()).count();
+        status.recent = status.recent.saturating_add(u32::try_from(own).unwrap_or(u32::MAX));
+    }
     learn(session, &items);
     say(session, &name, &items, &status);
     Ok(Done::ok("Status completed.", Tell::All))

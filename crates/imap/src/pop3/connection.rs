@@ -77,11 +77,7 @@ impl Connection {
             return false;
         };
         self.wire.stream = stream;
-        self.facts.tls = true;
-        if summary.trust >= net::tls::Trust::Trusted {
-            let name = summary.peer.map(|peer| peer.subject_cn);
-            self.facts.certificate_name = name.filter(|name| !name.is_empty());
-        }
+        crate::tls::note(&mut self.facts, summary);
         true
     }
 

@@ -311,11 +311,7 @@ impl Connection {
         match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
             Ok(Ok((stream, summary))) => {
                 self.wire.stream = stream;
-                self.facts.tls = true;
-                if summary.trust >= net::tls::Trust::Trusted {
-                    self.facts.certificate_name =
-                        summary.peer.map(|peer| peer.subject_cn).filter(|name| !name.is_empty());
-                }
+                crate::tls::note(&mut self.facts, summary);
                 true
             }
             _ => {

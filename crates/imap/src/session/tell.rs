@@ -96,8 +96,11 @@ impl Session {
             return;
         }
         if self.enabled.qresync || self.enabled.uid_only {
+            let left = was.len() - u32::try_from(uids.len()).unwrap_or(0);
             let uids: UidSet = uids.iter().copied().collect();
             say!(self.out, "* VANISHED {uids}");
+            // imapflow does not count them off, and would take the next message that comes for none.
+            say!(self.out, "* {left} EXISTS");
             return;
         }
         for uid in uids.iter().rev() {

@@ -66,6 +66,54 @@ fn curl_appends_searches_and_fetches() {
     assert_eq!(message, "Subject: from curl\r\n\r\nhello\r\n");
 }
 
+const IMAPFLOW: &str = r#"
+const { ImapFlow } = require('imapflow');
+const site = { host: '127.0.0.1', port: +process.argv[1], secure: false, logger: false, auth: { user: 'flow', pass: 'pw' } };
+const message = (subject) => Buffer.from(`From: a@b.test\r\nSubject: ${subject}\r\n\r\nhello\r\n`);
+const check = (right, what) => { if (!right) throw new Error(what); };
+(async () => {
+  const one = new ImapFlow({ ...site, qresync: true });
+  await one.connect();
+  await one.mailboxCreate('Archive');
+  await one.append('INBOX', message('one'), ['\\Flagged']);
+  await one.append('INBOX', message('two'));
+  const lock = await one.getMailboxLock('INBOX');
+  check(one.mailbox.exists === 2, 'two messages');
+  for await (const found of one.fetch('1:*', { envelope: true, bodyStructure: true, flags: true, source: true }))
+    check(found.source.length === message(found.envelope.subject).length, 'sizes are exact');
+  check((await one.messageMove('2', 'Archive')).uidMap.get(2) === 1, 'the new UID is told');
+  check(one.mailbox.exists === 1, 'one is left');
+  await one.messageFlagsAdd('1', ['\\Seen', 'word']);
+  const news = new Promise((told) => one.on('exists', told));
+  const other = new ImapFlow(site);
+  await other.connect();
+  one.idle();
+  await other.append('INBOX', message('three'));
+  check((await news).count === 2, 'the one that came is told');
+  lock.release();
+  check((await one.status('Archive', { messages: true })).messages === 1, 'it is there');
+  await one.logout();
+  await other.logout();
+})().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });
+setTimeout(() => { console.error('it waits in vain'); process.exit(1); }, 15000);
+"#;
+
+/// A package of npm, and none of the distribution: it is used where somebody has installed it.
+#[test]
+fn imapflow_counts_what_vanishes() {
+    let modules = std::env::var("NODE_PATH").unwrap_or_else(|_| "/usr/local/lib/node_modules".to_owned());
+    let command = |program: &str, port: &str| {
+        Command::new("node").env("NODE_PATH", &modules).args(["-e", program, port]).output()
+    };
+    if !command("require.resolve('imapflow')", "").is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: there is no npm package imapflow in NODE_PATH={modules}");
+        return;
+    }
+    let server = Server::start("facteur");
+    let output = command(IMAPFLOW, &server.address.port().to_string()).unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
 /// How many files are in the Maildirs below a directory.
 fn messages(directory: &Path) -> usize {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());

@@ -89,10 +89,16 @@ impl Own {
             remote_port: peer.client.port,
             tls: peer.tls.is_some(),
             certificate_name: certificate.filter(|it| it.trusted).map(|it| it.subject.clone()),
+            binding: peer.tls.as_ref().map(|tls| binding(&tls.binding)).unwrap_or_default(),
             password_only: true,
             ..Facts::default()
         }
     }
+}
+
+/// What ties a login to its TLS session.
+fn binding(found: &net::tls::Binding) -> people::Binding {
+    people::Binding { exporter: found.exporter.clone(), server_end_point: found.server_end_point.clone() }
 }
 
 impl Authenticator for Own {

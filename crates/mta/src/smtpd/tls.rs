@@ -223,6 +223,7 @@ impl Session {
                 pubkey_fingerprint: peer.key_fingerprint.clone(),
                 trusted: summary.trust >= Trust::Trusted,
             }),
+            binding: summary.binding.clone(),
         }));
         self.tls = Some(Box::new(summary));
         self.forget_helo();

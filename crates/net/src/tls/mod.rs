@@ -3,6 +3,7 @@
 //! A handshake never fails for the other end's certificate: as in Postfix it is completed, and whoever asked looks at
 //! [`Summary::trust`] before a word is said. The signatures of the handshake itself are always checked.
 
+mod binding;
 mod certificate;
 mod ciphers;
 mod client;
@@ -16,6 +17,7 @@ mod sni;
 mod summary;
 mod verify;
 
+pub use binding::Binding;
 pub use certificate::Certificate;
 pub use client::{ClientSettings, ClientTls, Identity};
 pub use dane::Tlsa;

@@ -15,6 +15,7 @@ use rustls::{ProtocolVersion, ServerConfig, SignatureScheme, SupportedProtocolVe
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 
+use super::binding::Binding;
 use super::certificate::Certificate;
 use super::digest::Digest;
 use super::keys::{KeyFiles, Keys, chains};
@@ -157,6 +158,7 @@ impl ServerTls {
         let state = stream.get_ref().1;
         let mut summary = Summary { sni, ..Summary::read(state) };
         let is_13 = state.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        summary.binding = Binding::of(state, chosen.choice.get().and_then(|(key, _)| key.cert.first()));
         if let Some((key, scheme)) = chosen.choice.get().filter(|_| is_13) {
             let ours = key.cert.first().map(|der| Certificate::read(der, self.0.digest));
             summary.server_signature = ours.map(|certificate| certificate.key);

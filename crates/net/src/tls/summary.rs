@@ -2,6 +2,7 @@
 
 use rustls::{CommonState, HandshakeKind, NamedGroup, ProtocolVersion, SignatureScheme};
 
+use super::binding::Binding;
 use super::certificate::Certificate;
 use super::ciphers;
 
@@ -60,6 +61,8 @@ pub struct Summary {
     pub why_untrusted: Option<String>,
     /// Was an earlier session resumed?
     pub resumed: bool,
+    /// What ties a login to this session; on the server's side.
+    pub binding: Binding,
 }
 
 impl Summary {

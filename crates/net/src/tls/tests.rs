@@ -171,6 +171,42 @@ async fn a_connection_is_described_as_postfix_does() {
     assert_eq!(served.describe(), "TLSv1.2 with cipher ECDHE-ECDSA-AES256-GCM-SHA384 (256/256 bits)");
 }
 
+/// Both ends of a session come to the same binding (RFC 9266), and another session to another.
+#[tokio::test]
+async fn a_session_has_a_binding_of_its_own() {
+    let ours = Authority::new("Our CA");
+    let chain = ours.issue("good", "mx.test", &["mx.test"], 1);
+    let server_of = |protocols: &str| {
+        server(ServerSettings {
+            keys: keys(&chain),
+            protocols: protocols.to_owned(),
+            ..ServerSettings::default()
+        })
+    };
+    let client = client(ClientSettings::default());
+    let bindings = async |protocols: &str| {
+        let (a, b) = UnixStream::pair().unwrap();
+        let server = server_of(protocols);
+        let served = tokio::spawn(async move { server.accept(Stream::Unix(a)).await });
+        let (stream, _) = client.connect(Stream::Unix(b), &Identity::default(), clock::wall()).await.unwrap();
+        let Stream::Tls(stream) = stream else { panic!("encrypted") };
+        let tokio_rustls::TlsStream::Client(stream) = *stream else { panic!("the client's end") };
+        let session = stream.get_ref().1;
+        let theirs = session.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).unwrap();
+        let certificate = session.peer_certificates().unwrap()[0].to_vec();
+        let (_server, summary) = served.await.unwrap().unwrap();
+        (summary.binding, theirs.to_vec(), certificate)
+    };
+    let (one, theirs, certificate) = bindings("").await;
+    assert_eq!(one.exporter, Some(theirs));
+    // The authority signs with ECDSA and SHA-256.
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificate);
+    assert_eq!(one.server_end_point.as_deref(), Some(hash.as_ref()));
+    assert_ne!(bindings("").await.0.exporter, one.exporter);
+    let (old, ..) = bindings("!TLSv1.3").await;
+    assert_eq!((old.exporter, old.server_end_point), (None, one.server_end_point));
+}
+
 #[tokio::test]
 async fn ends_that_share_no_protocol_do_not_meet() {
     let ours = Authority::new("Our CA");

@@ -41,6 +41,7 @@ impl Account for FacteurAccount {
                         selectable: false,
                         children: false,
                         special_use: None,
+                        inferiors: true,
                     })
                     .children = true;
             }
@@ -54,6 +55,7 @@ impl Account for FacteurAccount {
                     selectable: true,
                     children,
                     special_use: row.special,
+                    inferiors: true,
                 },
             );
         }

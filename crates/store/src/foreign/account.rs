@@ -192,6 +192,7 @@ impl<T: Tree> Account for Household<T> {
             children: names.iter().any(|(other, _)| other.is_below(name)),
             subscribed: subscribed.binary_search(name).is_ok(),
             special_use: self.special_use(name, &special),
+            inferiors: !*selectable || name.is_inbox() || self.tree.both(),
         });
         Ok(folders.collect())
     }
@@ -209,12 +210,28 @@ impl<T: Tree> Account for Household<T> {
         Ok(mailbox.mailbox_id())
     }
 
+    fn create_level(&self, name: &Name) -> Result<Option<String>> {
+        if self.tree.both() {
+            return self.create(name, None).map(Some);
+        }
+        if self.tree.exists(name)? {
+            return Err(Error::Exists);
+        }
+        self.tree.create_level(name)?;
+        self.common.watch.ring();
+        Ok(None)
+    }
+
     fn delete(&self, name: &Name) -> Result<()> {
         if name.is_inbox() {
             return Err(Error::Unsupported("INBOX cannot be deleted"));
         }
         if !self.tree.exists(name)? {
-            return Err(Error::NoMailbox);
+            if !self.tree.delete_level(name)? {
+                return Err(Error::NoMailbox);
+            }
+            self.common.watch.ring();
+            return Ok(());
         }
         let held = {
             let mut open = self.opened();

@@ -146,8 +146,23 @@ pub trait Tree: Send + Sync + 'static {
     /// Is there such a mailbox?
     fn exists(&self, name: &Name) -> Result<bool>;
 
+    /// Can a mailbox hold messages and other mailboxes, too?
+    fn both(&self) -> bool {
+        true
+    }
+
     /// Makes a mailbox. There is none of this name.
     fn create(&self, name: &Name) -> Result<()>;
+
+    /// Makes a level that mailboxes shall be below, where [`Tree::both`] says no. There is no mailbox of this name.
+    fn create_level(&self, name: &Name) -> Result<()> {
+        self.create(name)
+    }
+
+    /// Removes a level without mailboxes below it; false where there is none.
+    fn delete_level(&self, _: &Name) -> Result<bool> {
+        Ok(false)
+    }
 
     /// Deletes a mailbox that is there.
     fn delete(&self, name: &Name) -> Result<()>;

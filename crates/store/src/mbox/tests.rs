@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::foreign::testing::{Dovecot, now, shows};
-use crate::{FlagChange, Location, Mailbox, Mode, Name, UidSet, close_idle, open_account};
+use crate::{Error, FlagChange, Location, Mailbox, Mode, Name, UidSet, close_idle, open_account};
 
 fn account(home: &Path) -> Arc<dyn Account> {
     let owner = Owner { home: Some(home.to_owned()), ..Owner::named("joe") };
@@ -74,6 +74,38 @@ fn messages_come_change_and_go() {
     drop((inbox, other, account));
     let inbox = self::account(home.path()).open(&Name::inbox()).unwrap();
     assert_eq!((subjects(&inbox), inbox.view().uidvalidity), (vec![(uid, "later".to_owned())], validity));
+}
+
+/// A file holds messages, a directory other mailboxes; what is left of a directory is in nobody's way.
+#[test]
+fn levels_come_and_go() {
+    let home = tempfile::tempdir().unwrap();
+    let account = account(home.path());
+    let name = |text: &str| Name::new(text).unwrap();
+    let inferiors = |wanted: &str| {
+        let folders = account.folders().unwrap();
+        folders.iter().find(|folder| folder.name == name(wanted)).map(|folder| folder.inferiors)
+    };
+    account.create(&name("a/b/c"), None).unwrap();
+    assert_eq!(
+        (inferiors("a"), inferiors("a/b/c"), inferiors("INBOX")),
+        (Some(true), Some(false), Some(true))
+    );
+    assert!(account.create(&name("a/b/c/d"), None).is_err(), "a file holds no mailboxes");
+    assert!(matches!(account.create(&name("a"), None), Err(Error::Exists)));
+    assert!(matches!(account.delete(&name("a")), Err(Error::Unsupported(_))));
+    account.delete(&name("a/b/c")).unwrap();
+    account.create(&name("a"), None).unwrap();
+    account.delete(&name("a")).unwrap();
+    assert_eq!(account.create_level(&name("a")).unwrap(), None);
+    assert_eq!(inferiors("a"), Some(true));
+    account.create(&name("b"), None).unwrap();
+    assert!(account.rename(&name("a"), &name("b/a")).is_err());
+    account.rename(&name("b"), &name("a")).unwrap();
+    assert_eq!((inferiors("a"), inferiors("b")), (Some(false), None));
+    account.create_level(&name("c")).unwrap();
+    account.delete(&name("c")).unwrap();
+    assert!(matches!(account.delete(&name("c")), Err(Error::NoMailbox)));
 }
 
 #[test]

@@ -78,6 +78,39 @@ impl Mboxes {
         }
         Ok(())
     }
+
+    /// Sees to it that there can be a file of this name: no level above it is a file, and what is left of mailboxes below
+    /// it, empty directories, goes.
+    fn make_way(&self, name: &Name) -> Result<()> {
+        let mut above = name.parent();
+        while let Some(parent) = above {
+            if self.path(&parent)?.is_file() {
+                return Err(Error::Unsupported("an mbox file holds messages or other mailboxes, not both"));
+            }
+            above = parent.parent();
+        }
+        let path = self.path(name)?;
+        if path.is_dir() {
+            remove_empty(&path).map_err(|error| match error.kind() {
+                // There are mailboxes below it.
+                io::ErrorKind::DirectoryNotEmpty => Error::Exists,
+                _ => Error::io("remove", &path, error),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a directory with those in it, where there is nothing else.
+fn remove_empty(directory: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        remove_empty(&entry.path())?;
+    }
+    std::fs::remove_dir(directory)
 }
 
 impl Tree for Mboxes {
@@ -101,21 +134,30 @@ impl Tree for Mboxes {
         Ok(name.is_inbox() || self.path(name)?.is_file())
     }
 
+    fn both(&self) -> bool {
+        false
+    }
+
     fn create(&self, name: &Name) -> Result<()> {
-        let path = self.path(name)?;
-        let mut above = name.parent();
-        while let Some(parent) = above {
-            if self.path(&parent)?.is_file() {
-                return Err(Error::Unsupported("an mbox file holds messages or other mailboxes, not both"));
-            }
-            above = parent.parent();
-        }
-        if path.is_dir() {
-            return Err(Error::Unsupported(
-                "there are mailboxes below it; an mbox file cannot hold messages too",
-            ));
-        }
+        self.make_way(name)?;
         self.open(name, 0)?.create()
+    }
+
+    fn create_level(&self, name: &Name) -> Result<()> {
+        self.make_way(name)?;
+        owned::directories(&self.path(name)?, &self.owner)
+    }
+
+    fn delete_level(&self, name: &Name) -> Result<bool> {
+        let path = self.path(name)?;
+        match std::fs::remove_dir(&path) {
+            Ok(()) => Ok(true),
+            Err(_) if !path.is_dir() => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                Err(Error::Unsupported("there are mailboxes below it, delete them first"))
+            }
+            Err(error) => Err(Error::io("remove", &path, error)),
+        }
     }
 
     fn delete(&self, name: &Name) -> Result<()> {
@@ -130,6 +172,7 @@ impl Tree for Mboxes {
     }
 
     fn rename(&self, from: &Name, to: &Name) -> Result<()> {
+        self.make_way(to)?;
         let (old, new) = (self.path(from)?, self.path(to)?);
         if let Some(parent) = new.parent() {
             owned::directories(parent, &self.owner)?;

@@ -84,6 +84,16 @@ impl Account for Spaces {
         Ok(id)
     }
 
+    fn create_level(&self, name: &Name) -> Result<Option<String>> {
+        match self.spot(name) {
+            Ok(spot) if spot.own && !self.is_shared_name(name) => {
+                self.need_to_create(&spot)?;
+                spot.account.create_level(&spot.name)
+            }
+            _ => self.create(name, None).map(Some),
+        }
+    }
+
     fn delete(&self, name: &Name) -> Result<()> {
         let spot = self.spot(name)?;
         self.need(&spot, Rights::DELETE)?;
@@ -234,6 +244,7 @@ impl Spaces {
                     children: true,
                     subscribed: false,
                     special_use: None,
+                    inferiors: true,
                 });
             }
         }
