@@ -22,7 +22,7 @@ mod lexer;
 mod limits;
 mod params;
 mod parse;
-mod section;
+pub mod section;
 mod structure;
 pub mod subject;
 pub mod text;

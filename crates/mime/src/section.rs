@@ -34,6 +34,20 @@ pub struct Section {
     pub what: What,
 }
 
+/// A section of a header that is read without its message: its path is empty, and it is no text. Lines end in CRLF.
+pub fn of_header<'h>(header: &'h [u8], what: &What) -> Option<Cow<'h, [u8]>> {
+    Some(match what {
+        What::Header => crlf::wire(header),
+        What::Fields(names) => {
+            Cow::Owned(choose(header, true, |field| names.iter().any(|name| has(field, name))))
+        }
+        What::FieldsNot(names) => {
+            Cow::Owned(choose(header, ends(header), |field| !names.iter().any(|name| has(field, name))))
+        }
+        What::All | What::Text | What::Mime => return None,
+    })
+}
+
 /// A part whose transfer encoding cannot be undone (RFC 3516 `UNKNOWN-CTE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownEncoding;
@@ -84,15 +98,7 @@ impl Structure {
     /// The section of the stored `message`, lines ending in CRLF.
     pub fn section<'m>(&self, message: &'m [u8], section: &Section) -> Option<Cow<'m, [u8]>> {
         let stored = message.get(self.range(section)?)?;
-        Some(match &section.what {
-            What::Fields(names) => {
-                Cow::Owned(choose(stored, true, |field| names.iter().any(|name| has(field, name))))
-            }
-            What::FieldsNot(names) => {
-                Cow::Owned(choose(stored, ends(stored), |field| !names.iter().any(|name| has(field, name))))
-            }
-            _ => crlf::wire(stored),
-        })
+        of_header(stored, &section.what).or_else(|| Some(crlf::wire(stored)))
     }
 
     /// The body of a part with its transfer encoding undone (RFC 3516 `BINARY`).

@@ -44,6 +44,13 @@ impl Account {
         self.user.split_once('@').map_or("", |(_, domain)| domain)
     }
 
+    /// Does [`Account::from_fields`] ask the system for names?
+    pub(crate) fn asks_system(fields: &Fields) -> bool {
+        let is_name =
+            |field| fields.get(field).is_some_and(|text| !text.is_empty() && text.parse::<u32>().is_err());
+        is_name("uid") || is_name("gid") || fields.get("system_groups_user").is_some()
+    }
+
     /// An account from the fields of a user database. May ask the system for names: call it where blocking is
     /// allowed.
     ///

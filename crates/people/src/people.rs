@@ -346,7 +346,10 @@ impl People {
         let request = Request { user, original, login, facts, mechanism: "", password: None, fields };
         let Some(mut found) = self.0.userdbs.find(&request).await? else { return Ok(None) };
         let name = found.remove("user").filter(|name| !name.is_empty()).unwrap_or_else(|| user.to_owned());
-        databases::elsewhere(move || Account::from_fields(&name, found)).await.map(Some)
+        match Account::asks_system(&found) {
+            true => databases::elsewhere(move || Account::from_fields(&name, found)).await.map(Some),
+            false => Account::from_fields(&name, found).map(Some),
+        }
     }
 }
 

@@ -195,6 +195,12 @@ pub trait Account: Send + Sync {
     /// Opens a mailbox. All who have it open share it.
     fn open(&self, name: &Name) -> Result<Arc<dyn Mailbox>>;
 
+    /// Would the opening of this mailbox wait for nothing: neither for the disk, nor for somebody who waits for it?
+    fn is_at_hand(&self, mailbox: &Name) -> bool {
+        let _ = mailbox;
+        false
+    }
+
     /// What the account holds.
     fn usage(&self) -> Result<Usage>;
 

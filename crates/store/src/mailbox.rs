@@ -110,6 +110,13 @@ pub trait Mailbox: Send + Sync {
     /// Looks for changes by other programs first.
     fn refresh(&self) -> Result<Arc<View>>;
 
+    /// Would a look for changes by other programs, and at the headers of these messages, wait for nothing: neither
+    /// for the disk, nor for somebody who waits for it?
+    fn is_at_hand(&self, headers: &[u32]) -> bool {
+        let _ = headers;
+        false
+    }
+
     /// Rings when the view changes.
     fn watch(&self) -> &Watch;
 

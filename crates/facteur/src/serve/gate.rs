@@ -1,12 +1,12 @@
 //! What is remembered of strangers, in the running program: opened at start, and asked by the administrator's commands.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use conf::View;
-use gate::bans::{Boxed, Memory, Watch};
+use gate::bans::{Memory, Watch};
 use gate::{Gate, orders};
 use jiff::tz::TimeZone;
 use mta::house::House;
@@ -54,6 +54,9 @@ pub async fn session(
     let answer = match (uid, words) {
         (Some(uid), Some(words)) if words.first().is_some_and(|word| word == "login") => {
             if may_report(&rights, keeper, uid) {
+                if words[1..] == ["watch"] {
+                    return tell_of_bans(&gate.bans, stream.into_inner()).await;
+                }
                 report(&gate.bans, &words).await
             } else {
                 Err("only the keeper of the mailboxes may report logins".to_owned())
@@ -92,6 +95,22 @@ fn mail_of(house: &House, gate: &Gate, words: &[String]) -> Option<Result<Vec<St
     Some(Ok(vec![said]))
 }
 
+/// `login watch`: `ok`, then a line whenever somebody was banned, as long as whoever asks is there.
+async fn tell_of_bans(bans: &Memory, mut stream: UnixStream) {
+    let mut news = bans.news();
+    let mut said = stream.write_all(b"ok\n").await;
+    while said.is_ok() {
+        said = tokio::select! {
+            changed = news.changed() => match changed {
+                Ok(()) => stream.write_all(b"banned\n").await,
+                Err(_) => return,
+            },
+            // It says nothing more: this is its end.
+            _ = stream.read_u8() => return,
+        };
+    }
+}
+
 fn may_report(rights: &Rights, keeper: Option<u32>, uid: u32) -> bool {
     keeper == Some(uid) || rights.may(uid, Right::Administer)
 }
@@ -107,54 +126,4 @@ async fn report(bans: &Memory, words: &[String]) -> Result<Vec<String>, String> 
         _ => return Err("the report is not understood".to_owned()),
     };
     Ok(vec![if good { "yes" } else { "no" }.to_owned()])
-}
-
-/// Reports logins from another process to the one that remembers. While that is away nobody is turned away.
-pub struct Reporter {
-    socket: PathBuf,
-}
-
-/// The other process may take so long.
-const ANSWER: Duration = Duration::from_secs(5);
-
-impl Reporter {
-    /// To the worker of this configuration.
-    pub fn new(view: &View) -> Reporter {
-        Reporter { socket: Path::new(&view.get("queue_directory")).join(orders::SOCKET) }
-    }
-
-    async fn ask(&self, words: &[&str], otherwise: bool) -> bool {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let asked = tokio::time::timeout(ANSWER, async {
-            let mut stream = UnixStream::connect(&self.socket).await?;
-            stream.write_all(format!("{}\n", orders::line(&words)).as_bytes()).await?;
-            let mut reply = String::new();
-            stream.read_to_string(&mut reply).await?;
-            Ok::<_, std::io::Error>(reply)
-        });
-        let heard = match asked.await {
-            Ok(Ok(reply)) => orders::heard(&reply),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer".to_owned()),
-        };
-        match heard.as_deref() {
-            Ok([word]) => word == "yes",
-            Ok(_) => otherwise,
-            Err(what) => {
-                log::warn!(target: "master", "logins cannot be reported: {}: {what}", self.socket.display());
-                otherwise
-            }
-        }
-    }
-}
-
-impl Watch for Reporter {
-    fn welcomes(&self, address: IpAddr) -> Boxed<'_, bool> {
-        Box::pin(async move { self.ask(&["login", "welcome", &address.to_string()], true).await })
-    }
-
-    fn tried<'a>(&'a self, address: IpAddr, account: &'a str, right: bool) -> Boxed<'a, bool> {
-        let word = if right { "right" } else { "wrong" };
-        Box::pin(async move { self.ask(&["login", word, &address.to_string(), account], right).await })
-    }
 }

@@ -16,9 +16,9 @@ use imap::handover::Keepers;
 use master::{Door, Identity, Lanes};
 use people::Account;
 
-use super::gate::Reporter;
 use super::kinds::{self, Reading};
 use super::listening::Listening;
+use super::reporter::Reporter;
 use super::signals::{Order, Orders};
 use super::{give_up, parent, seconds, workers};
 use crate::config::Config;

@@ -10,6 +10,7 @@ mod local;
 mod memory;
 mod own_keeper;
 mod parent;
+mod reporter;
 mod rights;
 mod signals;
 pub mod tolerated;

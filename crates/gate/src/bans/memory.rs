@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use tokio::sync::watch;
 
 use super::settings::Settings;
 use super::{Boxed, Watch};
@@ -64,6 +65,8 @@ pub struct Memory {
     state: Arc<Mutex<State>>,
     settings: RwLock<Arc<Settings>>,
     ledger: Option<Ledger>,
+    /// Bans so far.
+    news: watch::Sender<u64>,
     clock: Clock,
     pub(super) zone: TimeZone,
 }
@@ -86,6 +89,7 @@ impl Memory {
             state,
             settings: RwLock::new(Arc::new(Settings::off())),
             ledger: Some(ledger),
+            news: watch::Sender::default(),
             clock,
             zone,
         })
@@ -94,12 +98,18 @@ impl Memory {
     /// A memory without a file.
     pub fn forgetful(clock: Clock) -> Memory {
         let settings = RwLock::new(Arc::new(Settings::off()));
-        Memory { state: Arc::default(), settings, ledger: None, clock, zone: TimeZone::UTC }
+        let news = watch::Sender::default();
+        Memory { state: Arc::default(), settings, ledger: None, news, clock, zone: TimeZone::UTC }
     }
 
     /// A new configuration.
     pub fn renew(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Hears of each new ban, after it is in force.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     fn settings(&self) -> Arc<Settings> {
@@ -202,6 +212,7 @@ impl Memory {
         }
         self.append(record(&whom, &ban));
         state.bans.insert(whom, ban);
+        self.news.send_modify(|count| *count += 1);
     }
 
     pub(super) fn lift(&self, state: &mut State, whom: &Whom) {

@@ -31,6 +31,11 @@ pub fn check(session: &mut Session, call: &mut Call<'_>) -> Answer {
     Ok(Done::ok("Check completed.", Tell::News))
 }
 
+/// Has nothing happened that would have to be looked for?
+pub fn at_hand(session: &Session, _: &mut Call<'_>) -> bool {
+    session.selected.as_ref().is_none_or(|selected| selected.is_at_hand(&[]))
+}
+
 fn look(session: &mut Session) -> Result<(), Fail> {
     if let Some(selected) = &session.selected {
         selected.mailbox.refresh()?;

@@ -60,25 +60,39 @@ pub struct Command {
     pub uid: bool,
     /// It may wait for a disk.
     pub blocks: bool,
+    /// Is everything it needs in memory this time, and is it soon done?
+    pub at_hand: fn(&Session, &mut Call<'_>) -> bool,
     /// Runs it.
     pub run: fn(&mut Session, &mut Call<'_>) -> Answer,
 }
 
 type Run = fn(&mut Session, &mut Call<'_>) -> Answer;
 
+/// Nobody can tell.
+const fn never(_: &Session, _: &mut Call<'_>) -> bool {
+    false
+}
+
 /// A command that is answered at once.
 const fn quick(name: &'static str, allowed: Allowed, run: Run) -> Command {
-    Command { name, allowed, uid: false, blocks: false, run }
+    Command { name, allowed, uid: false, blocks: false, at_hand: never, run }
 }
 
 /// A command that may wait for a disk.
 const fn slow(name: &'static str, allowed: Allowed, run: Run) -> Command {
-    Command { name, allowed, uid: false, blocks: true, run }
+    Command { name, allowed, uid: false, blocks: true, at_hand: never, run }
 }
 
 /// A command on messages, with or without `UID`.
 const fn on_messages(name: &'static str, run: Run) -> Command {
-    Command { name, allowed: Selected, uid: true, blocks: true, run }
+    Command { name, allowed: Selected, uid: true, blocks: true, at_hand: never, run }
+}
+
+impl Command {
+    /// It does not wait where this says so.
+    const fn but(self, at_hand: fn(&Session, &mut Call<'_>) -> bool) -> Command {
+        Command { at_hand, ..self }
+    }
 }
 
 use Allowed::{Always, BeforeLogin, LoggedIn, Selected};
@@ -86,7 +100,7 @@ use Allowed::{Always, BeforeLogin, LoggedIn, Selected};
 /// All commands.
 pub const COMMANDS: &[Command] = &[
     quick("CAPABILITY", Always, general::capability),
-    slow("NOOP", Always, general::noop),
+    slow("NOOP", Always, general::noop).but(general::at_hand),
     quick("LOGOUT", Always, general::logout),
     quick("ID", Always, general::id),
     quick("STARTTLS", BeforeLogin, login::starttls),
@@ -97,8 +111,8 @@ pub const COMMANDS: &[Command] = &[
     quick("IDLE", LoggedIn, general::idle),
     quick("COMPRESS", LoggedIn, general::compress),
     quick("NAMESPACE", LoggedIn, list::namespace),
-    slow("SELECT", LoggedIn, select::select),
-    slow("EXAMINE", LoggedIn, select::examine),
+    slow("SELECT", LoggedIn, select::select).but(select::at_hand),
+    slow("EXAMINE", LoggedIn, select::examine).but(select::at_hand),
     slow("LIST", LoggedIn, list::list),
     slow("LSUB", LoggedIn, list::lsub),
     slow("STATUS", LoggedIn, status::status),
@@ -111,11 +125,11 @@ pub const COMMANDS: &[Command] = &[
     slow("GETQUOTA", LoggedIn, quota::get),
     slow("GETQUOTAROOT", LoggedIn, quota::root),
     quick("SETQUOTA", LoggedIn, quota::set),
-    slow("CHECK", Selected, general::check),
+    slow("CHECK", Selected, general::check).but(general::at_hand),
     slow("CLOSE", Selected, select::close),
     quick("UNSELECT", Selected, select::unselect),
     on_messages("EXPUNGE", expunge::expunge),
-    on_messages("FETCH", fetch::fetch),
+    on_messages("FETCH", fetch::fetch).but(fetch::at_hand),
     on_messages("STORE", store::store),
     on_messages("COPY", copy::copy),
     on_messages("MOVE", copy::move_to),

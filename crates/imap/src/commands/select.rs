@@ -20,6 +20,13 @@ pub fn examine(session: &mut Session, call: &mut Call<'_>) -> Answer {
     open(session, call, true)
 }
 
+/// Is the mailbox open already, and is there nothing new in it?
+pub fn at_hand(session: &Session, call: &mut Call<'_>) -> bool {
+    let Ok(wanted) = Select::parse(&mut call.args, session.enabled.utf8_names()) else { return true };
+    let Some(user) = &session.user else { return true };
+    wanted.resync.is_none() && session.name(&wanted.mailbox).is_ok_and(|name| user.account.is_at_hand(&name))
+}
+
 fn open(session: &mut Session, call: &mut Call<'_>, read_only: bool) -> Answer {
     let wanted = Select::parse(&mut call.args, session.enabled.utf8_names())?;
     if wanted.resync.is_some() && !session.enabled.qresync {

@@ -251,11 +251,7 @@ impl Session {
             self.run(&frame);
         }
         while self.out.len() < TURN && !std::mem::take(&mut self.hurry) {
-            if let Some((tag, mut slices)) = self.running.take() {
-                match slices.step(self) {
-                    None => self.running = Some((tag, slices)),
-                    Some(answer) => self.finish(&tag, answer),
-                }
+            if self.step() {
                 continue;
             }
             // A login never comes here: it is for those who have not logged in, and they have no work.
@@ -276,9 +272,24 @@ impl Session {
                 self.awaits = Awaits::Thread(frame);
                 return Some(Want::Work);
             }
-            Piece::Command(frame) => return self.run(&frame),
+            Piece::Command(frame) => {
+                let want = self.run(&frame);
+                // What does not block comes to its end at once.
+                while !may_block && self.step() {}
+                return want;
+            }
         }
         None
+    }
+
+    /// Goes on with the command that is under way; false when there is none.
+    fn step(&mut self) -> bool {
+        let Some((tag, mut slices)) = self.running.take() else { return false };
+        match slices.step(self) {
+            None => self.running = Some((tag, slices)),
+            Some(answer) => self.finish(&tag, answer),
+        }
+        true
     }
 
     fn refused(&mut self, tag: &[u8], why: Why) {
@@ -293,7 +304,11 @@ impl Session {
     }
 
     fn blocks(&self, frame: &Frame) -> bool {
-        self.user.is_some() && find(frame).is_some_and(|found| found.command.blocks)
+        let Some(Found { command, uid, args }) = find(frame).filter(|found| found.command.blocks) else {
+            return false;
+        };
+        let call = &mut Call { args, aside: &frame.aside, tag: &[], uid };
+        self.user.is_some() && !(command.at_hand)(self, call)
     }
 
     /// Runs one command.

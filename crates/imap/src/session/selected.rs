@@ -33,6 +33,12 @@ impl Selected {
         self.known.gone
     }
 
+    /// Is there nothing to tell of it, and can a look for news, and at the headers of these messages, be had without
+    /// waiting?
+    pub fn is_at_hand(&self, headers: &[u32]) -> bool {
+        Arc::ptr_eq(&self.known, &self.mailbox.view()) && self.mailbox.is_at_hand(headers)
+    }
+
     /// The messages of a set, by number and entry, ascending. `uid` says what the set counts in.
     ///
     /// # Errors

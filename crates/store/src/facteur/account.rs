@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::bodies::Bodies;
 use super::catalogue::Catalogue;
 use super::disk::{Disk, RealDisk};
-use super::inside::Inside;
+use super::heads::Heads;
+use super::inside::{Inside, Names};
 use super::shared::Shared;
 use crate::{Account, Limits, Owner, Place, Result, Settings, Usage, Watch};
 
@@ -27,6 +28,7 @@ pub(crate) struct FacteurAccount {
     pub(super) bodies: Bodies,
     pub(super) state: Mutex<State>,
     pub(super) watch: Watch,
+    pub(super) heads: Heads,
 }
 
 /// What changes while it is open.
@@ -35,6 +37,8 @@ pub(super) struct State {
     pub(super) catalogue: Option<Catalogue>,
     /// Mailboxes that somebody has open, or had.
     pub(super) open: HashMap<i64, Arc<Shared>>,
+    /// Mailboxes that were looked up lately.
+    pub(super) names: Names,
     /// The body file up to which everything is entered, and its length.
     pub(super) entered: Option<(u64, u64)>,
     /// Deliveries that may not be entered yet.
@@ -66,6 +70,7 @@ impl FacteurAccount {
             bodies: Bodies::new(root, disk),
             state: Mutex::default(),
             watch: Watch::new(),
+            heads: Heads::default(),
         })
     }
 
@@ -88,6 +93,13 @@ impl FacteurAccount {
         state.catalogue.is_none()
             && state.asleep.is_some_and(|asleep| asleep == self.look())
             && self.bodies.look() == state.entered
+    }
+
+    /// Can it be looked into without waiting, and is there nothing new? Gives what is known then.
+    pub(super) fn at_hand(&self) -> Option<MutexGuard<'_, State>> {
+        let state = self.state.try_lock().ok()?;
+        let current = state.catalogue.as_ref().is_some_and(Catalogue::is_as_seen);
+        (current && self.bodies.look() == state.entered).then_some(state)
     }
 
     fn look(&self) -> [Option<Look>; 2] {

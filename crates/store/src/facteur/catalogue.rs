@@ -15,6 +15,7 @@ use mail::Trouble;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
+use super::pulse::{self, Pulse};
 use super::record::FILE_HEAD;
 use super::schema;
 use crate::{Entry, Error, Flags, Name, Result, Settings, SpecialUse, View};
@@ -30,6 +31,8 @@ pub(crate) struct Catalogue {
     path: PathBuf,
     /// Changes when another connection has written.
     version: Cell<i64>,
+    /// Changes when anybody has written; as of the last look.
+    seen: Cell<Option<Pulse>>,
 }
 
 /// A row of `mailbox`.
@@ -90,7 +93,7 @@ impl Catalogue {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags).map_err(|error| at(&path, error))?;
-        let mut catalogue = Catalogue { db, path, version: Cell::new(0) };
+        let mut catalogue = Catalogue { db, path, version: Cell::new(0), seen: Cell::new(None) };
         let prepared = catalogue.prepare(settings);
         prepared.map_err(|error| catalogue.placed(error))?;
         Ok(catalogue)
@@ -102,6 +105,8 @@ impl Catalogue {
         db.set_prepared_statement_cache_capacity(64);
         // Closing must not wait for the disk; the log is read when it is opened again.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // Otherwise a statement is planned anew for each range of messages.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         db.pragma_update(None, "journal_mode", "wal")?;
         db.pragma_update(None, "synchronous", "normal")?;
         match db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? {
@@ -196,8 +201,24 @@ impl Catalogue {
 
     /// Has another connection written since the last look?
     pub(crate) fn changed_elsewhere(&self) -> Result<bool> {
+        if self.is_as_seen() {
+            return Ok(false);
+        }
+        // In this order: who writes in between is seen by the next look.
+        self.seen.set(pulse::of(&self.db));
         let now = self.data_version()?;
         Ok(self.version.replace(now) != now)
+    }
+
+    /// Has nobody written since the last look, not even we? Never waits.
+    pub(crate) fn is_as_seen(&self) -> bool {
+        let seen = self.seen.get();
+        seen.is_some() && pulse::of(&self.db) == seen
+    }
+
+    /// How it looked at the last look.
+    pub(crate) fn seen(&self) -> Option<Pulse> {
+        self.seen.get()
     }
 
     /// Waits for the right to write.

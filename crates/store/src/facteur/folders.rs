@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 
 use super::account::FacteurAccount;
-use super::catalogue::BoxRow;
+use super::catalogue::{BoxRow, Catalogue};
 use super::inside::Inside;
 use super::mailbox::FacteurMailbox;
 use super::transfer;
@@ -165,11 +165,20 @@ impl Account for FacteurAccount {
 
     fn open(&self, name: &Name) -> Result<Arc<dyn Mailbox>> {
         let mut inside = self.enter()?;
-        let row = inside.row(name)?;
-        let shared = inside.shared(&row)?;
+        let id = inside.known(name)?.id;
+        let shared = inside.shared(id)?;
         drop(inside);
         let account = self.me.upgrade().expect("it is in use");
         Ok(Arc::new(FacteurMailbox { account, shared }))
+    }
+
+    fn is_at_hand(&self, mailbox: &Name) -> bool {
+        let Some(state) = self.at_hand() else { return false };
+        let seen = state.catalogue.as_ref().and_then(Catalogue::seen);
+        let known = state.names.find(seen, mailbox);
+        let view = known.and_then(|known| state.open.get(&known.id)).map(|shared| shared.view());
+        // Where somebody has to take the recent ones, that is written down.
+        view.is_some_and(|view| view.recent_from == view.uidnext)
     }
 
     fn usage(&self) -> Result<Usage> {
@@ -224,14 +233,7 @@ impl Account for FacteurAccount {
     }
 
     fn acl(&self, mailbox: &Name) -> Result<Vec<(String, String)>> {
-        let inside = self.enter()?;
-        let id = inside.row(mailbox)?.id;
-        let mut all = inside
-            .catalogue()
-            .db
-            .prepare_cached("SELECT identifier, rights FROM acl WHERE mailbox = ? ORDER BY identifier")?;
-        let rows = all.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(self.enter()?.known(mailbox)?.acl)
     }
 
     fn set_acl(&self, mailbox: &Name, identifier: &str, rights: Option<&str>) -> Result<()> {
@@ -309,7 +311,7 @@ impl Inside<'_> {
     fn empty_inbox_into(&mut self, to: &Name) -> Result<()> {
         let inbox = self.row(&Name::inbox())?;
         let now = (self.account.settings.clock)();
-        let shared = self.shared(&inbox)?;
+        let shared = self.shared(inbox.id)?;
         let mut change = self.change()?;
         let view = shared.view();
         let entries: Vec<_> = view.iter().copied().collect();

@@ -1,12 +1,36 @@
 //! An account that is looked into: its catalogue, held alone.
 
+use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
 
 use super::account::{FacteurAccount, State};
 use super::catalogue::{BoxRow, Catalogue};
 use super::change::Change;
+use super::pulse::Pulse;
 use super::shared::Shared;
 use crate::{Error, Name, Result, Usage};
+
+/// Mailboxes that were looked up, as long as the catalogue is as it was then.
+#[derive(Default)]
+pub(super) struct Names {
+    of: Option<Pulse>,
+    known: HashMap<Name, Known>,
+}
+
+/// A mailbox that was looked up.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) id: i64,
+    /// Identifiers and their rights.
+    pub(super) acl: Vec<(String, String)>,
+}
+
+impl Names {
+    /// The mailbox of a name, where it was looked up when the catalogue looked like this.
+    pub(super) fn find(&self, seen: Option<Pulse>, name: &Name) -> Option<&Known> {
+        self.known.get(name).filter(|_| self.of.is_some() && self.of == seen)
+    }
+}
 
 /// The right to read and change the catalogue, until it is dropped.
 pub(super) struct Inside<'a> {
@@ -43,6 +67,8 @@ impl Inside<'_> {
             self.enter_deliveries()?;
         }
         if self.catalogue().changed_elsewhere()? || woken {
+            // It may have been made anew.
+            self.account.heads.forget();
             self.notice()?;
         }
         Ok(())
@@ -77,14 +103,39 @@ impl Inside<'_> {
         self.catalogue().find_box(name)?.ok_or(Error::NoMailbox)
     }
 
+    /// Number and rights of a mailbox by its name.
+    pub(super) fn known(&mut self, name: &Name) -> Result<Known> {
+        let seen = self.catalogue().seen();
+        if let Some(known) = self.state.names.find(seen, name) {
+            return Ok(known.clone());
+        }
+        let id = self.row(name)?.id;
+        let acl = {
+            let mut all = self
+                .catalogue()
+                .db
+                .prepare_cached("SELECT identifier, rights FROM acl WHERE mailbox = ? ORDER BY identifier")?;
+            let rows = all.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()?
+        };
+        let known = Known { id, acl };
+        let names = &mut self.state.names;
+        if names.of != seen {
+            *names = Names { of: seen, known: HashMap::new() };
+        }
+        names.known.insert(name.clone(), known.clone());
+        Ok(known)
+    }
+
     /// What is shared of a mailbox; it is read if nobody has it open.
-    pub(super) fn shared(&mut self, row: &BoxRow) -> Result<Arc<Shared>> {
-        if let Some(shared) = self.state.open.get(&row.id) {
+    pub(super) fn shared(&mut self, id: i64) -> Result<Arc<Shared>> {
+        if let Some(shared) = self.state.open.get(&id) {
             return Ok(Arc::clone(shared));
         }
-        let view = self.catalogue().load(row)?;
-        let shared = Arc::new(Shared::new(row.id, row.name.clone(), view));
-        self.state.open.insert(row.id, Arc::clone(&shared));
+        let row = self.catalogue().box_by_id(id)?.ok_or(Error::NoMailbox)?;
+        let view = self.catalogue().load(&row)?;
+        let shared = Arc::new(Shared::new(id, row.name, view));
+        self.state.open.insert(id, Arc::clone(&shared));
         Ok(shared)
     }
 

@@ -24,6 +24,9 @@ use crate::{
 /// Rows read from the catalogue while nobody else may look into it.
 const AT_ONCE: usize = 256;
 
+/// Headers of so many messages at a time are kept: more are no list that a client shows.
+const KEPT: usize = 256;
+
 /// A mailbox of our own kind.
 pub(super) struct FacteurMailbox {
     pub(super) account: Arc<FacteurAccount>,
@@ -279,13 +282,33 @@ impl Mailbox for FacteurMailbox {
         self.each_body(uids, "envelope, bodystructure", read, |uid, summary| Ok(each(uid, summary)))
     }
 
+    fn is_at_hand(&self, headers: &[u32]) -> bool {
+        let view = self.shared.view();
+        let bodies = headers.iter().filter_map(|uid| Some(view.find(*uid)?.key));
+        !view.gone && self.account.heads.has(bodies) && self.account.at_hand().is_some()
+    }
+
     fn headers(&self, uids: &[u32], each: &mut dyn FnMut(u32, Bytes) -> bool) -> Result<()> {
+        let view = self.shared.view();
+        let key = |uid: u32| view.find(uid).map(|entry| entry.key);
+        let few = uids.len() <= KEPT;
+        if few && let Some(texts) = self.account.heads.all(uids.iter().filter_map(|uid| key(*uid))) {
+            let there = uids.iter().filter(|uid| key(**uid).is_some());
+            there.zip(texts).all(|(uid, text)| each(*uid, text));
+            return Ok(());
+        }
         self.each_body(uids, "file, at, size, crc, header", spot, |uid, (spot, header)| {
             let read = self.account.bodies.read(&spot, 0, header).map(Bytes::from);
             let read = read.or_else(|_| self.body_range(uid, 0..header));
             match read {
                 Err(Error::NoMessage) => Ok(true),
-                read => Ok(each(uid, read?)),
+                read => {
+                    let text = read?;
+                    if let Some(body) = key(uid).filter(|_| few) {
+                        self.account.heads.keep(body, &text);
+                    }
+                    Ok(each(uid, text))
+                }
             }
         })
     }

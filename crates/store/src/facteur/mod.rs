@@ -18,8 +18,11 @@ mod deliver;
 mod disk;
 mod enter;
 mod folders;
+mod heads;
 mod inside;
 mod mailbox;
+#[allow(unsafe_code, reason = "the one module that looks into the memory SQLite shares")]
+mod pulse;
 mod record;
 mod rows;
 mod scan;

@@ -136,6 +136,11 @@ impl Account for Spaces {
         spot.account.status(&spot.name)
     }
 
+    fn is_at_hand(&self, mailbox: &Name) -> bool {
+        // The accounts of others are looked up.
+        !self.is_shared_name(mailbox) && self.inner(mailbox).is_ok_and(|name| self.own.is_at_hand(&name))
+    }
+
     fn open(&self, name: &Name) -> Result<Arc<dyn Mailbox>> {
         let spot = self.spot(name)?;
         let rights = self.rights_at(&spot)?;

@@ -100,6 +100,10 @@ impl Mailbox for Guarded {
         self.inner.refresh()
     }
 
+    fn is_at_hand(&self, headers: &[u32]) -> bool {
+        self.inner.is_at_hand(headers)
+    }
+
     fn watch(&self) -> &Watch {
         self.inner.watch()
     }

@@ -19,6 +19,8 @@ pub use plan::{Plan, convert, part_of};
 const ENTRIES: usize = 2000;
 /// Messages of a slice for which summaries are read.
 const SUMMARIES: usize = 250;
+/// Messages of a command that is done at once, where nothing has to be read for it.
+const AT_ONCE: usize = 100;
 /// Bytes of messages that one slice reads.
 const BYTES: u64 = 256 * 1024;
 
@@ -57,6 +59,19 @@ pub fn fetch(session: &mut Session, call: &mut Call<'_>) -> Answer {
         session.enable_condstore();
     }
     Ok(Done::Slices(Box::new(Fetching { plan, uids, at: 0, marks, uid: call.uid, missing: false })))
+}
+
+/// Are there few messages, and is what is wanted of them in memory?
+pub fn at_hand(session: &Session, call: &mut Call<'_>) -> bool {
+    let Ok(wanted) = Fetch::parse(&mut call.args, call.uid) else { return true };
+    let Ok(selected) = session.selected() else { return true };
+    let Ok(uids) = selected.uids(&wanted.set, call.uid) else { return true };
+    let plan = Plan::new(&wanted.items, call.uid, false);
+    let reads = plan.needs.message || plan.needs.summary || plan.marks_seen || wanted.vanished;
+    // THREADID is asked of the store.
+    let asks = plan.wanted.iter().any(|wanted| matches!(wanted, plan::Wanted::ThreadId));
+    let headers = if plan.needs.header { &uids[..] } else { &[] };
+    uids.len() <= AT_ONCE && !reads && !asks && selected.is_at_hand(headers)
 }
 
 /// A FETCH under way.

@@ -289,10 +289,7 @@ impl Writer<'_> {
 
 /// Header fields out of a header alone.
 fn of_header<'h>(header: &'h [u8], section: &Section) -> Option<Cow<'h, [u8]>> {
-    if section.what == What::Header {
-        return Some(Cow::Borrowed(header));
-    }
-    mime::parse(header, &mime::Limits::default()).section(header, section)
+    mime::section::of_header(header, &section.what)
 }
 
 fn cut(text: &[u8], partial: Partial) -> &[u8] {
