@@ -56,6 +56,21 @@ pub(crate) fn contains(message: &[u8], within: Within<'_>, needle: &str) -> bool
 
 /// Does a header have a field of this name that contains a folded text? An empty text asks for the field alone.
 pub(crate) fn field_contains(header: &[u8], name: &str, needle: &str) -> bool {
+    let mut found = false;
+    each_field(header, &mut |other, value| {
+        if other.eq_ignore_ascii_case(name.as_bytes()) {
+            each_text(other, value, &mut |text| {
+                found |= text.contains(needle);
+                !found
+            });
+        }
+        !found
+    });
+    found
+}
+
+/// Gives `each` the names and values of a header's fields, until it says no.
+pub(crate) fn each_field(header: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
     let mut rest = header;
     while !rest.is_empty() {
         let mut len = mail::header::next_line(rest).len();
@@ -65,27 +80,25 @@ pub(crate) fn field_contains(header: &[u8], name: &str, needle: &str) -> bool {
         let (field, after) = rest.split_at(len);
         rest = after;
         let Some(colon) = memchr::memchr(b':', field) else { continue };
-        if field[..colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
-            && value_contains(&field[..colon], field[colon + 1..].trim_ascii(), needle)
-        {
-            return true;
+        if !each(field[..colon].trim_ascii_end(), field[colon + 1..].trim_ascii()) {
+            return;
         }
     }
-    false
 }
 
-/// Addresses are searched as they are written, and without the comments and spaces within them.
-fn value_contains(name: &[u8], value: &[u8], needle: &str) -> bool {
-    if fold(&mime::words::decode(value)).contains(needle) {
-        return true;
+/// Gives `each` the folded texts that a value is searched as, until it says no: addresses as they are written, and
+/// without the comments and spaces within them.
+pub(crate) fn each_text(name: &[u8], value: &[u8], each: &mut dyn FnMut(String) -> bool) {
+    if !each(fold(&mime::words::decode(value))) {
+        return;
     }
-    if !is_address_field(name.trim_ascii_end()) || !value.contains(&b'(') && !value.contains(&b'\n') {
-        return false;
+    if !is_address_field(name) || !value.contains(&b'(') && !value.contains(&b'\n') {
+        return;
     }
     let mut addresses = Vec::new();
     mime::address::parse(value, MOST_ADDRESSES, &mut addresses);
     let specs = addresses.iter().filter_map(mime::Address::addr_spec);
-    specs.into_iter().any(|spec| fold(&String::from_utf8_lossy(&spec)).contains(needle))
+    let _ = specs.into_iter().all(|spec| each(fold(&String::from_utf8_lossy(&spec))));
 }
 
 fn is_address_field(name: &[u8]) -> bool {

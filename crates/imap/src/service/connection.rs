@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::Service;
 use super::login::{Attempts, Counted, Step};
+use super::wait;
 use super::wire::{READ_BEFORE_LOGIN, Wire};
 use crate::session::{Link, Session, Want};
 
@@ -176,12 +177,8 @@ impl Connection {
 
     /// Has the session work on a thread that may wait for a disk.
     async fn elsewhere(&mut self, work: impl FnOnce(&mut Session) + Send + 'static) -> io::Result<()> {
-        let Some(mut session) = self.session.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
-        let done = tokio::task::spawn_blocking(move || {
-            work(&mut session);
-            session
-        });
-        match done.await {
+        let Some(session) = self.session.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        match wait::blocking(session, move |session: &mut Box<Session>| work(session)).await {
             Ok(session) => {
                 self.session = Some(session);
                 Ok(())

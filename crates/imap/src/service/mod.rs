@@ -3,6 +3,7 @@
 mod connection;
 mod handing;
 mod login;
+mod wait;
 mod wire;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::{Account, Limits, Owner, Place, Result, Settings, Usage, Watch};
 
 /// Catalogues that are open at a time. An account that sleeps costs no file and no cache.
-const OPEN: usize = 192;
+const OPEN: usize = if cfg!(test) { 24 } else { 192 };
 
 /// Those whose catalogue is open, the oldest first.
 static AWAKE: Mutex<Vec<Weak<FacteurAccount>>> = Mutex::new(Vec::new());

@@ -112,6 +112,7 @@ impl Catalogue {
         match db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? {
             schema::VERSION => {}
             0 => self.create(settings)?,
+            1 => self.change(|| Ok(self.db.execute_batch(schema::SINCE_1)?))?,
             newer => {
                 return Err(Error::Damaged(format!("written by a newer program (version {newer})")));
             }
@@ -123,17 +124,21 @@ impl Catalogue {
 
     /// Makes the tables, INBOX, and the mailboxes that every account has.
     fn create(&mut self, settings: &Settings) -> Result<()> {
-        self.begin()?;
-        let made = self.fill(settings).and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
-        if made.is_err() {
-            self.roll_back();
-        }
-        made?;
+        self.change(|| self.fill(settings))?;
         self.sync()?;
         let directory = self.path.parent().unwrap_or(&self.path);
         File::open(directory)
             .and_then(|directory| directory.sync_all())
             .map_err(|error| Error::io("sync", directory, error))
+    }
+
+    fn change(&self, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.begin()?;
+        let done = work().and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
+        if done.is_err() {
+            self.roll_back();
+        }
+        done
     }
 
     fn fill(&self, settings: &Settings) -> Result<()> {

@@ -7,7 +7,7 @@ use super::change::Change;
 use super::inside::Inside;
 use super::record::{FILE_HEAD, Meta};
 use super::scan::{self, Found, Record};
-use super::summary;
+use super::summary::Kept;
 use crate::{Entry, Name, Result};
 
 /// How long a delivery is remembered, in seconds: longer than a queue tries.
@@ -127,7 +127,7 @@ fn destination(change: &mut Change<'_>, meta: &Meta, now: i64) -> Result<i64> {
 }
 
 fn put(change: &mut Change<'_>, id: i64, record: &Record, meta: &Meta) -> Result<()> {
-    let body = summary::add(change.catalogue, None, &record.spot, &record.content)?;
+    let body = Kept::of(&record.content).enter(change.catalogue, None, &record.spot)?;
     // More keywords than a mailbox can have are no reason to lose a message.
     let keywords = change.keyword_bits(id, &meta.keywords).unwrap_or(0);
     let entry = Entry {

@@ -1,21 +1,25 @@
 //! The face of a mailbox.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mime::fold::casemap;
 use rusqlite::{OptionalExtension, Row};
 
 use super::account::FacteurAccount;
 use super::bodies::{Piece, Spot};
+use super::fields::Wanted;
 use super::folders::mailbox_id;
 use super::inside::Inside;
 use super::record::Meta;
 use super::shared::Shared;
 use super::signature::Pattern;
-use super::{enter, rows, summary, transfer};
+use super::summary::Kept;
+use super::{enter, rows, transfer};
 use crate::{
     CopyOutcome, Entry, Error, FlagChange, Flags, Mailbox, Mode, Name, NewMessage, Result, StoreOutcome,
     Summary, UidSet, Usage, View, Watch, Within,
@@ -110,6 +114,30 @@ impl FacteurMailbox {
         Ok(candidates)
     }
 
+    /// The messages with a text in a header field, as far as that is kept; gives those of which nothing is.
+    fn find_in_fields(&self, wanted: &Wanted<'_>, among: &[u32], found: &mut Vec<u32>) -> Result<Vec<u32>> {
+        let view = self.shared.view();
+        let mut unknown = Vec::new();
+        for some in among.chunks(4 * AT_ONCE) {
+            let keys: Vec<(i64, (u32, usize))> = some
+                .iter()
+                .enumerate()
+                .filter_map(|(at, uid)| Some((view.find(*uid)?.key as i64, (*uid, at))))
+                .collect();
+            let mut known = vec![false; some.len()];
+            let select = "SELECT body, text FROM fields";
+            rows::each(self.enter()?.catalogue(), select, &keys, |(uid, at), row| {
+                known[at] = true;
+                if wanted.is_in(row.get_ref(1)?.as_blob().unwrap_or_default()) {
+                    found.push(uid);
+                }
+                Ok(())
+            })?;
+            unknown.extend(keys.iter().filter(|(_, (_, at))| !known[*at]).map(|(_, (uid, _))| *uid));
+        }
+        Ok(unknown)
+    }
+
     fn append_inside(&self, inside: &mut Inside<'_>, messages: &[NewMessage]) -> Result<Vec<u32>> {
         let contents: Vec<_> = messages.iter().map(|message| mime::crlf::wire(&message.content)).collect();
         let bytes = contents.iter().map(|content| content.len() as u64).sum();
@@ -137,6 +165,7 @@ impl FacteurMailbox {
             })
             .collect();
         let id = self.shared.id;
+        let kept = Kept::of_all(&contents);
         let mut change = inside.change()?;
         let mut tail = self.account.bodies.tail()?;
         enter::catch_up(&mut change, &mut tail, now)?;
@@ -148,7 +177,7 @@ impl FacteurMailbox {
             .collect::<Result<Vec<_>>>()?;
         let spots = tail.append(&pieces)?;
         for (at, spot) in spots.iter().enumerate() {
-            let body = summary::add(change.catalogue, None, spot, &contents[at])?;
+            let body = kept[at].enter(change.catalogue, None, spot)?;
             let message = &messages[at];
             let entry = Entry {
                 uid: first + at as u32,
@@ -417,8 +446,17 @@ impl Mailbox for FacteurMailbox {
     }
 
     fn find_text(&self, within: Within<'_>, needle: &str, among: &[u32]) -> Result<Vec<u32>> {
-        let candidates = self.candidates(crate::search::rarest(within, needle), among)?;
-        crate::search::by_reading(self, within, needle, &candidates)
+        let mut found = Vec::new();
+        let mut unknown = Cow::Borrowed(among);
+        if let Within::Field(name) = within
+            && let Some(wanted) = Wanted::new(name, &casemap(needle))
+        {
+            unknown = Cow::Owned(self.find_in_fields(&wanted, among, &mut found)?);
+        }
+        let candidates = self.candidates(crate::search::rarest(within, needle), &unknown)?;
+        found.extend(crate::search::by_reading(self, within, needle, &candidates)?);
+        found.sort_unstable();
+        Ok(found)
     }
 
     fn as_any(&self) -> &dyn Any {

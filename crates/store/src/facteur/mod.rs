@@ -17,6 +17,7 @@ mod change;
 mod deliver;
 mod disk;
 mod enter;
+mod fields;
 mod folders;
 mod heads;
 mod inside;

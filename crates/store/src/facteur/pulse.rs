@@ -62,6 +62,7 @@ mod tests {
         let open = || {
             let db = Connection::open(&path).unwrap();
             db.pragma_update(None, "journal_mode", "wal").unwrap();
+            db.pragma_update(None, "synchronous", "off").unwrap();
             db
         };
         let (one, other) = (open(), open());

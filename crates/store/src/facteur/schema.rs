@@ -1,12 +1,12 @@
 //! The tables of the catalogue.
 
 /// Raised when a table changes; kept in `user_version`.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// What a new catalogue is made with.
 ///
 /// `mailbox.uidreserved` is durable before a UID below it is given out. `message.body` names a row of `body`, which
-/// copies share; `signature` says which texts may be in it. A `vanished` row is a range of UIDs. `state` holds how far the body files are entered
+/// copies share; `signature` says which texts may be in it, `fields` what people search of its header. A `vanished` row is a range of UIDs. `state` holds how far the body files are entered
 /// (`file`, `offset`), and `boot`, the start of the machine this catalogue was last written under.
 pub(crate) const TABLES: &str = "
 CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -29,6 +29,7 @@ CREATE TABLE body (
     crc INTEGER NOT NULL, header INTEGER NOT NULL, thread INTEGER NOT NULL,
     envelope BLOB NOT NULL, bodystructure BLOB NOT NULL);
 CREATE TABLE signature (body INTEGER PRIMARY KEY, bits BLOB NOT NULL);
+CREATE TABLE fields (body INTEGER PRIMARY KEY, text BLOB NOT NULL);
 CREATE TABLE thread (reference INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
 CREATE TABLE delivery (id TEXT PRIMARY KEY, saved INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE subscription (name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -38,4 +39,10 @@ CREATE TABLE metadata (
 CREATE TABLE acl (
     mailbox INTEGER NOT NULL, identifier TEXT NOT NULL, rights TEXT NOT NULL,
     PRIMARY KEY (mailbox, identifier)) WITHOUT ROWID;
+";
+
+/// What was added to a catalogue of version 1. Messages that came before have no row there.
+pub(crate) const SINCE_1: &str = "
+CREATE TABLE IF NOT EXISTS fields (body INTEGER PRIMARY KEY, text BLOB NOT NULL);
+PRAGMA user_version = 2;
 ";

@@ -1,54 +1,110 @@
 //! What the catalogue keeps of a message so that lists need not read it.
 
+use std::borrow::Cow;
+
 use rusqlite::params;
 
 use super::bodies::Spot;
 use super::catalogue::Catalogue;
-use super::signature;
+use super::{fields, signature};
 use crate::Result;
 use crate::search::LOOKED_AT;
 
 /// References looked at in one message: threads are not made longer by more.
 const REFERENCES: usize = 64;
 
-/// Enters a body, under a number that it had before or a new one; gives the number.
-pub(super) fn add(catalogue: &Catalogue, id: Option<i64>, spot: &Spot, content: &[u8]) -> Result<i64> {
-    let structure = mime::parse(content, &mime::Limits::default());
-    let (mut envelope, mut bodystructure) = (Vec::new(), Vec::new());
-    if let Some(values) = &structure.root().envelope {
-        mime::imap::envelope(values, &mut envelope);
+/// Messages for which it is worth to start threads.
+const MANY: usize = 8;
+/// Most threads that are started.
+const THREADS: usize = 4;
+
+/// What is kept of a message, worked out without the catalogue.
+pub(super) struct Kept {
+    /// Length of the header, in bytes.
+    header: usize,
+    /// Itself and what it refers to.
+    references: Vec<i64>,
+    envelope: Vec<u8>,
+    bodystructure: Vec<u8>,
+    signature: Vec<u8>,
+    fields: Option<Vec<u8>>,
+}
+
+impl Kept {
+    /// Of one message.
+    pub(super) fn of(content: &[u8]) -> Kept {
+        let structure = mime::parse(content, &mime::Limits::default());
+        let (mut envelope, mut bodystructure) = (Vec::new(), Vec::new());
+        if let Some(values) = &structure.root().envelope {
+            mime::imap::envelope(values, &mut envelope);
+        }
+        mime::imap::bodystructure(&structure, &mut bodystructure);
+        let header = &content[structure.root().header_range()];
+        let text = mime::text::searchable(content, &structure, LOOKED_AT);
+        Kept {
+            header: header.len(),
+            references: references(header),
+            envelope,
+            bodystructure,
+            signature: signature::of(&text),
+            fields: fields::of(header),
+        }
     }
-    mime::imap::bodystructure(&structure, &mut bodystructure);
-    let header = &content[structure.root().header_range()];
-    let thread = thread(catalogue, header)?;
-    let mut insert = catalogue.db.prepare_cached(
-        "INSERT INTO body (id, file, at, size, crc, header, thread, envelope, bodystructure) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    insert.execute(params![
-        id,
-        spot.file,
-        spot.at as i64,
-        spot.len,
-        spot.crc,
-        header.len() as i64,
-        thread,
-        envelope,
-        bodystructure
-    ])?;
-    let body = catalogue.db.last_insert_rowid();
-    let text = mime::text::searchable(content, &structure, LOOKED_AT);
-    let mut note = catalogue.db.prepare_cached("INSERT INTO signature VALUES (?, ?)")?;
-    note.execute(params![body, signature::of(&text)])?;
-    Ok(body)
+
+    /// Of several, in their order; on several processors where there are many.
+    pub(super) fn of_all(contents: &[Cow<'_, [u8]>]) -> Vec<Kept> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        if contents.len() < MANY || processors == 1 {
+            return contents.iter().map(|content| Kept::of(content)).collect();
+        }
+        let share = contents.len().div_ceil(processors);
+        std::thread::scope(|scope| {
+            let work = |some: &'_ [Cow<'_, [u8]>]| some.iter().map(|one| Kept::of(one)).collect::<Vec<_>>();
+            let mut shares = contents.chunks(share);
+            let own = shares.next().unwrap_or_default();
+            let others: Vec<_> = shares.map(|some| scope.spawn(move || work(some))).collect();
+            let mut all = work(own);
+            for other in others {
+                all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            all
+        })
+    }
+
+    /// Enters the body, under a number that it had before or a new one; gives the number.
+    pub(super) fn enter(&self, catalogue: &Catalogue, id: Option<i64>, spot: &Spot) -> Result<i64> {
+        let thread = thread(catalogue, &self.references)?;
+        let mut insert = catalogue.db.prepare_cached(
+            "INSERT INTO body (id, file, at, size, crc, header, thread, envelope, bodystructure) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        insert.execute(params![
+            id,
+            spot.file,
+            spot.at as i64,
+            spot.len,
+            spot.crc,
+            self.header as i64,
+            thread,
+            self.envelope,
+            self.bodystructure
+        ])?;
+        let body = catalogue.db.last_insert_rowid();
+        let mut note = catalogue.db.prepare_cached("INSERT INTO signature VALUES (?, ?)")?;
+        note.execute(params![body, self.signature])?;
+        if let Some(fields) = &self.fields {
+            let mut note = catalogue.db.prepare_cached("INSERT INTO fields VALUES (?, ?)")?;
+            note.execute(params![body, fields])?;
+        }
+        Ok(body)
+    }
 }
 
 /// The thread of a message: that of the first message known among itself and those it refers to.
-fn thread(catalogue: &Catalogue, header: &[u8]) -> Result<i64> {
-    let ids = references(header);
+fn thread(catalogue: &Catalogue, ids: &[i64]) -> Result<i64> {
     let mut find = catalogue.db.prepare_cached("SELECT thread FROM thread WHERE reference = ?")?;
     let mut known = None;
-    for id in &ids {
+    for id in ids {
         let mut rows = find.query([id])?;
         if let Some(row) = rows.next()? {
             known = Some(row.get::<_, i64>(0)?);
@@ -64,7 +120,7 @@ fn thread(catalogue: &Catalogue, header: &[u8]) -> Result<i64> {
         }
     };
     let mut note = catalogue.db.prepare_cached("INSERT OR IGNORE INTO thread VALUES (?, ?)")?;
-    for id in &ids {
+    for id in ids {
         note.execute(params![id, thread])?;
     }
     Ok(thread)

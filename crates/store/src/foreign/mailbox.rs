@@ -216,7 +216,14 @@ impl<F: Files> Mailbox for Shared<F> {
     }
 
     fn body(&self, uid: u32) -> Result<Bytes> {
-        self.work(|state, now| state.files.body(uid, now)?.ok_or(Error::NoMessage))
+        if !F::FINDS {
+            return self.work(|state, now| state.files.body(uid, now)?.ok_or(Error::NoMessage));
+        }
+        if self.gone.load(Ordering::Acquire) {
+            return Err(Error::Gone);
+        }
+        let now = (self.common.clock)();
+        lock(&self.state).files.body(uid, now)?.ok_or(Error::NoMessage)
     }
 
     fn summaries(&self, uids: &[u32], each: &mut dyn FnMut(u32, Summary) -> bool) -> Result<()> {

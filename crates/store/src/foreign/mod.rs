@@ -77,6 +77,9 @@ pub struct Added {
 
 /// The files of a mailbox. Not shared: one thread at a time.
 pub trait Files: Send + 'static {
+    /// Does [`Files::body`] find a message by itself, whatever others have done since the last look?
+    const FINDS: bool;
+
     /// What other programs know the mailbox by, wherever it is moved: 32 hexadecimal digits. `None` where the format
     /// has nothing like it.
     fn guid(&self) -> Option<String>;

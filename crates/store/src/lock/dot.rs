@@ -2,10 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
 
 use crate::{Error, Result};
 
@@ -30,15 +34,49 @@ pub fn lend(maker: impl Maker + 'static) {
     let _ = LENT.set(Box::new(maker));
 }
 
-fn make(lock: &Path) -> io::Result<File> {
-    match (OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock), LENT.get()) {
+/// Makes one with `text` in it.
+fn make(lock: &Path, text: &str) -> io::Result<File> {
+    let made = match make_whole(lock, text) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => make_and_write(lock, text),
+        made => made,
+    };
+    match (made, LENT.get()) {
         (Err(error), Some(lent)) if error.kind() == io::ErrorKind::PermissionDenied => {
             // What is refused there, too, is told as it was here; a lock of somebody else's is none.
-            lent.make(lock)
-                .map_err(|other| if other.kind() == io::ErrorKind::AlreadyExists { other } else { error })
+            let lent = lent.make(lock);
+            let mut lent = lent
+                .map_err(|other| if other.kind() == io::ErrorKind::AlreadyExists { other } else { error })?;
+            write(&mut lent, lock, text)?;
+            Ok(lent)
         }
         (made, _) => made,
     }
+}
+
+/// It names its owner from the first moment on: who dies in between leaves nothing that others must wait for. Not every
+/// file system can do that.
+fn make_whole(lock: &Path, text: &str) -> io::Result<File> {
+    let directory = lock.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let unnamed = OFlag::O_TMPFILE.bits();
+    let mut file = OpenOptions::new().write(true).mode(0o600).custom_flags(unnamed).open(directory)?;
+    file.write_all(text.as_bytes())?;
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(AT_FDCWD, own.as_str(), AT_FDCWD, lock, AtFlags::AT_SYMLINK_FOLLOW)?;
+    Ok(file)
+}
+
+fn make_and_write(lock: &Path, text: &str) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock)?;
+    write(&mut file, lock, text)?;
+    Ok(file)
+}
+
+fn write(file: &mut File, lock: &Path, text: &str) -> io::Result<()> {
+    let written = file.write_all(text.as_bytes());
+    if written.is_err() {
+        remove(lock);
+    }
+    written
 }
 
 /// How long a lock is waited for, and when one that was left behind is taken away.
@@ -76,10 +114,11 @@ impl Dotlock {
     /// The same; `None` when another holds it for longer than is waited.
     pub fn attempt(file: &Path, patience: Patience, now: u64) -> Result<Option<Dotlock>> {
         let path = path(file);
+        let text = format!("{}:{}", std::process::id(), host());
         let mut waited = Duration::ZERO;
         let mut pause = Duration::from_millis(1);
         loop {
-            match make(&path) {
+            match make(&path, &text) {
                 Ok(made) => return Dotlock::ours(path, &made).map(Some),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io("create lock file", &path, error)),
@@ -98,16 +137,9 @@ impl Dotlock {
         }
     }
 
-    fn ours(path: PathBuf, mut made: &File) -> Result<Dotlock> {
-        let text = format!("{}:{}", std::process::id(), host());
-        let meta = made.write_all(text.as_bytes()).and_then(|()| made.metadata());
-        match meta {
-            Ok(meta) => Ok(Dotlock { path, made: (meta.dev(), meta.ino()) }),
-            Err(error) => {
-                remove(&path);
-                Err(Error::io("write lock file", &path, error))
-            }
-        }
+    fn ours(path: PathBuf, made: &File) -> Result<Dotlock> {
+        let meta = made.metadata().map_err(|error| Error::io("look at lock file", &path, error))?;
+        Ok(Dotlock { path, made: (meta.dev(), meta.ino()) })
     }
 }
 
@@ -177,6 +209,13 @@ mod tests {
         drop(held);
         drop(Dotlock::take(&file, PATIENCE, now()).unwrap());
         assert!(!path(&file).exists());
+        // However it is made, it names its owner, and is not made twice.
+        for make in [make_whole, make_and_write] {
+            make(&path(&file), "1:here").unwrap();
+            assert_eq!(std::fs::read_to_string(path(&file)).unwrap(), "1:here");
+            assert_eq!(make(&path(&file), "2:here").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            remove(&path(&file));
+        }
     }
 
     #[test]

@@ -15,10 +15,13 @@ use super::uidlist::Record;
 use super::{keywords::Keywords, unique};
 use crate::foreign::{Added, Facts, Seen, Source, Words, owned};
 use crate::lock::{Dotlock, Patience};
-use crate::{Error, Flags, NewMessage, Result};
+use crate::{Error, Flags, NewMessage, Result, syncfs};
 
 /// How long `dovecot-keywords` may be locked.
 const PATIENCE: Patience = Patience { wait: Duration::from_secs(30), stale: Duration::from_secs(60) };
+
+/// More files than this are synced together with their file system, where nobody else has much to write.
+const SINGLY: usize = 4;
 
 /// A file that is to become a message.
 struct Ready {
@@ -39,16 +42,27 @@ impl Maildir {
         now: i64,
     ) -> Result<Vec<Added>> {
         let mut ready = Vec::with_capacity(messages.len());
+        let together = messages.len() > SINGLY && syncfs::tells_failures() && syncfs::little_waits();
+        let mut failed = None;
         for message in messages {
-            match self.write_tmp(message, recent, words, now) {
+            match self.write_tmp(message, recent, words, (now, !together)) {
                 Ok(one) => ready.push(one),
                 Err(error) => {
-                    discard(&ready);
-                    return Err(error);
+                    failed = Some(error);
+                    break;
                 }
             }
         }
-        self.put(ready, now)
+        if failed.is_none() && together {
+            failed = sync_all(&self.home.directory.join("tmp")).err();
+        }
+        match failed {
+            None => self.put(ready, now),
+            Some(error) => {
+                discard(&ready);
+                Err(error)
+            }
+        }
     }
 
     fn write_tmp(
@@ -56,7 +70,7 @@ impl Maildir {
         message: &NewMessage,
         recent: bool,
         words: &mut Words,
-        now: i64,
+        (now, sync): (i64, bool),
     ) -> Result<Ready> {
         let wire = mime::crlf::size(&message.content).wire;
         let content = lf(&message.content);
@@ -67,7 +81,7 @@ impl Maildir {
         let done = (&file).write_all(&content).and_then(|()| {
             let at = u64::try_from(message.received).unwrap_or(0);
             file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(at))?;
-            file.sync_all()
+            if sync { file.sync_all() } else { Ok(()) }
         });
         let done = done.map_err(failed).and_then(|()| owned::give_file(&file, &path, &self.owner));
         if let Err(error) = done {
@@ -341,6 +355,12 @@ fn write_keywords(path: &Path, keywords: &Keywords) -> io::Result<()> {
 
 fn sync(directory: &Path) -> Result<()> {
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| Error::io("sync", directory, error))
+}
+
+/// Waits until everything in the file system of a directory is on the disk.
+fn sync_all(directory: &Path) -> Result<()> {
+    let synced = File::open(directory).and_then(|directory| Ok(nix::unistd::syncfs(&directory)?));
     synced.map_err(|error| Error::io("sync", directory, error))
 }
 

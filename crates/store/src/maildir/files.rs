@@ -363,9 +363,9 @@ impl Maildir {
     pub(super) fn body_of(&mut self, uid: u32) -> Result<Option<Bytes>> {
         let stored = self.with_file(uid, "read", |path| {
             let mut file = File::open(path)?;
-            let len = file.metadata()?.len();
-            let mut stored = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);
-            file.read_to_end(&mut stored)?;
+            // A file in a Maildir is whole, and stays as it is.
+            let mut stored = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX)];
+            file.read_exact(&mut stored)?;
             Ok(stored)
         })?;
         Ok(stored.map(|stored| match mime::crlf::wire(&stored) {

@@ -39,6 +39,8 @@ fn open(settings: &Arc<Settings>, place: &Place, owner: &Owner) -> Result<Arc<dy
 }
 
 impl Files for Maildir {
+    const FINDS: bool = true;
+
     fn guid(&self) -> Option<String> {
         let guid = &self.uids.head().guid;
         (!guid.is_empty()).then(|| guid.clone())

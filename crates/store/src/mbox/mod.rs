@@ -38,6 +38,8 @@ fn open(settings: &Arc<Settings>, place: &Place, owner: &Owner) -> Result<Arc<dy
 }
 
 impl Files for Mbox {
+    const FINDS: bool = false;
+
     fn guid(&self) -> Option<String> {
         None
     }

@@ -157,7 +157,7 @@ fn nothing_is_lost_beside_procmail_and_mail() {
     let home = tempfile::tempdir().unwrap();
     let spool = home.path().join("spool");
     std::fs::write(&spool, "").unwrap();
-    std::fs::write(home.path().join("rc"), format!("LOCKSLEEP=1\n:0:\n{}\n", spool.display())).unwrap();
+    std::fs::write(home.path().join("rc"), format!("LOCKSLEEP=0\n:0:\n{}\n", spool.display())).unwrap();
     let mailrc = home.path().join("mailrc");
     std::fs::write(&mailrc, "set hold\n").unwrap();
     let account = account(home.path());

@@ -190,7 +190,10 @@ impl FacteurAccount {
         if held > 0 {
             return Ok(false);
         }
-        db.execute("DELETE FROM signature WHERE body IN (SELECT id FROM body WHERE file = ?)", [number])?;
+        for table in ["signature", "fields"] {
+            let gone = "(SELECT id FROM body WHERE file = ?)";
+            db.execute(&format!("DELETE FROM {table} WHERE body IN {gone}"), [number])?;
+        }
         db.execute("DELETE FROM body WHERE file = ?", [number])?;
         change.commit()?;
         // The file must not be gone before the catalogue has durably let go of it.

@@ -11,7 +11,8 @@ use super::super::account::FacteurAccount;
 use super::super::change::Change;
 use super::super::record::FILE_HEAD;
 use super::super::scan::{self, Found, Record};
-use super::super::{catalogue, enter, summary};
+use super::super::summary::Kept;
+use super::super::{catalogue, enter};
 use crate::{Clock, Error, Result};
 
 /// What a repair has done.
@@ -159,7 +160,8 @@ fn enter_all(
             let messages = known.and_then(|id| rows.get(id));
             match messages {
                 Some(messages) => {
-                    let body = summary::add(change.catalogue, known.copied(), &record.spot, &record.content)?;
+                    let kept = Kept::of(&record.content);
+                    let body = kept.enter(change.catalogue, known.copied(), &record.spot)?;
                     if let Some(delivery) = &record.meta.delivery {
                         let mut note = change
                             .catalogue
