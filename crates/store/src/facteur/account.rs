@@ -81,6 +81,7 @@ impl FacteurAccount {
         if woken {
             self.stay_awake();
             state.catalogue = Some(Catalogue::open(&self.root, &self.settings)?);
+            state.names = Names::default();
         }
         let mut inside = Inside { account: self, state };
         inside.catch_up(woken)?;
@@ -113,6 +114,7 @@ impl FacteurAccount {
     pub(super) fn enter_anew(&self) -> Result<Inside<'_>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.catalogue = Some(Catalogue::open(&self.root, &self.settings)?);
+        state.names = Names::default();
         Ok(Inside { account: self, state })
     }
 

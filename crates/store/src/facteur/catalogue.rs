@@ -33,6 +33,8 @@ pub(crate) struct Catalogue {
     version: Cell<i64>,
     /// Changes when anybody has written; as of the last look.
     seen: Cell<Option<Pulse>>,
+    /// Changes when mailboxes may have come, gone or changed their names.
+    era: Cell<u64>,
 }
 
 /// A row of `mailbox`.
@@ -93,7 +95,8 @@ impl Catalogue {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags).map_err(|error| at(&path, error))?;
-        let mut catalogue = Catalogue { db, path, version: Cell::new(0), seen: Cell::new(None) };
+        let mut catalogue =
+            Catalogue { db, path, version: Cell::new(0), seen: Cell::new(None), era: Cell::new(0) };
         let prepared = catalogue.prepare(settings);
         prepared.map_err(|error| catalogue.placed(error))?;
         Ok(catalogue)
@@ -211,6 +214,7 @@ impl Catalogue {
         }
         // In this order: who writes in between is seen by the next look.
         self.seen.set(pulse::of(&self.db));
+        self.era.set(self.era.get() + 1);
         let now = self.data_version()?;
         Ok(self.version.replace(now) != now)
     }
@@ -221,9 +225,18 @@ impl Catalogue {
         seen.is_some() && pulse::of(&self.db) == seen
     }
 
-    /// How it looked at the last look.
-    pub(crate) fn seen(&self) -> Option<Pulse> {
-        self.seen.get()
+    /// As long as this is the same, mailboxes have the names they had, as of the last look.
+    pub(crate) fn era(&self) -> u64 {
+        self.era.get()
+    }
+
+    /// We have written to mailboxes, and to no names of them, after a look within the same change.
+    pub(crate) fn note_own_commit(&self) {
+        if let (Some(before), Some(now)) = (self.seen.get(), pulse::of(&self.db))
+            && pulse::is_next(&before, &now)
+        {
+            self.seen.set(Some(now));
+        }
     }
 
     /// Waits for the right to write.

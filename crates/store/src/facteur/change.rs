@@ -223,6 +223,9 @@ impl<'a> Change<'a> {
         }
         self.catalogue.db.prepare_cached("COMMIT")?.execute([])?;
         self.committed = true;
+        if !self.held.is_empty() {
+            self.catalogue.note_own_commit();
+        }
         // Nobody has seen the new UIDs yet.
         let synced = if self.must_sync { self.catalogue.sync() } else { Ok(()) };
         for held in std::mem::take(&mut self.held) {

@@ -5,12 +5,17 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 
+use super::writeback;
 use crate::syncfs;
 
 /// A file system, as far as bodies are written.
 pub(crate) trait Disk: Send + Sync + Debug {
     /// Writes all pieces, one after the other, from `offset` on.
     fn write(&self, file: &File, pieces: &[IoSlice<'_>], offset: u64) -> io::Result<()>;
+    /// Begins to write these bytes of a file to the disk, and waits for nothing.
+    fn begin(&self, file: &File, offset: u64, len: u64) {
+        let _ = (file, offset, len);
+    }
     /// Waits until data and length are on the disk.
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Waits until everything in the file system of `file` is on the disk.
@@ -45,6 +50,10 @@ impl Disk for RealDisk {
             }
         }
         file.write_all_at(&together, offset)
+    }
+
+    fn begin(&self, file: &File, offset: u64, len: u64) {
+        writeback::begin(file, offset, len);
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {

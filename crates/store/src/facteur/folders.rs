@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 
 use super::account::FacteurAccount;
-use super::catalogue::{BoxRow, Catalogue};
+use super::catalogue::BoxRow;
 use super::inside::Inside;
 use super::mailbox::FacteurMailbox;
 use super::transfer;
@@ -174,8 +174,7 @@ impl Account for FacteurAccount {
 
     fn is_at_hand(&self, mailbox: &Name) -> bool {
         let Some(state) = self.at_hand() else { return false };
-        let seen = state.catalogue.as_ref().and_then(Catalogue::seen);
-        let known = state.names.find(seen, mailbox);
+        let known = state.catalogue.as_ref().and_then(|catalogue| state.names.find(catalogue, mailbox));
         let view = known.and_then(|known| state.open.get(&known.id)).map(|shared| shared.view());
         // Where somebody has to take the recent ones, that is written down.
         view.is_some_and(|view| view.recent_from == view.uidnext)

@@ -6,14 +6,13 @@ use std::sync::{Arc, MutexGuard};
 use super::account::{FacteurAccount, State};
 use super::catalogue::{BoxRow, Catalogue};
 use super::change::Change;
-use super::pulse::Pulse;
 use super::shared::Shared;
 use crate::{Error, Name, Result, Usage};
 
-/// Mailboxes that were looked up, as long as the catalogue is as it was then.
+/// Mailboxes that were looked up, as long as they have the same names.
 #[derive(Default)]
 pub(super) struct Names {
-    of: Option<Pulse>,
+    era: u64,
     known: HashMap<Name, Known>,
 }
 
@@ -27,8 +26,8 @@ pub(super) struct Known {
 
 impl Names {
     /// The mailbox of a name, where it was looked up when the catalogue looked like this.
-    pub(super) fn find(&self, seen: Option<Pulse>, name: &Name) -> Option<&Known> {
-        self.known.get(name).filter(|_| self.of.is_some() && self.of == seen)
+    pub(super) fn find(&self, catalogue: &Catalogue, name: &Name) -> Option<&Known> {
+        self.known.get(name).filter(|_| self.era == catalogue.era())
     }
 }
 
@@ -105,10 +104,10 @@ impl Inside<'_> {
 
     /// Number and rights of a mailbox by its name.
     pub(super) fn known(&mut self, name: &Name) -> Result<Known> {
-        let seen = self.catalogue().seen();
-        if let Some(known) = self.state.names.find(seen, name) {
+        if let Some(known) = self.state.names.find(self.catalogue(), name) {
             return Ok(known.clone());
         }
+        let era = self.catalogue().era();
         let id = self.row(name)?.id;
         let acl = {
             let mut all = self
@@ -120,8 +119,8 @@ impl Inside<'_> {
         };
         let known = Known { id, acl };
         let names = &mut self.state.names;
-        if names.of != seen {
-            *names = Names { of: seen, known: HashMap::new() };
+        if names.era != era {
+            *names = Names { era, known: HashMap::new() };
         }
         names.known.insert(name.clone(), known.clone());
         Ok(known)

@@ -165,7 +165,6 @@ impl FacteurMailbox {
             })
             .collect();
         let id = self.shared.id;
-        let kept = Kept::of_all(&contents);
         let mut change = inside.change()?;
         let mut tail = self.account.bodies.tail()?;
         enter::catch_up(&mut change, &mut tail, now)?;
@@ -175,7 +174,11 @@ impl FacteurMailbox {
             .iter()
             .map(|message| change.keyword_bits(id, &message.keywords))
             .collect::<Result<Vec<_>>>()?;
+        let start = tail.len;
         let spots = tail.append(&pieces)?;
+        // The disk works while we do.
+        tail.begin_sync(start);
+        let kept = Kept::of_all(&contents);
         for (at, spot) in spots.iter().enumerate() {
             let body = kept[at].enter(change.catalogue, None, spot)?;
             let message = &messages[at];

@@ -34,6 +34,8 @@ mod summary;
 mod sync;
 mod transfer;
 pub mod upkeep;
+#[allow(unsafe_code, reason = "the one module that calls sync_file_range(2)")]
+mod writeback;
 
 pub(crate) use account::FacteurAccount;
 pub(crate) use deliver::{Written, settle};
