@@ -1,6 +1,7 @@
 //! What the catalogue keeps of a message so that lists need not read it.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use rusqlite::params;
 
@@ -53,8 +54,11 @@ impl Kept {
 
     /// Of several, in their order; on several processors where there are many.
     pub(super) fn of_all(contents: &[Cow<'_, [u8]>]) -> Vec<Kept> {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
-        if contents.len() < MANY || processors == 1 {
+        // Asking costs a dozen system calls.
+        static PROCESSORS: LazyLock<usize> =
+            LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).min(THREADS));
+        let processors = if contents.len() < MANY { 1 } else { *PROCESSORS };
+        if processors == 1 {
             return contents.iter().map(|content| Kept::of(content)).collect();
         }
         let share = contents.len().div_ceil(processors);
