@@ -4,6 +4,7 @@ mod clients;
 mod commands;
 mod configuration;
 mod content;
+mod cyrus;
 mod databases;
 mod demo;
 mod durability;

@@ -267,7 +267,26 @@ fn accounts_of_the_directory_log_in_and_get_mail() {
 }
 
 /// A file of /etc/pam.d that does not outlive its test.
-struct PamService(PathBuf);
+pub struct PamService(PathBuf);
+
+impl PamService {
+    /// A service that knows joe with the password "secret", and its name.
+    pub fn asking(folder: &Path, name: &str) -> (PamService, String) {
+        let script = folder.join("check-password");
+        let text = "#!/bin/sh\npassword=$(tr -d '\\0')\n[ \"$PAM_USER $password\" = 'joe secret' ]\n";
+        fs::write(&script, text).expect("it is ours");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let name = format!("facteur-test-{name}-{}", std::process::id());
+        let file = PamService(Path::new("/etc/pam.d").join(&name));
+        let text = format!(
+            "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {}\n\
+             auth requisite pam_deny.so\nauth required pam_permit.so\naccount required pam_permit.so\n",
+            script.display()
+        );
+        fs::write(&file.0, text).expect("root may");
+        (file, name)
+    }
+}
 
 impl Drop for PamService {
     fn drop(&mut self) {
@@ -282,15 +301,7 @@ fn pam_is_asked_in_a_process_of_its_own() {
         return;
     }
     let site = Site::new("pam.test");
-    let script = site.script("check", "read -r password\n[ \"$PAM_USER $password\" = 'joe secret' ]\n");
-    let name = format!("facteur-test-{}", std::process::id());
-    let file = PamService(Path::new("/etc/pam.d").join(&name));
-    let text = format!(
-        "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {}\n\
-         auth requisite pam_deny.so\nauth required pam_permit.so\naccount required pam_permit.so\n",
-        script.display()
-    );
-    fs::write(&file.0, text).expect("root may");
+    let (_file, name) = PamService::asking(site.path(), "pam");
     let running: Instance = site
         .set("smtpd_sasl_auth_enable", "yes")
         .set("smtpd_sasl_type", "facteur")

@@ -69,12 +69,13 @@ const DENIED_TO_LOGINS: &[i64] = &[
     libc::SYS_pidfd_send_signal,
 ];
 
-/// The worker's: `who` is mail_owner, `writable` its directories. Says what the kernel could not promise.
+/// The worker's: `who` is mail_owner, `writable` its directories. It is in the groups that an administrator has added
+/// mail_owner to, so that sockets of neighbours are within its reach. Says what the kernel could not promise.
 ///
 /// # Errors
 /// Root could not be given up: the process must end.
 pub fn worker(who: Identity, writable: &[PathBuf]) -> io::Result<Vec<String>> {
-    confine(who, writable, None, &[])
+    confine(who, &groups(who), writable, None, &[])
 }
 
 /// That of the process which takes logins: it reads only beneath `readable`, so that no mailbox is within its reach.
@@ -82,16 +83,25 @@ pub fn worker(who: Identity, writable: &[PathBuf]) -> io::Result<Vec<String>> {
 /// # Errors
 /// As for [`worker`].
 pub fn logins(who: Identity, readable: &[PathBuf], writable: &[PathBuf]) -> io::Result<Vec<String>> {
-    confine(who, writable, Some(readable), DENIED_TO_LOGINS)
+    confine(who, &[], writable, Some(readable), DENIED_TO_LOGINS)
+}
+
+/// The groups a user was added to; none for one that has no name.
+fn groups(who: Identity) -> Vec<u32> {
+    let user = nix::unistd::User::from_uid(Uid::from_raw(who.uid)).ok().flatten();
+    let name = user.and_then(|user| std::ffi::CString::new(user.name).ok());
+    let groups = name.and_then(|name| nix::unistd::getgrouplist(&name, Gid::from_raw(who.gid)).ok());
+    groups.unwrap_or_default().into_iter().map(Gid::as_raw).filter(|gid| *gid != who.gid).collect()
 }
 
 fn confine(
     who: Identity,
+    groups: &[u32],
     writable: &[PathBuf],
     readable: Option<&[PathBuf]>,
     denied: &[i64],
 ) -> io::Result<Vec<String>> {
-    become_user(who, &[], None)?;
+    become_user(who, groups, None)?;
     nix::sys::prctl::set_no_new_privs()?;
     let mut missing = Vec::new();
     if let Err(why) = landlock(writable, readable) {

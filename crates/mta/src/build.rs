@@ -338,7 +338,7 @@ fn memory(view: &View, mistakes: &mut Vec<Mistake>) -> Memory {
 }
 
 /// Seconds since 1970.
-fn seconds() -> u64 {
+pub(crate) fn seconds() -> u64 {
     let since = net::clock::wall().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }

@@ -10,6 +10,7 @@
 mod account;
 mod cache;
 mod chain;
+pub mod cyrus;
 pub mod databases;
 pub mod directory;
 mod expand;

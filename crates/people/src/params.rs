@@ -8,7 +8,7 @@ conf::params! {
         ///
         /// Types: `directory[:/file]`, `passwd-file:/file`, `sql:/dovecot-sql.conf.ext`, `ldap:/dovecot-ldap.conf.ext`,
         /// `oauth2:/dovecot-oauth2.conf.ext`, `table:type:name`, `pam[:service]`, `shadow`, `passwd`,
-        /// `checkpassword:/program`, `saslauthd[:/socket]`, `dovecot-auth:/socket`, `static`. Options as in Dovecot's
+        /// `checkpassword:/program`, `saslauthd[:/socket]`, `sasldb[:/file]`, `dovecot-auth:/socket`, `static`. Options as in Dovecot's
         /// `passdb { }`: `master`, `deny`, `pass`, `skip`, `result_success`, `result_failure`, `result_internalfail`,
         /// `default_fields`, `override_fields`, `mechanisms`, `username_filter`, `auth_verbose`, and those of a type,
         /// such as `scheme` and `username_format`.

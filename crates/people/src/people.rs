@@ -11,6 +11,7 @@ use tokio::time::Sleep;
 
 use crate::cache::Cache;
 use crate::chain::{Found, No, PassChain, UserChain, Want};
+use crate::cyrus::{Application, Method};
 use crate::databases::{self, Clock, Password, Request};
 use crate::open::Opener;
 use crate::params::Logins;
@@ -87,6 +88,34 @@ impl People {
                 told("auth_mechanisms", text);
             }
         }
+        let method = Method { chain: passdbs, mechanisms };
+        People::assembled(&params, method, userdbs, names, params.disable_plaintext_auth, parts)
+    }
+
+    /// Those who may log in as the file of an application of Cyrus SASL says (`smtpd_sasl_type = cyrus`). In which
+    /// sessions passwords may pass in clear is the service's to decide.
+    pub fn of_cyrus(
+        view: &View,
+        application: &Application,
+        parts: Parts,
+        told: &mut dyn FnMut(String),
+    ) -> People {
+        let params = Logins::read(view, &mut Vec::new());
+        let opener = Opener { directory: params.directory_database.clone(), clock: parts.clock.clone() };
+        let method = Method::read(application, &opener, told);
+        let names = Names::of_realm(&application.local_domain);
+        People::assembled(&params, method, UserChain::default(), names, false, parts)
+    }
+
+    fn assembled(
+        params: &Logins,
+        method: Method,
+        userdbs: UserChain,
+        names: Names,
+        plaintext_only_secured: bool,
+        parts: Parts,
+    ) -> People {
+        let Method { chain: passdbs, mechanisms } = method;
         let ports = passdbs.users.iter().chain(&passdbs.masters).any(|link| link.database.asks_port());
         let (positive, negative) = (params.auth_cache_ttl, params.auth_cache_negative_ttl);
         let cache = Cache::new(params.auth_cache_size, positive, negative, ports, parts.clock);
@@ -96,7 +125,7 @@ impl People {
             userdbs,
             names,
             mechanisms,
-            plaintext_only_secured: params.disable_plaintext_auth,
+            plaintext_only_secured,
             delay: params.auth_failure_delay,
             workers: Workers::new(usize::try_from(params.auth_hash_queue_limit).unwrap_or(usize::MAX)),
             places: Semaphore::new(usize::try_from(params.auth_worker_max_count).unwrap_or(1)),

@@ -56,6 +56,11 @@ impl Names {
         }
     }
 
+    /// Names as they are, with a realm for those that come without one.
+    pub fn of_realm(realm: &str) -> Names {
+        Names { realm: realm.to_owned(), ..Names::plain() }
+    }
+
     /// The name as databases know it; with a master user's login, both.
     ///
     /// # Errors

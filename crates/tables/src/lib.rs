@@ -7,7 +7,7 @@
 
 mod address;
 mod aliases;
-mod bdb;
+pub mod bdb;
 mod blocking;
 mod cached;
 mod cdb;

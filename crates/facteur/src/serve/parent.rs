@@ -317,6 +317,9 @@ fn rules(config: &Config) -> Rules {
         }
     }
     files.extend(sign::named_files(view));
+    for service in &config.master.services {
+        files.extend(mta::smtpd::sasl_files(&view.with_overrides(&service.overrides)));
+    }
     files.retain(|file| !own.iter().any(|own| file.starts_with(own)));
     let (named, roots) = deliver::hand::named_rights(view, &config.master);
     Rules {

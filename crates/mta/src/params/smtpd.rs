@@ -81,18 +81,19 @@ conf::params! {
     pub struct SmtpdSasl {
         /// Whether clients may log in.
         smtpd_sasl_auth_enable: YesNo = "no";
-        /// Who checks passwords: `facteur`, the databases of `passdb`; or `dovecot`, a server of Dovecot's protocol.
+        /// Who checks passwords: `cyrus`, the methods that a file of Cyrus SASL names (smtpd.conf: saslauthd, sasldb,
+        /// sql); `dovecot`, a server of Dovecot's protocol; or `facteur`, the databases of `passdb`.
         smtpd_sasl_type: Text = "cyrus";
-        /// Where that server is: the path of its socket, in the queue directory unless it begins with `/`, or
-        /// `inet:host:port`.
+        /// For `cyrus` the name of that file without `.conf`; for `dovecot` where the server is: the path of its socket,
+        /// in the queue directory unless it begins with `/`, or `inet:host:port`.
         smtpd_sasl_path: Text = "smtpd";
         /// The name of the service that passwords are checked for.
         smtpd_sasl_service: Text = "smtp";
-        /// Where the configuration of Cyrus SASL lies; empty means its usual places.
-        cyrus_sasl_config_path: Text = "", no_effect "the server of `smtpd_sasl_path` has its own configuration";
-        /// The realm of logins that name none.
-        smtpd_sasl_local_domain: Text = "",
-            no_effect "a Dovecot server has its own default realm, and Postfix tells it none";
+        /// Directories, divided by colons, where the files of Cyrus SASL lie; empty means `/etc/postfix/sasl`,
+        /// `/etc/sasl2`, `/etc/sasl` and `/usr/lib/sasl2`.
+        cyrus_sasl_config_path: Text = "";
+        /// The realm of logins that name none, for `cyrus`: a Dovecot server has its own, and is told none.
+        smtpd_sasl_local_domain: Text = "";
         /// Which kinds of mechanism are not offered, such as `noanonymous` and `noplaintext`.
         smtpd_sasl_security_options: List = "noanonymous";
         /// The same under TLS.

@@ -36,4 +36,5 @@ mod xforward;
 
 pub use counters::Counters;
 pub use local::overrides as local_overrides;
+pub use people::files as sasl_files;
 pub use service::{Parts, Smtpd, check};

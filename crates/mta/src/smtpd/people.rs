@@ -1,22 +1,29 @@
-//! Logins checked by our own databases (`smtpd_sasl_type = facteur`).
+//! Logins checked by our own databases: those of `passdb` (`smtpd_sasl_type = facteur`), and those that the file of
+//! options for Cyrus SASL names (`smtpd_sasl_type = cyrus`).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use conf::{Mistake, Severity, View};
+use conf::{Block, Mistake, Severity, View};
 use filter::{Boxed, Peer};
 use mail::logline::printable;
-use people::{Facts, Failure as No, People, Verdict};
+use people::cyrus::Application;
+use people::{Facts, Failure as No, Parts, People, Verdict};
 use proto::dovecot::{Mechanism, Options};
 use tables::{List, Tables};
 
 use super::auth::{Authenticator, Exchange, Failure, Login, Progress};
 use super::service::mistake;
+use crate::build::seconds;
 use crate::params::SmtpdSasl;
 
 /// The value of `smtpd_sasl_type` that stands for `passdb`.
 const TYPE: &str = "facteur";
+
+/// The value that stands for Cyrus SASL's files, and is Postfix's default.
+const CYRUS: &str = "cyrus";
 
 /// Our own databases, as one service offers them.
 pub(super) struct Own {
@@ -43,14 +50,40 @@ pub(super) fn check(view: &View, sasl: &SmtpdSasl, tables: &Tables, mistakes: &m
                 mistakes.push(mistake(view, "smtpd_sasl_type", Severity::Error, text));
             }
         }
+        CYRUS => {
+            super::dovecot::restrictions(view, sasl, tables, mistakes);
+            let parts = Parts { clock: Arc::new(|| 0) };
+            let mut told = |text: String| {
+                mistakes.push(mistake(view, "smtpd_sasl_path", Severity::Warning, &text));
+            };
+            People::of_cyrus(view, &application(view, sasl), parts, &mut told);
+        }
         other => {
             let text = format!(
-                "smtpd_sasl_type = {other}: no such implementation here, so nobody can log in; set smtpd_sasl_type = \
-                 facteur and passdb, or smtpd_sasl_type = dovecot and let smtpd_sasl_path name the authentication \
-                 socket of a Dovecot server"
+                "smtpd_sasl_type = {other}: no such implementation here, so nobody can log in; known: cyrus, the \
+                 methods of its smtpd.conf; dovecot, a Dovecot server whose authentication socket smtpd_sasl_path \
+                 names; facteur, the databases of passdb"
             );
             mistakes.push(mistake(view, "smtpd_sasl_type", Severity::Error, &text));
         }
+    }
+}
+
+/// The files that `smtpd_sasl_type = cyrus` needs, as a service's parameters say.
+pub fn files(view: &View) -> Vec<PathBuf> {
+    let sasl = SmtpdSasl::read(view, &mut Vec::new());
+    let asked = sasl.smtpd_sasl_auth_enable && sasl.smtpd_sasl_type == CYRUS;
+    if asked { application(view, &sasl).files() } else { Vec::new() }
+}
+
+/// What the library is told of us.
+fn application(view: &View, sasl: &SmtpdSasl) -> Application {
+    Application {
+        name: sasl.smtpd_sasl_path.clone(),
+        places: sasl.cyrus_sasl_config_path.clone(),
+        local_domain: sasl.smtpd_sasl_local_domain.clone(),
+        host: view.get("myhostname"),
+        queue_directory: view.get("queue_directory").into(),
     }
 }
 
@@ -64,11 +97,17 @@ impl Own {
         program: &str,
         mistakes: &mut Vec<Mistake>,
     ) -> Option<Own> {
-        if !sasl.smtpd_sasl_auth_enable || sasl.smtpd_sasl_type != TYPE {
-            return None;
-        }
+        let people = match sasl.smtpd_sasl_type.as_str() {
+            _ if !sasl.smtpd_sasl_auth_enable => return None,
+            TYPE => people.clone(),
+            CYRUS => {
+                let parts = Parts { clock: Arc::new(seconds) };
+                People::of_cyrus(view, &application(view, sasl), parts, &mut |_| ())
+            }
+            _ => return None,
+        };
         let (in_clear, under_tls, filter) = super::dovecot::restrictions(view, sasl, tables, mistakes)?;
-        let (people, service) = (people.clone(), sasl.smtpd_sasl_service.clone());
+        let service = sasl.smtpd_sasl_service.clone();
         Some(Own { people, service, in_clear, under_tls, filter, program: program.to_owned() })
     }
 

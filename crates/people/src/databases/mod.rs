@@ -9,6 +9,7 @@ use crate::expand::Vars;
 use crate::{Boxed, Facts, Fields};
 
 mod checkpassword;
+pub(crate) mod cyrus_sql;
 mod directory;
 mod dovecot_auth;
 pub mod dovecot_conf;
@@ -19,7 +20,8 @@ mod pam;
 mod passwd;
 mod passwd_file;
 mod prefetch;
-mod saslauthd;
+pub(crate) mod saslauthd;
+pub(crate) mod sasldb;
 mod shadow;
 mod sql;
 mod r#static;
@@ -52,6 +54,7 @@ pub const KINDS: &[&Kind] = &[
     &passwd_file::KIND,
     &prefetch::KIND,
     &saslauthd::KIND,
+    &sasldb::KIND,
     &shadow::KIND,
     &sql::KIND,
     &r#static::KIND,

@@ -19,20 +19,36 @@ pub const KIND: Kind = Kind {
     userdb: None,
 };
 
-const SOCKET: &str = "/var/run/saslauthd/mux";
+/// Where the daemon listens.
+pub const SOCKET: &str = "/var/run/saslauthd/mux";
 
 /// For one step.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-struct Saslauthd {
-    socket: PathBuf,
+/// The daemon.
+pub struct Saslauthd {
+    /// Where it may listen; the first that is there is asked.
+    sockets: Vec<PathBuf>,
+    /// The realm of names without one.
     realm: String,
+}
+
+impl Saslauthd {
+    /// The daemon that listens at one of these places.
+    pub fn of(sockets: Vec<PathBuf>) -> Saslauthd {
+        Saslauthd { sockets, realm: String::new() }
+    }
+
+    fn socket(&self) -> PathBuf {
+        let there = self.sockets.iter().find(|socket| socket.exists());
+        there.or(self.sockets.last()).cloned().unwrap_or_else(|| PathBuf::from(SOCKET))
+    }
 }
 
 fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
     opening.only(&["realm"])?;
     let socket = if opening.argument.is_empty() { PathBuf::from(SOCKET) } else { opening.path()? };
-    Ok(Arc::new(Saslauthd { socket, realm: opening.option("realm", "") }))
+    Ok(Arc::new(Saslauthd { sockets: vec![socket], realm: opening.option("realm", "") }))
 }
 
 impl PassDb for Saslauthd {
@@ -41,8 +57,10 @@ impl PassDb for Saslauthd {
         request: &'a Request<'a>,
         password: &'a Password,
     ) -> Boxed<'a, Result<Checked, Trouble>> {
-        let fields = [request.user, password.text(), &request.facts.service, &self.realm].map(str::to_owned);
-        let socket = self.socket.clone();
+        // As the library does: what follows the last @ goes apart; the daemon may put it back (`saslauthd -r`).
+        let (user, realm) = request.user.rsplit_once('@').unwrap_or((request.user, &self.realm));
+        let fields = [user, password.text(), &request.facts.service, realm].map(str::to_owned);
+        let socket = self.socket();
         Box::pin(elsewhere(move || {
             let answer = ask(&socket, &fields)
                 .map_err(|error| Trouble::from_error(format!("saslauthd {}", socket.display()), error))?;
@@ -89,7 +107,7 @@ mod tests {
                 stream.write_all(answer).unwrap();
             }
         });
-        let database = Saslauthd { socket, realm: String::new() };
+        let database = Saslauthd::of(vec![folder.path().join("none"), socket]);
         let (facts, fields) = (Facts::of("imap"), Fields::default());
         let request = Request {
             user: "joe",

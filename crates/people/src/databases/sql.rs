@@ -92,7 +92,7 @@ impl Sql {
 }
 
 /// A query with values in it. One that stands outside of quotes gets them: `%n=username` asks what it says.
-fn statement(query: &str, vars: &Vars<'_>) -> Result<Statement, String> {
+pub(super) fn statement(query: &str, vars: &Vars<'_>) -> Result<Statement, String> {
     let mut quote = None;
     let mut statement = Statement::new();
     for piece in pieces(query, vars)? {
