@@ -4,7 +4,8 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use testbed::kept::outcome;
@@ -42,18 +43,20 @@ fn replies(at: Address) -> Vec<String> {
     said
 }
 
-/// Both read the smtpd.conf in this directory; they are asked the same.
-fn compare(master: PathBuf, conf: &Path, service: &str) -> Vec<String> {
-    let settings = [
-        ("smtpd_sasl_auth_enable", "yes".to_owned()),
-        ("cyrus_sasl_config_path", conf.display().to_string()),
-        ("smtpd_sasl_service", service.to_owned()),
-        ("smtpd_error_sleep_time", "0".to_owned()),
-    ];
+/// Both have this smtpd.conf, where Debian's Postfix looks for it; they are asked the same.
+fn compare(master: PathBuf, text: &str, service: &str) -> Vec<String> {
+    let with_file = |site: Site| {
+        let folder = site.conf().join("sasl");
+        fs::create_dir(&folder).expect("it is ours");
+        fs::write(folder.join("smtpd.conf"), text).expect("it is ours");
+        site
+    };
+    let settings =
+        [("smtpd_sasl_auth_enable", "yes"), ("smtpd_sasl_service", service), ("smtpd_error_sleep_time", "0")];
     let lines: String = settings.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
-    let real = Postfix::start(master, "", &lines);
+    let real = Postfix::launch(master, with_file(Postfix::prepare("", &lines)));
     let site = settings.iter().fold(Site::new("real.test"), |site, (name, value)| site.set(name, value));
-    let ours = site.set("auth_failure_delay", "0").start();
+    let ours = with_file(site).set("auth_failure_delay", "0").start();
     let (own, theirs) = (replies(ours.smtp()), replies(real.site.smtp()));
     assert_eq!(own, theirs, "{}\n{}", ours.log(), real.log());
     ours.wait_log(&["SASL PLAIN authentication failed"]);
@@ -95,8 +98,7 @@ fn passwords_of_sasldb_open_the_same_doors() {
          mech_list: PLAIN LOGIN CRAM-MD5\n",
         file.display()
     );
-    fs::write(folder.path().join("smtpd.conf"), text).expect("it is ours");
-    let said = compare(master, folder.path(), "smtp");
+    let said = compare(master, &text, "smtp");
     assert_eq!(said[0], "CRAM-MD5 LOGIN PLAIN");
     assert_eq!(said[1..4], ["joe, right: 235", "joe, wrong: 535", "joe@real.test, right: 235"]);
 }
@@ -115,6 +117,8 @@ fn saslauthd_with_pam_opens_the_same_doors() {
     let daemon = Command::new(saslauthd)
         .args(["-d", "-n", "1", "-a", "pam", "-m"])
         .arg(folder.path())
+        // When it ends, it ends its whole group.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -124,8 +128,7 @@ fn saslauthd_with_pam_opens_the_same_doors() {
     wait::until("saslauthd", || socket.exists().then_some(()));
     let text =
         format!("pwcheck_method: saslauthd\nsaslauthd_path: {}\nmech_list: plain login\n", socket.display());
-    fs::write(folder.path().join("smtpd.conf"), text).expect("it is ours");
-    let said = compare(master, folder.path(), &service);
+    let said = compare(master, &text, &service);
     assert_eq!(said[..3], ["LOGIN PLAIN", "joe, right: 235", "joe, wrong: 535"]);
     drop(pam);
 }

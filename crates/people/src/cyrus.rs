@@ -14,7 +14,7 @@ use crate::databases::{Opening, PassDb, cyrus_sql, saslauthd, sasldb};
 use crate::open::Opener;
 use crate::sasl::{self, Mechanism};
 
-/// Where files of options lie when `cyrus_sasl_config_path` says nothing.
+/// Where files of options lie when `cyrus_sasl_config_path` says nothing, besides `sasl` in the directory of main.cf.
 const PLACES: &[&str] = &["/etc/postfix/sasl", "/etc/sasl2", "/etc/sasl", "/usr/lib/sasl2"];
 
 /// Options that say how passwords are checked.
@@ -47,6 +47,8 @@ pub struct Application {
     pub name: String,
     /// `cyrus_sasl_config_path`: directories, divided by colons.
     pub places: String,
+    /// The directory of main.cf.
+    pub config_directory: PathBuf,
     /// `smtpd_sasl_local_domain`: the realm that names without one get.
     pub local_domain: String,
     /// The realm under which passwords are kept where there is no other: `myhostname`.
@@ -58,9 +60,17 @@ pub struct Application {
 impl Application {
     /// Where its file may be, the first that is there first.
     pub fn candidates(&self) -> Vec<PathBuf> {
-        let own: Vec<&str> = self.places.split(':').filter(|place| !place.is_empty()).collect();
-        let places = if own.is_empty() { PLACES.to_vec() } else { own };
-        places.into_iter().map(|place| Path::new(place).join(format!("{}.conf", self.name))).collect()
+        let named: Vec<_> =
+            self.places.split(':').filter(|place| !place.is_empty()).map(PathBuf::from).collect();
+        let usual = || {
+            let own = std::iter::once(self.config_directory.join("sasl"));
+            own.chain(PLACES.iter().map(PathBuf::from)).collect()
+        };
+        let places: Vec<PathBuf> = if named.is_empty() { usual() } else { named };
+        let mut files: Vec<_> =
+            places.iter().map(|place| place.join(format!("{}.conf", self.name))).collect();
+        files.dedup();
+        files
     }
 
     /// The file, and the others that it names.
@@ -221,6 +231,7 @@ mod tests {
         let application = Application {
             name: "smtpd".to_owned(),
             places: format!("/nowhere:{}", folder.path().display()),
+            config_directory: "/etc/postfix".into(),
             local_domain: String::new(),
             host: "mx.test".to_owned(),
             queue_directory: "/spool".into(),

@@ -89,8 +89,8 @@ conf::params! {
         smtpd_sasl_path: Text = "smtpd";
         /// The name of the service that passwords are checked for.
         smtpd_sasl_service: Text = "smtp";
-        /// Directories, divided by colons, where the files of Cyrus SASL lie; empty means `/etc/postfix/sasl`,
-        /// `/etc/sasl2`, `/etc/sasl` and `/usr/lib/sasl2`.
+        /// Directories, divided by colons, where the files of Cyrus SASL lie; empty means `sasl` beside main.cf,
+        /// `/etc/postfix/sasl`, `/etc/sasl2`, `/etc/sasl` and `/usr/lib/sasl2`.
         cyrus_sasl_config_path: Text = "";
         /// The realm of logins that name none, for `cyrus`: a Dovecot server has its own, and is told none.
         smtpd_sasl_local_domain: Text = "";

@@ -81,6 +81,7 @@ fn application(view: &View, sasl: &SmtpdSasl) -> Application {
     Application {
         name: sasl.smtpd_sasl_path.clone(),
         places: sasl.cyrus_sasl_config_path.clone(),
+        config_directory: view.facts().config_directory.clone(),
         local_domain: sasl.smtpd_sasl_local_domain.clone(),
         host: view.get("myhostname"),
         queue_directory: view.get("queue_directory").into(),
