@@ -16,6 +16,11 @@ struct Readers {
 
 impl Readers {
     fn start() -> Readers {
+        Readers::with("plain")
+    }
+
+    /// Who may log in by these mechanisms.
+    fn with(mechanisms: &str) -> Readers {
         let [pop3, imap, lmtp] = [address(), address(), address()];
         let site = Site::new("mx.test").with_tls("mx.test");
         let dir = site.path().display().to_string();
@@ -26,6 +31,7 @@ impl Readers {
             ["ann", "bob"].iter().map(|user| format!("{user}@box.test:{{PLAIN}}secret::::::\n")).collect();
         site.put("users", &users);
         let mx = site
+            .set("auth_mechanisms", mechanisms)
             .set("passdb", &format!("passwd-file:{dir}/conf/users"))
             .set("userdb", &format!("passwd-file:{dir}/conf/users"))
             .set("mail_location", &format!("maildir:{kept}/%n"))
@@ -117,6 +123,68 @@ fn python_reads_mail_by_pop3_and_imap() {
     assert!(log.contains(", TLS, session=<"), "{log}");
     assert!(log.contains("Disconnected: Logged out top=1/"), "{log}");
     site.mx.wait_log(&["pop3-login: Disconnected: ", "(auth failed, 1 attempts in "]);
+}
+
+/// SCRAM-SHA-256-PLUS, bound to the certificate that was shown, and to another one.
+const SCRAM_PLUS: &str = r#"
+import base64, hashlib, hmac, imaplib, poplib, ssl, sys
+host, port, imap_host, imap_port, authority = sys.argv[1:]
+trust = ssl.create_default_context(cafile=authority)
+trust.check_hostname = False
+encode = lambda data: base64.b64encode(data).decode()
+mac = lambda key, text: hmac.new(key, text.encode(), 'sha256').digest()
+
+class Scram:
+    def __init__(self, binding):
+        self.header = 'p=tls-server-end-point,,'
+        self.binding = encode(self.header.encode() + binding)
+        self.first = 'n=ann@box.test,r=abcdefgh'
+        self.steps = 0
+
+    def step(self, challenge):
+        self.steps += 1
+        if self.steps == 1:
+            return (self.header + self.first).encode()
+        text = challenge.decode()
+        if self.steps == 3:
+            assert text == 'v=' + encode(mac(self.server, self.message)), text
+            return b''
+        fields = dict(field.split('=', 1) for field in text.split(','))
+        salted = hashlib.pbkdf2_hmac('sha256', b'secret', base64.b64decode(fields['s']), int(fields['i']))
+        client, self.server = mac(salted, 'Client Key'), mac(salted, 'Server Key')
+        last = 'c=' + self.binding + ',r=' + fields['r']
+        self.message = ','.join([self.first, text, last])
+        signature = mac(hashlib.sha256(client).digest(), self.message)
+        return (last + ',p=' + encode(bytes(a ^ b for a, b in zip(client, signature)))).encode()
+
+def login(change):
+    imap = imaplib.IMAP4(imap_host, int(imap_port))
+    assert 'AUTH=SCRAM-SHA-256-PLUS' not in imap.capabilities, imap.capabilities
+    imap.starttls(trust)
+    assert 'AUTH=SCRAM-SHA-256-PLUS' in imap.capabilities, imap.capabilities
+    binding = change(hashlib.sha256(imap.sock.getpeercert(True)).digest())
+    imap.authenticate('SCRAM-SHA-256-PLUS', Scram(binding).step)
+    assert imap.select('INBOX')[0] == 'OK'
+    imap.logout()
+
+login(lambda binding: binding)
+try:
+    login(lambda binding: bytes(32))
+    raise SystemExit('the binding of another session was taken')
+except imaplib.IMAP4.error:
+    pass
+pop = poplib.POP3(host, int(port), timeout=20)
+pop.stls(trust)
+assert 'SCRAM-SHA-256-PLUS' in pop.capa()['SASL'], pop.capa()
+print('done')
+"#;
+
+#[test]
+fn a_login_is_bound_to_its_tls_session() {
+    let site = Readers::with("plain scram-sha-256");
+    let Some(said) = site.python(SCRAM_PLUS) else { return };
+    assert_eq!(said.trim(), "done");
+    site.mx.wait_log(&["imap-login: Login: user=<ann@box.test>, method=SCRAM-SHA-256-PLUS"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use master::Identity;
 use master::wire::{self, Reader, Writer};
 use net::Stream;
 use net::listener::Place;
+use nix::sys::socket::{Shutdown, shutdown};
 use people::{Account, Facts};
 use tokio::io::AsyncReadExt;
 
@@ -164,6 +165,10 @@ pub fn read_account(fields: &mut Reader<'_>) -> io::Result<Account> {
 pub struct Gone {
     lane: tokio::net::UnixStream,
     relay: Option<(Stream, Stream)>,
+    /// The connection that was passed on, to be cut where the session is ended from here.
+    passed: OwnedFd,
+    /// The process that has it now.
+    process: u32,
 }
 
 /// Why a session was not taken.
@@ -201,19 +206,28 @@ pub async fn give(
     };
     handed.tcp = matches!(stream, Stream::Tcp(_));
     let keepers = keepers.clone();
-    let asked = tokio::task::spawn_blocking(move || ask(&*keepers, who, &handed, &fd)).await;
+    let asked =
+        tokio::task::spawn_blocking(move || ask(&*keepers, who, &handed, &fd).map(|taken| (taken, fd))).await;
     let taken = asked.unwrap_or_else(|error| Err(Refused::Trouble(io::Error::other(error))));
-    let lane = taken.and_then(|lane| {
+    let lane = taken.and_then(|((lane, process), fd)| {
         let async_lane = lane.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(lane));
-        async_lane.map_err(Refused::Trouble)
+        async_lane.map(|lane| (lane, process, fd)).map_err(Refused::Trouble)
     });
     match lane {
-        Ok(lane) => Ok(Gone { lane, relay: relay.map(|relay| (stream, relay)) }),
+        Ok((lane, process, passed)) => {
+            Ok(Gone { lane, relay: relay.map(|relay| (stream, relay)), passed, process })
+        }
         Err(refused) => Err((stream, refused)),
     }
 }
 
-fn ask(keepers: &dyn Keepers, who: Identity, handed: &Handed, fd: &OwnedFd) -> Result<UnixStream, Refused> {
+/// The lane, and the process at its other end.
+fn ask(
+    keepers: &dyn Keepers,
+    who: Identity,
+    handed: &Handed,
+    fd: &OwnedFd,
+) -> Result<(UnixStream, u32), Refused> {
     let trouble = Refused::Trouble;
     // The keeper may end at this very moment; another is started then.
     let mut again = true;
@@ -223,15 +237,16 @@ fn ask(keepers: &dyn Keepers, who: Identity, handed: &Handed, fd: &OwnedFd) -> R
             _ => Refused::Trouble(error),
         })?;
         match describe(&mut lane, handed, fd) {
-            Ok(answer) if answer.is_empty() => return Ok(lane),
-            Ok(answer) => return Err(Refused::Said(answer)),
+            Ok(Ok(process)) => return Ok((lane, process)),
+            Ok(Err(why)) => return Err(Refused::Said(why)),
             Err(_) if again => again = false,
             Err(error) => return Err(trouble(error)),
         }
     }
 }
 
-fn describe(lane: &mut UnixStream, handed: &Handed, fd: &OwnedFd) -> io::Result<String> {
+/// The number of the process that has taken the session, or why it has not.
+fn describe(lane: &mut UnixStream, handed: &Handed, fd: &OwnedFd) -> io::Result<Result<u32, String>> {
     lane.set_read_timeout(Some(PATIENCE))?;
     wire::send(&*lane, &[BEGIN], &[fd.as_raw_fd()])?;
     let packet = handed.encode();
@@ -239,19 +254,31 @@ fn describe(lane: &mut UnixStream, handed: &Handed, fd: &OwnedFd) -> io::Result<
     lane.write_all(&packet)?;
     let mut length = [0; 8];
     lane.read_exact(&mut length)?;
-    let mut answer = String::new();
     let length = u64::from_be_bytes(length);
+    if length == 0 {
+        let mut process = [0; 4];
+        lane.read_exact(&mut process)?;
+        return Ok(Ok(u32::from_be_bytes(process)));
+    }
+    let mut answer = String::new();
     let read = lane.take(length.min(LONGEST)).read_to_string(&mut answer)?;
-    if read as u64 == length { Ok(answer) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if read as u64 == length { Ok(Err(answer)) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 impl Gone {
     /// Relays what has to be relayed, and returns when the session has ended. `held` is what it holds meanwhile.
     pub async fn end(self, held: (Option<Place>, Counted)) {
-        let Gone { mut lane, relay } = self;
+        let Gone { mut lane, relay, passed, process } = self;
+        held.1.entry.goes_on_in(process);
+        let ending = held.1.entry.ending();
+        let mut nothing = [0];
         let ended = async {
-            // Nothing is said here: this is the end, whatever it is.
-            let _ = lane.read(&mut [0]).await;
+            tokio::select! {
+                // Nothing is said here: this is the end, whatever it is.
+                _ = lane.read(&mut nothing) => {}
+                // It may have been cut already.
+                () = ending.comes() => drop(shutdown(passed.as_raw_fd(), Shutdown::Both)),
+            }
         };
         match relay {
             None => ended.await,
@@ -314,7 +341,7 @@ impl Taken {
                 Stream::Unix(tokio::net::UnixStream::from_std(unix)?)
             }
         };
-        self.lane.write_all(&0_u64.to_be_bytes())?;
+        self.lane.write_all(&[&0_u64.to_be_bytes()[..], &std::process::id().to_be_bytes()].concat())?;
         Ok((self.handed, stream, self.lane))
     }
 
@@ -390,9 +417,9 @@ mod tests {
         drop((stream, lane));
         let mut said = String::new();
         let counts = Arc::new(crate::Counts::default());
-        let counted = counts.enter("joe", None, 1).unwrap();
+        let counted = counts.enter("imap", "joe", None, 1).unwrap();
         gone.end((None, counted)).await;
-        assert!(counts.enter("joe", None, 1).is_some(), "its place is free again");
+        assert!(counts.enter("imap", "joe", None, 1).is_some(), "its place is free again");
         client.read_to_string(&mut said).await.unwrap();
         assert_eq!(said, "hello");
         let (_client, server) = tokio::net::UnixStream::pair().unwrap();

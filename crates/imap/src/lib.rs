@@ -10,6 +10,7 @@ mod catenate;
 pub mod commands;
 pub mod grammar;
 pub mod handover;
+pub mod live;
 pub mod login;
 pub mod params;
 pub mod pop3;

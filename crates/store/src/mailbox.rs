@@ -76,6 +76,9 @@ pub enum Within<'a> {
     Field(&'a str),
 }
 
+/// Why a mailbox keeps its UIDVALIDITY.
+pub(crate) const NOT_EMPTY: &str = "only an empty mailbox takes up another UIDVALIDITY";
+
 /// An open mailbox, shared by all who have it open.
 ///
 /// Functions that change something give back when it is done and have put the new state into [`Mailbox::view`];
@@ -144,6 +147,10 @@ pub trait Mailbox: Send + Sync {
 
     /// Puts messages in, all or none; gives their UIDs.
     fn append(&self, messages: &[NewMessage]) -> Result<Vec<u32>>;
+
+    /// Takes up the numbers of another store: a UIDVALIDITY, which only an empty mailbox can change, and the next UID,
+    /// which never goes back while the UIDVALIDITY stays.
+    fn renumber(&self, uidvalidity: u32, uidnext: u32) -> Result<()>;
 
     /// Changes flags.
     fn store(&self, uids: &UidSet, change: &FlagChange) -> Result<StoreOutcome>;

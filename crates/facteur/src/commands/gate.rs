@@ -165,6 +165,16 @@ fn perform(config: &Config, order: &[String]) -> Result<Vec<String>, String> {
     }
 }
 
+/// Has the running program do what an order says.
+///
+/// # Errors
+/// Why not: it does not run, or says no.
+pub(super) fn have_done(config: &Config, order: &[String]) -> Result<Vec<String>, String> {
+    let socket = reach::queue_directory(config).join(orders::SOCKET);
+    let reply = ask(&socket, order).map_err(|error| format!("{}: {error}", socket.display()))?;
+    orders::heard(&reply)
+}
+
 fn ask(socket: &Path, order: &[String]) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::rights::Rights;
+use super::sessions::{ATTACH, Sessions};
 
 /// How long a command may take to say what it wants, and to hear the answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +39,7 @@ pub fn open(view: &View) -> Gate {
 /// `keeper` is the user of the keeper of mailboxes, who reports logins and may do nothing else.
 pub async fn session(
     (house, gate): (Arc<House>, Gate),
+    sessions: Arc<Sessions>,
     rights: Arc<Rights>,
     keeper: Option<u32>,
     stream: UnixStream,
@@ -60,6 +62,16 @@ pub async fn session(
                 report(&gate.bans, &words).await
             } else {
                 Err("only the keeper of the mailboxes may report logins".to_owned())
+            }
+        }
+        (Some(uid), Some(words)) if words == ATTACH && may_report(&rights, keeper, uid) => {
+            return sessions.attached(stream).await;
+        }
+        (Some(uid), Some(words)) if words.first().is_some_and(|word| word == "sessions") => {
+            if rights.may(uid, Right::Administer) {
+                sessions.perform(words).await
+            } else {
+                Err("only root and mail_owner may do this".to_owned())
             }
         }
         (Some(uid), Some(words)) => {

@@ -90,6 +90,8 @@ async fn run(directory: &Path, door: Arc<Door>, lanes: Option<Lanes>) -> u8 {
         }
     }
     tokio::spawn(super::memory::tend());
+    let socket = Path::new(&config.view.get("queue_directory")).join(gate::orders::SOCKET);
+    tokio::spawn(super::sessions::take_orders(socket));
     let mut orders = match Orders::listen() {
         Ok(orders) => orders,
         Err(error) => return give_up(&format!("cannot take signals: {error}")),

@@ -14,6 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::rights::Rights;
+use super::sessions::Sessions;
 use crate::commands::sendmail;
 
 /// Conversations at a time on one socket; further ones wait in the backlog.
@@ -32,12 +33,14 @@ pub fn open(
     })?;
     let rights = Arc::new(rights);
     let (may, remembered) = (rights.clone(), (house.clone(), gate.clone()));
+    // Those who read mail come to the front, where there is one.
+    let sessions = Arc::new(if keeper.is_some() { Sessions::elsewhere() } else { Sessions::Here });
     let queue = house.queue.clone();
     serve(&queue_directory.join(queue::control::SOCKET), "showq", move |stream| {
         tools(queue.clone(), rights.clone(), stream)
     })?;
     serve(&queue_directory.join(gate::orders::SOCKET), "master", move |stream| {
-        super::gate::session(remembered.clone(), may.clone(), keeper, stream)
+        super::gate::session(remembered.clone(), sessions.clone(), may.clone(), keeper, stream)
     })?;
     tokio::spawn(pickup::sweep(house.clone(), queue_directory.join("maildrop")));
     Ok(())

@@ -12,6 +12,7 @@ mod own_keeper;
 mod parent;
 mod reporter;
 mod rights;
+mod sessions;
 mod signals;
 pub mod tolerated;
 

@@ -10,6 +10,7 @@ use people::Facts;
 use super::login::{Entered, Outcome};
 use super::wire::{End, Wire};
 use super::{Service, login};
+use crate::live;
 use crate::service::session_id;
 
 /// How long the handshake may take.
@@ -89,7 +90,14 @@ impl Connection {
             self.addresses(), std::process::id(), self.protection(), self.id
         );
         let mut session = super::mail::Session::new(entered.drop, self.service.last);
-        let why = session.run(&mut self.wire, &user).await;
+        let ended = tokio::select! {
+            why = session.run(&mut self.wire, &user) => Ok(why),
+            () = entered.ending.comes() => Err(live::FAREWELL),
+        };
+        let why = ended.unwrap_or_else(|farewell| {
+            self.wire.say(&format!("-ERR [SYS/TEMP] {farewell}"));
+            farewell.trim_end_matches('.')
+        });
         log::info!(
             target: "=dovecot",
             "pop3({user})<{}><{}>: Disconnected: {why} {}",

@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::login::{self, Entered};
 use super::wire::Wire;
 use crate::handover::{self, Gone, Handed, Keepers, Refused, Taken};
+use crate::live::Ending;
 
 /// Has the keeper of the user's mailboxes go on; the answer to the client when it does not.
 pub(super) async fn hand_over(
@@ -64,7 +65,9 @@ pub async fn go_on(service: Arc<Service>, taken: Taken) {
     let wire = Wire::go_on(stream, input);
     let mut connection = Connection { service, wire, facts, id, since: clock::now() };
     connection.wire.say("+OK Logged in.");
-    connection.serve(Entered { user: account.user, method, drop }).await;
+    // Listed by the process that it comes from, which cuts the connection.
+    let ending = Ending::default();
+    connection.serve(Entered { user: account.user, method, drop, ending }).await;
     // In vain where the client is gone.
     let _ = connection.wire.flush().await;
 }

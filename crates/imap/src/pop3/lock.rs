@@ -16,7 +16,7 @@ fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Counts a session; `None` when there are `most` already (0 is no limit).
 pub fn enter(user: &str, address: Option<IpAddr>, most: usize) -> Option<Counted> {
-    SESSIONS.enter(user, address, most)
+    SESSIONS.enter("pop3", user, address, most)
 }
 
 /// A mailbox that one session has to itself, until this is dropped.

@@ -16,6 +16,7 @@ use super::handing;
 use super::lock::{self, Locked};
 use super::wire::End;
 use crate::handover::Gone;
+use crate::live::Ending;
 use crate::service::{Counted, watched};
 
 /// How long all of it may take.
@@ -54,6 +55,8 @@ pub struct Entered {
     pub method: String,
     /// His mail.
     pub drop: Held,
+    /// The end of his session from outside.
+    pub ending: Ending,
 }
 
 /// A maildrop, and what its session holds on to.
@@ -300,9 +303,10 @@ impl Login {
             let gone = handing::hand_over(connection, &keepers, who, account, method).await?;
             return Ok(Next::Over(Box::new(gone), counted));
         }
+        let ending = counted.entry.ending();
         let drop = open(&connection.service, &account, Some(counted)).await?;
         connection.wire.say("+OK Logged in.");
-        Ok(Next::In(Box::new(Entered { user: account.user, method, drop })))
+        Ok(Next::In(Box::new(Entered { user: account.user, method, drop, ending })))
     }
 }
 

@@ -16,6 +16,7 @@ use super::Service;
 use super::login::{Attempts, Counted, Step};
 use super::wait;
 use super::wire::{READ_BEFORE_LOGIN, Wire};
+use crate::live;
 use crate::session::{Link, Session, Want};
 
 /// How long a client may be silent before it logs in.
@@ -44,6 +45,11 @@ pub(super) struct Connection {
     pub(super) place: Option<Place>,
     /// Another process goes on with it.
     pub(super) handed: bool,
+}
+
+/// The end from outside of a session that is listed here.
+fn ending(counted: Option<&Counted>) -> live::Ending {
+    counted.map(|counted| counted.entry.ending()).unwrap_or_default()
 }
 
 /// Talks to one client until it is gone.
@@ -210,15 +216,17 @@ impl Connection {
             Some(_) => (LOGGED_IN, usize::MAX),
             None => (BEFORE_LOGIN, READ_BEFORE_LOGIN),
         };
+        let ending = ending(self.counted.as_ref());
         let mut feed = |bytes: &[u8]| session.feed(bytes);
-        match tokio::time::timeout(limit, self.wire.read(most, &mut feed)).await {
-            Ok(Ok(0) | Err(_)) => false,
-            Ok(Ok(_)) => true,
-            Err(_) => {
-                session.bye("Disconnected for inactivity.");
-                true
-            }
+        tokio::select! {
+            read = tokio::time::timeout(limit, self.wire.read(most, &mut feed)) => match read {
+                Ok(Ok(0) | Err(_)) => return false,
+                Ok(Ok(_)) => {}
+                Err(_) => session.bye("Disconnected for inactivity."),
+            },
+            () = ending.comes() => session.bye(live::FAREWELL),
         }
+        true
     }
 
     /// IDLE and NOTIFY: reads, and tells what happens, until the client says something.
@@ -233,6 +241,7 @@ impl Connection {
         let account = self.session.as_ref().and_then(|session| session.watched_account());
         let mut account_seen = account.as_ref().map(|account| account.watch().count());
         let mut news = watched.is_some() || account.is_some();
+        let ending = ending(self.counted.as_ref());
         loop {
             let Some(session) = &mut self.session else { return false };
             if news {
@@ -280,6 +289,10 @@ impl Connection {
                 count = account_changed => {
                     account_seen = Some(count);
                     news = true;
+                }
+                () = ending.comes() => {
+                    session.bye(live::FAREWELL);
+                    return true;
                 }
                 () = tokio::time::sleep_until(wake.unwrap_or(end).into()) => {
                     let now = clock::now();

@@ -15,6 +15,7 @@ use people::{Exchange, Facts, Failure, People, Progress, Verdict, Why};
 
 use crate::accounts::Accounts;
 use crate::handover::Keepers;
+use crate::live;
 use crate::login::Login;
 use crate::session::{Fail, User};
 
@@ -22,15 +23,23 @@ use crate::session::{Fail, User};
 #[derive(Default)]
 pub struct Counts(Mutex<HashMap<(String, Option<IpAddr>), usize>>);
 
-/// A session that is counted, until it is dropped.
+/// A session that is counted, and listed, until it is dropped.
 pub struct Counted {
     counts: Arc<Counts>,
     key: (String, Option<IpAddr>),
+    /// Its place in the list of sessions.
+    pub entry: live::Entry,
 }
 
 impl Counts {
-    /// Counts a session; `None` when there are `most` already; 0 sets no limit.
-    pub fn enter(self: &Arc<Self>, user: &str, address: Option<IpAddr>, most: usize) -> Option<Counted> {
+    /// Counts a session of a service; `None` when there are `most` already; 0 sets no limit.
+    pub fn enter(
+        self: &Arc<Self>,
+        service: &str,
+        user: &str,
+        address: Option<IpAddr>,
+        most: usize,
+    ) -> Option<Counted> {
         let key = (user.to_owned(), address);
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key.clone()).or_default();
@@ -38,7 +47,7 @@ impl Counts {
             return None;
         }
         *count += 1;
-        Some(Counted { counts: self.clone(), key })
+        Some(Counted { counts: self.clone(), key, entry: live::Entry::new(user, service, address) })
     }
 }
 
@@ -181,7 +190,7 @@ impl Desk {
 
     async fn enter(&self, attempts: &mut Attempts, account: people::Account, facts: &Facts) -> Step {
         attempts.user.clone_from(&account.user);
-        let Some(counted) = self.counts.enter(&account.user, facts.remote, self.most) else {
+        let Some(counted) = self.counts.enter(&facts.service, &account.user, facts.remote, self.most) else {
             let most = self.most;
             log::info!(
                 target: "=dovecot",

@@ -72,6 +72,23 @@ impl<'a> Change<'a> {
         Ok(first)
     }
 
+    /// A mailbox goes on with other numbers; with another UIDVALIDITY there is nothing in it.
+    pub(crate) fn renumber(&mut self, id: i64, uidvalidity: u32, uidnext: u32) -> Result<()> {
+        self.modseq(id)?;
+        let db = &self.catalogue.db;
+        db.execute("UPDATE mailbox SET uidvalidity = ? WHERE id = ?", params![uidvalidity, id])?;
+        if self.row(id)?.uidvalidity != uidvalidity {
+            db.execute("DELETE FROM vanished WHERE mailbox = ?", [id])?;
+        }
+        let row = self.row(id)?;
+        row.uidvalidity = uidvalidity;
+        row.uidnext = uidnext;
+        row.uidreserved = uidnext;
+        row.recent = row.recent.min(uidnext);
+        self.must_sync = true;
+        Ok(())
+    }
+
     /// The bits of keywords in a mailbox; new ones are added to it.
     pub(crate) fn keyword_bits(&mut self, id: i64, names: &[String]) -> Result<u64> {
         if names.is_empty() {
@@ -230,6 +247,7 @@ impl<'a> Change<'a> {
         let synced = if self.must_sync { self.catalogue.sync() } else { Ok(()) };
         for held in std::mem::take(&mut self.held) {
             let Some(mut editor) = held.editor else { continue };
+            editor.head().uidvalidity = held.row.uidvalidity;
             editor.head().uidnext = held.row.uidnext;
             editor.head().modseq = held.row.modseq;
             editor.head().recent_from = held.row.recent;

@@ -81,7 +81,8 @@ impl Inside<'_> {
                 None => gone.push(shared.id),
                 Some(row) => {
                     let view = shared.view();
-                    if (view.modseq, view.uidnext, view.recent_from) != (row.modseq, row.uidnext, row.recent)
+                    if (view.uidvalidity, view.modseq, view.uidnext, view.recent_from)
+                        != (row.uidvalidity, row.modseq, row.uidnext, row.recent)
                     {
                         shared.publish(self.catalogue().load(&row)?);
                     }

@@ -402,6 +402,21 @@ impl Mailbox for FacteurMailbox {
         }
     }
 
+    fn renumber(&self, uidvalidity: u32, uidnext: u32) -> Result<()> {
+        let mut inside = self.enter()?;
+        let view = self.shared.view();
+        let anew = uidvalidity != view.uidvalidity;
+        if anew && !view.is_empty() {
+            return Err(Error::Unsupported(crate::mailbox::NOT_EMPTY));
+        }
+        if !anew && uidnext <= view.uidnext {
+            return Ok(());
+        }
+        let mut change = inside.change()?;
+        change.renumber(self.shared.id, uidvalidity, uidnext)?;
+        change.commit()
+    }
+
     fn expunge(&self, uids: Option<&UidSet>) -> Result<UidSet> {
         let mut inside = self.enter()?;
         let mut change = inside.change()?;

@@ -306,6 +306,21 @@ impl<F: Files> Mailbox for Shared<F> {
         Ok(outcome)
     }
 
+    fn renumber(&self, uidvalidity: u32, uidnext: u32) -> Result<()> {
+        self.work(|state, now| {
+            let view = &state.view;
+            let anew = uidvalidity != view.uidvalidity;
+            if anew && !view.is_empty() {
+                return Err(Error::Unsupported(crate::mailbox::NOT_EMPTY));
+            }
+            if !anew && uidnext <= view.uidnext {
+                return Ok(());
+            }
+            state.files.renumber(uidvalidity, uidnext, now)?;
+            state.refresh(self.ledger(), now).map(drop)
+        })
+    }
+
     fn expunge(&self, uids: Option<&UidSet>) -> Result<UidSet> {
         self.remove(|view| {
             let deleted = view.iter().filter(|entry| entry.flags.has(Flags::DELETED));

@@ -102,6 +102,9 @@ pub trait Files: Send + 'static {
         now: i64,
     ) -> Result<Vec<Added>>;
 
+    /// Goes on with these numbers; with another UIDVALIDITY there are no messages.
+    fn renumber(&mut self, uidvalidity: u32, uidnext: u32, now: i64) -> Result<()>;
+
     /// Sets flags and keywords; messages that are gone are passed over. Gives the UIDs that were done.
     fn set_flags(&mut self, changes: &[(u32, Flags, u64)], words: &Words, now: i64) -> Result<Vec<u32>>;
 

@@ -226,6 +226,22 @@ impl Maildir {
         Ok(())
     }
 
+    pub(super) fn go_on_with(&mut self, uidvalidity: u32, uidnext: u32, now: i64) -> Result<()> {
+        let _lock = self.uids.lock(now)?;
+        let mut list = match self.uids.read()? {
+            Some(list) => list,
+            None => self.new_list(now)?,
+        };
+        if list.uidvalidity != uidvalidity {
+            list.records.clear();
+        }
+        list.uidvalidity = uidvalidity;
+        list.next_uid = uidnext;
+        self.uids.write(&list)?;
+        self.doubt();
+        Ok(())
+    }
+
     fn new_list(&mut self, now: i64) -> Result<Uidlist> {
         let uidvalidity = validity::next(&self.home.top, &self.owner, now)?;
         let list = Uidlist::new(uidvalidity, unique::guid());

@@ -68,6 +68,10 @@ impl Files for Maildir {
         self.append_all(messages, recent, words, now)
     }
 
+    fn renumber(&mut self, uidvalidity: u32, uidnext: u32, now: i64) -> Result<()> {
+        self.go_on_with(uidvalidity, uidnext, now)
+    }
+
     fn set_flags(&mut self, changes: &[(u32, Flags, u64)], words: &Words, now: i64) -> Result<Vec<u32>> {
         self.change_flags(changes, words, now)
     }

@@ -129,6 +129,19 @@ impl Mbox {
         Ok(done)
     }
 
+    pub(super) fn go_on_with(&mut self, uidvalidity: u32, uidnext: u32, now: i64) -> Result<()> {
+        let held = self.ready(now)?;
+        let last_uid = uidnext.saturating_sub(1);
+        self.uids.go_on_with(uidvalidity, last_uid)?;
+        self.base.uidvalidity = uidvalidity;
+        self.base.last_uid = last_uid;
+        if self.pseudo.is_some() {
+            self.write_headers(&held, |_, _| {})?;
+        }
+        self.stamp = None;
+        Ok(())
+    }
+
     pub(super) fn claim(&mut self, now: i64) -> Result<()> {
         let held = self.ready(now)?;
         self.write_headers(&held, |_, marks| marks.old = true)

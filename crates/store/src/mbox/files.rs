@@ -55,7 +55,7 @@ pub struct Mbox {
     pub(super) messages: Vec<Message>,
     /// UW's message of folder data, at the front.
     pub(super) pseudo: Option<Message>,
-    stamp: Option<Stamp>,
+    pub(super) stamp: Option<Stamp>,
     settled: bool,
 }
 

@@ -79,6 +79,14 @@ impl Uids {
         owned::give(&self.path, &self.owner)
     }
 
+    /// The mailbox has these numbers from now on.
+    pub fn go_on_with(&mut self, uidvalidity: u32, last_uid: u32) -> Result<()> {
+        let written = self.write(uidvalidity, last_uid);
+        written.map_err(|error| Error::io("write", &self.path, error))?;
+        (self.known, self.fresh, self.highest) = (Some((uidvalidity, last_uid)), None, last_uid);
+        owned::give(&self.path, &self.owner)
+    }
+
     /// The mailbox is gone.
     pub fn forget(&self) -> Result<()> {
         match std::fs::remove_file(&self.path) {

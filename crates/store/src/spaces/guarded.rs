@@ -177,6 +177,11 @@ impl Mailbox for Guarded {
         self.inner.move_to(uids, to)
     }
 
+    fn renumber(&self, uidvalidity: u32, uidnext: u32) -> Result<()> {
+        self.need(Rights::ADMIN)?;
+        self.inner.renumber(uidvalidity, uidnext)
+    }
+
     fn expunge(&self, uids: Option<&UidSet>) -> Result<UidSet> {
         self.need(Rights::EXPUNGE)?;
         self.inner.expunge(uids)

@@ -12,6 +12,7 @@ pub(super) const VERBS: &[Verb] = &[
     Verb { name: "acl add", usage: CHANGE, run: |call, verb, words| change(call, verb, words, Mode::Add) },
     Verb { name: "acl delete", usage: "[-u <user>|-A] [-S <socket_path>] <mailbox> <id>", run: delete },
     Verb { name: "acl get", usage: "[-u <user>|-A] [-S <socket_path>] [-m] <mailbox>", run: get },
+    Verb { name: "acl recalc", usage: "[-u <user>|-A] [-S <socket_path>]", run: recalc },
     Verb {
         name: "acl remove",
         usage: CHANGE,
@@ -108,6 +109,15 @@ fn delete(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
         let done = reader.store.set_acl(&name(reader, mailbox)?, &identifier, None);
         done.map_err(|error| failed(mailbox, &error))
     })
+}
+
+/// Who shares what is read from the rights themselves: there is no list that could be wrong. The accounts must be there.
+fn recalc(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
+    let options = options::read(words, whom::OPTIONS, || verb.wrong().text)?;
+    if !options.rest.is_empty() {
+        return Err(verb.wrong());
+    }
+    whom::each(call, &options, Format::Flow, Vec::new(), |_, _| Ok(()))
 }
 
 fn name(reader: &Reader, mailbox: &str) -> Result<Name, Error> {

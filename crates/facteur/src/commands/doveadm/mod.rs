@@ -5,14 +5,17 @@ mod acl;
 mod change;
 mod fetch;
 mod mailboxes;
+mod metadata;
 mod options;
 mod people;
 mod print;
 mod query;
 mod quota;
 mod search;
+mod sync;
 #[cfg(test)]
 mod tests;
+mod who;
 mod whom;
 
 use std::ffi::OsString;
@@ -47,6 +50,8 @@ struct Call {
     format: Option<Format>,
     /// `-v`
     verbose: bool,
+    /// `-o`
+    settings: Vec<(String, String)>,
     config: Config,
 }
 
@@ -76,8 +81,17 @@ struct Verb {
     run: fn(&Call, &Verb, &[String]) -> Result<u8, End>,
 }
 
-const VERBS: &[&[Verb]] =
-    &[acl::VERBS, people::VERBS, mailboxes::VERBS, search::VERBS, change::VERBS, quota::VERBS];
+const VERBS: &[&[Verb]] = &[
+    acl::VERBS,
+    people::VERBS,
+    mailboxes::VERBS,
+    metadata::VERBS,
+    search::VERBS,
+    change::VERBS,
+    quota::VERBS,
+    sync::VERBS,
+    who::VERBS,
+];
 
 fn verbs() -> impl Iterator<Item = &'static Verb> {
     VERBS.iter().copied().flatten()
@@ -131,7 +145,7 @@ fn work(words: &[String]) -> Result<u8, End> {
     let settings = parsed.values('o').map(setting).collect::<Result<Vec<_>, End>>()?;
     config.view = config.view.with_overrides(&settings);
     config.usable().map_err(End::fatal)?;
-    let call = Call { format, verbose: parsed.has('v'), config };
+    let call = Call { format, verbose: parsed.has('v'), settings, config };
     (verb.run)(&call, verb, &words[verb.name.split(' ').count()..])
 }
 

@@ -35,6 +35,8 @@ impl Format {
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     title: String,
+    /// Its name in `json`, where that is another one.
+    key: Option<&'static str>,
     /// `flow`, `pager` and `table` show the value alone.
     bare: bool,
     /// A text of several lines: `pager` starts it on a line of its own.
@@ -44,7 +46,12 @@ pub(super) struct Column {
 impl Column {
     /// A column with its name.
     pub fn named(title: &str) -> Column {
-        Column { title: title.to_owned(), bare: false, text: false }
+        Column { title: title.to_owned(), key: None, bare: false, text: false }
+    }
+
+    /// One that has another name in `json`.
+    pub fn keyed(title: &str, key: &'static str) -> Column {
+        Column { key: Some(key), ..Column::named(title) }
     }
 
     /// One whose value says what it is.
@@ -126,7 +133,7 @@ impl Printer {
                     .map(|(column, value)| {
                         format!(
                             "{}:{}",
-                            serde_json::Value::from(column.title.as_str()),
+                            serde_json::Value::from(column.key.unwrap_or(&column.title)),
                             serde_json::Value::from(value.as_str())
                         )
                     })

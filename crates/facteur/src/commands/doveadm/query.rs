@@ -219,6 +219,11 @@ impl Date {
     }
 }
 
+/// When a day or moment begins, as people write it, or ends; in seconds since 1970.
+pub(super) fn moment(text: &str, now: &Now, end: bool) -> Option<i64> {
+    Date::parse(text, now).map(|date| if end { date.end } else { date.start })
+}
+
 fn calendar(text: &str) -> Option<civil::Date> {
     const MONTHS: [&str; 12] =
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -237,7 +242,7 @@ fn calendar(text: &str) -> Option<civil::Date> {
 }
 
 /// `100`, `10k`, `1M`.
-fn size(text: &str) -> Option<u64> {
+pub(super) fn size(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" | "b" => 1,

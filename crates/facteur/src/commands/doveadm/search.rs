@@ -19,8 +19,12 @@ pub(super) const VERBS: &[Verb] = &[
 
 /// Reads a query of the command line.
 pub(super) fn read_query(words: &[String]) -> Result<Key, End> {
-    let now = Now { seconds: account::now(), zone: TimeZone::system() };
-    query::parse(words, &now).map_err(End::fatal)
+    query::parse(words, &now()).map_err(End::fatal)
+}
+
+/// What dates of the command line are counted from.
+pub(super) fn now() -> Now {
+    Now { seconds: account::now(), zone: TimeZone::system() }
 }
 
 /// What is found in one mailbox.
