@@ -114,6 +114,8 @@ pub const COMMANDS: &[Command] = &[
     slow("SELECT", LoggedIn, select::select).but(select::at_hand),
     slow("EXAMINE", LoggedIn, select::examine).but(select::at_hand),
     slow("LIST", LoggedIn, list::list),
+    // As Outlook of 2010 asks for special uses; answered like LIST, and not offered.
+    slow("XLIST", LoggedIn, list::list),
     slow("LSUB", LoggedIn, list::lsub),
     slow("STATUS", LoggedIn, status::status),
     slow("CREATE", LoggedIn, folders::create),
