@@ -174,7 +174,7 @@ async fn we_verify_what_opendkim_signs() {
         inspection.body(body);
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
         let question = sign::Question { client, helo: "", sender: "", receiver: "" };
-        let (verdicts, _) = inspection.finish(&dns, &question, 2_000_000_000, None).await;
+        let verdicts = inspection.finish(&dns, &question, 2_000_000_000, &[]).await;
         let found = verdicts.dkim.expect("it was asked for");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].result, sign::dkim::Dkim::Pass, "{found:?}\n{message}");

@@ -113,6 +113,7 @@ pub fn agent(main_cf: &str, master_cf: &str) -> (Arc<dyn Agent>, Arc<Office>) {
         params::SmtpSasl::DECLARATIONS,
         params::LmtpClient::DECLARATIONS,
         params::LMTP,
+        sign::params::Srs::DECLARATIONS,
     ]);
     let view = View::new(registry, main, Facts { host_name: "mx.site.test".to_owned(), ..Facts::default() });
     let service = master.services.into_iter().next().expect("one service");

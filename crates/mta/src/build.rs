@@ -24,6 +24,7 @@ use tables::Tables;
 use crate::bounce::{Classes, Notices, Templates, template};
 use crate::cleanup::{Cleaner, Skip};
 use crate::desk::Desk;
+use crate::dmarc_reports::Reports;
 use crate::house::{CLEANUP, Carrier, Setup};
 use crate::limits;
 use crate::login_senders::LoginSenders;
@@ -138,16 +139,20 @@ fn cleaners(
 ) -> HashMap<String, Arc<Cleaner>> {
     let mut cleaners = HashMap::new();
     let dns: Arc<dyn Dns> = Arc::new(SystemDns { resolver: resolver.clone(), protocols });
+    let reports = Reports::read(view, resolver, mistakes).map(Arc::new);
     let build = |view: &View, router: &Arc<Router>, mistakes: &mut Vec<Mistake>| {
         let milters = Milters::read(view, tables, Origin::Local, dns.clone(), "cleanup", mistakes);
         let host = view.get("myhostname");
         let vouching = sign::Settings::read(view, mistakes);
-        let vouching = vouching.map(|settings| Arc::new(Vouching::new(settings, resolver.clone(), host)));
+        let vouching = vouching.map(|settings| {
+            Arc::new(Vouching::new(settings, resolver.clone(), host).with_reports(reports.clone()))
+        });
         let scanner = Scanner::read(view, resolver, mistakes);
         let attachments = Attachments::read(view, tables, mistakes);
         let spam = SpamGate::read(view, tables, resolver, mistakes);
         let cleaner = Cleaner::new(view, tables, router, mistakes);
-        let cleaner = cleaner.with_attachments(attachments).with_spam_gate(spam);
+        let cleaner =
+            cleaner.with_attachments(attachments).with_spam_gate(spam).with_reports(reports.clone());
         Arc::new(cleaner.with_milters(milters).with_vouching(vouching).with_scanner(scanner))
     };
     for service in master.services.iter().filter(|service| service.command == "cleanup") {

@@ -9,6 +9,7 @@ pub mod build;
 pub mod carry;
 pub mod cleanup;
 pub mod desk;
+pub mod dmarc_reports;
 pub mod house;
 pub mod limits;
 pub mod lmtpd;

@@ -18,7 +18,7 @@ use crate::cleanup::{Clean, Cleaner, Cleaning, Extract, Intake, Skip};
 use crate::house::{House, Setup};
 use crate::milters::{self, Filtering};
 use crate::scanning;
-use crate::vouching::Stranger;
+use crate::vouching::{Checked, Stranger};
 
 /// Proof that a message is durably in the queue: the reply 250 is built from it and from nothing else.
 #[derive(Clone, Debug)]
@@ -117,11 +117,11 @@ impl Receiving {
         let Receiving { house, cleaning, cleaner, arrival, local_milters, guarded, stranger } = self;
         let mut clean = cleaning.finish().await?;
         let vouching = cleaner.vouching.clone().filter(|_| guarded);
-        let mut proven = None;
+        let mut checked = Checked::default();
         if !clean.discard
             && let (Some(vouching), Some(stranger)) = (&vouching, &stranger)
         {
-            proven = vouching.check(&house, &mut clean, stranger).await?;
+            checked = vouching.check(&house, &mut clean, stranger).await?;
         }
         if guarded
             && !clean.discard
@@ -139,6 +139,7 @@ impl Receiving {
             && !clean.discard
             && let (Some(gate), Some(stranger)) = (&cleaner.spam, &stranger)
         {
+            let proven = checked.proven.clone();
             scanning::check_spam(&house, gate, &mut clean, stranger, proven).await?;
         }
         if !clean.discard {
@@ -158,8 +159,15 @@ impl Receiving {
         if clean.discard {
             return Ok(Queued(clean.id));
         }
-        if let (Some(vouching), None) = (&vouching, &stranger) {
-            vouching.sign(&house, &mut clean).await?;
+        match (&vouching, &stranger, &checked.seal) {
+            (Some(vouching), None, _) => vouching.sign(&house, &mut clean).await?,
+            (Some(vouching), Some(_), Some(seal)) => vouching.seal(&house, &mut clean, seal).await?,
+            _ => {}
+        }
+        if let Some(reports) = &cleaner.reports
+            && guarded
+        {
+            reports.take(&house, &mut clean, checked.proven).await?;
         }
         let entry = queue::Entry { arrival, hold: clean.hold };
         let expanded = std::mem::take(&mut clean.expanded);

@@ -1,19 +1,25 @@
 //! Who vouches for a message: strangers' mail is checked (SPF, DKIM, ARC, DMARC) before the milters see it, and ours is
 //! signed after they have changed it.
 //!
+//! What was found out of strangers' mail is sealed (ARC) after that, too: a seal holds for what is passed on.
+//!
 //! A message is a stranger's when its client is neither logged in nor in `mynetworks`, and its mail is ours when it is
 //! not a stranger's, or comes from a host that `InternalHosts` names.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mail::logline::printable;
 use mail::{Address, Blame, Detail, Refusal};
 use net::dns::Resolver;
-use sign::dmarc::{Dmarc, Policy, Verdict};
-use sign::{Inspection, Question, Seal, Settings, Verdicts, results};
+use sign::aggregate::Seen;
+use sign::arc::{Seal, Sealer};
+use sign::dmarc::{Policy, Verdict};
+use sign::{Inspection, Question, Settings, Verdicts, results};
 
 use crate::cleanup::Clean;
+use crate::dmarc_reports::Reports;
 use crate::house::House;
 use crate::milters::edit::Letter;
 use crate::scanning::{hold_as_it_is, replace};
@@ -37,34 +43,48 @@ pub struct Stranger {
 }
 
 /// What one configuration says of checks and signatures, and who answers questions.
-#[derive(Debug)]
 pub struct Vouching {
     settings: Settings,
     resolver: Resolver,
     host: String,
+    reports: Option<Arc<Reports>>,
+}
+
+/// What was found out of a stranger's message.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// The sending domain, when it is proven.
+    pub proven: Option<String>,
+    /// What a seal of ours is to say.
+    pub seal: Option<Seal>,
 }
 
 impl Vouching {
     /// Puts them together; `host` is `myhostname`.
     pub fn new(settings: Settings, resolver: Resolver, host: String) -> Vouching {
-        Vouching { settings, resolver, host }
+        Vouching { settings, resolver, host, reports: None }
     }
 
-    /// Checks a stranger's message: results are told in its header, and DMARC may have it refused or held. Gives the
-    /// sending domain when it is proven.
+    /// Has what DMARC finds kept for the owners of domains.
+    pub(crate) fn with_reports(mut self, reports: Option<Arc<Reports>>) -> Vouching {
+        self.reports = reports;
+        self
+    }
+
+    /// Checks a stranger's message: results are told in its header, and DMARC may have it refused or held.
     pub(crate) async fn check(
         &self,
         house: &House,
         clean: &mut Clean<queue::Draft>,
         stranger: &Stranger,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Checked, Refusal> {
         let settings = &self.settings;
         if !settings.checks.any() && settings.arc_seal.is_none() {
-            return Ok(None);
+            return Ok(Checked::default());
         }
         if self.is_internal(clean) {
             self.sign(house, clean).await?;
-            return Ok(None);
+            return Ok(Checked::default());
         }
         let mut letter = Letter::open(clean.content.body()?)?;
         let fields: Vec<Vec<u8>> = letter.fields().map(<[u8]>::to_vec).collect();
@@ -79,19 +99,19 @@ impl Vouching {
             sender: &sender,
             receiver: &self.host,
         };
-        let headers = sign::dkim::Recipe::default().headers;
-        let seal = settings.arc_seal.as_ref().map(|key| Seal {
-            key,
-            headers: &headers,
-            server: &settings.authserv_id,
-        });
         let now = house.now().as_second();
-        let asking = inspection.finish(&self.resolver, &question, now, seal);
-        let (verdicts, set) = tokio::time::timeout(WHOLE, asking).await.unwrap_or_else(|_| {
+        let asking = inspection.finish(&self.resolver, &question, now, &settings.trusted_sealers);
+        let mut verdicts = tokio::time::timeout(WHOLE, asking).await.unwrap_or_else(|_| {
             log::warn!(target: "cleanup", "{}: the DNS is too slow to say who sends this", clean.id);
-            Default::default()
+            Verdicts::default()
         });
-        let held = self.act(clean, &verdicts)?;
+        let policy = followed(&verdicts, settings.dmarc_action);
+        if let Some(reports) = &self.reports
+            && let Some(seen) = Seen::new(&verdicts, &question, policy)
+        {
+            reports.note(now, seen).await;
+        }
+        let held = act(clean, &verdicts, policy)?;
         letter.remove(|raw| results::is_forged(raw, &settings.authserv_id));
         if settings.checks.any() {
             let told = results::results(&verdicts, &question);
@@ -100,31 +120,33 @@ impl Vouching {
             // Behind our own Received, which comes first.
             letter.insert(1, results::field(&settings.authserv_id, &told));
         }
-        for (at, field) in set.into_iter().enumerate() {
-            letter.insert(1 + at, field);
-        }
         replace(house, clean, &letter)?;
         if let Some(why) = held {
             hold_as_it_is(house, clean, &why)?;
         }
-        Ok(proven(&verdicts, &sender))
+        let seal = verdicts.seal.take();
+        Ok(Checked { proven: proven(&verdicts, &sender), seal })
     }
 
-    /// What the domain of From asks for, as far as we follow it.
-    /// Gives why it is to be held.
-    fn act(&self, clean: &Clean<queue::Draft>, verdicts: &Verdicts) -> Result<Option<String>, Refusal> {
-        let Some(dmarc) = &verdicts.dmarc else { return Ok(None) };
-        let said = format!("rejected by DMARC policy for {}", dmarc.domain);
-        match followed(dmarc, self.settings.dmarc_action) {
-            Policy::None => Ok(None),
-            Policy::Quarantine => Ok(Some(format!("DMARC policy for {}", dmarc.domain))),
-            Policy::Reject => {
-                let from = clean.envelope.sender.external();
-                let line = format!("reject: END-OF-MESSAGE: 5.7.1 {said}; from=<{from}>");
-                log::info!(target: "cleanup", "{}: {}", clean.id, printable(&line));
-                Err(Refusal::never(50, Detail(7, 1), Blame::Policy, said))
-            }
+    /// Puts our seal on a message of a stranger's, as it is now.
+    pub(crate) async fn seal(
+        &self,
+        house: &House,
+        clean: &mut Clean<queue::Draft>,
+        seal: &Seal,
+    ) -> Result<(), Refusal> {
+        let Some(key) = &self.settings.arc_seal else { return Ok(()) };
+        let mut letter = Letter::open(clean.content.body()?)?;
+        let fields: Vec<Vec<u8>> = letter.fields().map(<[u8]>::to_vec).collect();
+        let mut sealer = Sealer::default();
+        read(&letter, |piece| sealer.body(piece)).await?;
+        let (server, now) = (&self.settings.authserv_id, house.now().as_second());
+        let headers = sign::dkim::Recipe::default().headers;
+        let Some(set) = sealer.finish(seal, key, &fields, &headers, server, now) else { return Ok(()) };
+        for (at, field) in set.into_iter().enumerate() {
+            letter.insert(1 + at, field);
         }
+        replace(house, clean, &letter)
     }
 
     fn is_internal(&self, clean: &Clean<queue::Draft>) -> bool {
@@ -177,11 +199,26 @@ fn proven(verdicts: &Verdicts, sender: &str) -> Option<String> {
     Some(domain.to_ascii_lowercase()).filter(|domain| !domain.is_empty())
 }
 
-/// The policy that is followed: of a message that fails, what the domain asks for, and no more than `limit`.
-fn followed(dmarc: &Dmarc, limit: Policy) -> Policy {
-    match dmarc.verdict {
-        Verdict::Fail => dmarc.policy.min(limit),
-        Verdict::None | Verdict::Pass | Verdict::TempError | Verdict::PermError => Policy::None,
+/// The policy that is followed: of a message that fails, what the domain asks for, and no more than `limit`; nothing, where
+/// forwarders whom we trust say that it was good when it came to them.
+fn followed(verdicts: &Verdicts, limit: Policy) -> Policy {
+    match &verdicts.dmarc {
+        Some(dmarc) if dmarc.verdict == Verdict::Fail && !verdicts.forwarder => dmarc.policy.min(limit),
+        _ => Policy::None,
+    }
+}
+
+/// Does what the domain of From asks for. Gives why the message is to be held.
+fn act(clean: &Clean<queue::Draft>, verdicts: &Verdicts, policy: Policy) -> Result<Option<String>, Refusal> {
+    let domain = verdicts.dmarc.as_ref().map(|dmarc| dmarc.domain.as_str()).unwrap_or_default();
+    match policy {
+        Policy::None => Ok(None),
+        Policy::Quarantine => Ok(Some(format!("DMARC policy for {domain}"))),
+        Policy::Reject => {
+            let said = format!("rejected by DMARC policy for {domain}");
+            crate::scanning::log(clean, "reject", &format!("5.7.1 {said}"));
+            Err(Refusal::never(50, Detail(7, 1), Blame::Policy, said))
+        }
     }
 }
 
@@ -201,11 +238,16 @@ async fn read(letter: &Letter, mut take: impl FnMut(&[u8])) -> Result<(), Refusa
 
 #[cfg(test)]
 mod tests {
+    use sign::dmarc::Dmarc;
+
     use super::*;
 
     #[test]
     fn a_policy_is_followed_as_far_as_it_is_set_and_never_in_doubt() {
-        let dmarc = |verdict, policy| Dmarc { verdict, domain: "a.test".into(), policy, reason: None };
+        let told = |verdict, policy| {
+            let dmarc = Dmarc { policy, ..Dmarc::new(verdict, "a.test".into(), None) };
+            Verdicts { dmarc: Some(dmarc), ..Verdicts::default() }
+        };
         for (policy, limit, expected) in [
             (Policy::Reject, Policy::Reject, Policy::Reject),
             (Policy::Reject, Policy::Quarantine, Policy::Quarantine),
@@ -213,10 +255,13 @@ mod tests {
             (Policy::Quarantine, Policy::Reject, Policy::Quarantine),
             (Policy::None, Policy::Reject, Policy::None),
         ] {
-            assert_eq!(followed(&dmarc(Verdict::Fail, policy), limit), expected);
+            let failed = told(Verdict::Fail, policy);
+            assert_eq!(followed(&failed, limit), expected);
+            assert_eq!(followed(&Verdicts { forwarder: true, ..failed }, limit), Policy::None);
         }
         for verdict in [Verdict::None, Verdict::Pass, Verdict::TempError, Verdict::PermError] {
-            assert_eq!(followed(&dmarc(verdict, Policy::Reject), Policy::Reject), Policy::None);
+            assert_eq!(followed(&told(verdict, Policy::Reject), Policy::Reject), Policy::None);
         }
+        assert_eq!(followed(&Verdicts::default(), Policy::Reject), Policy::None);
     }
 }

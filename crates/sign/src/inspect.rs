@@ -1,8 +1,7 @@
 //! All checks of one message in one pass over its body.
 
 use crate::arc::{self, Chain};
-use crate::canon::Canon;
-use crate::dkim::{self, Digests, Outcome, SignAs, Verifier};
+use crate::dkim::{Digests, Outcome, Verifier};
 use crate::dmarc::{self, Dmarc};
 use crate::outside::Dns;
 use crate::results;
@@ -39,6 +38,10 @@ pub struct Verdicts {
     pub arc: Option<arc::Arc>,
     /// DMARC.
     pub dmarc: Option<Dmarc>,
+    /// DMARC fails, and those who forwarded the message, whom we trust, say that it did not when it came to them.
+    pub forwarder: bool,
+    /// What a seal of ours is made of, where one is wanted and the state of the chain is known.
+    pub seal: Option<arc::Seal>,
 }
 
 /// A message whose body is coming in.
@@ -51,25 +54,12 @@ pub struct Inspection {
     seals: bool,
 }
 
-/// A seal to be put on a message that was checked.
-pub struct Seal<'a> {
-    /// In whose name.
-    pub key: &'a SignAs,
-    /// Fields that are covered where they are there.
-    pub headers: &'a [String],
-    /// Our name in Authentication-Results.
-    pub server: &'a str,
-}
-
 impl Inspection {
-    /// Takes the header, without line ends at the end of fields. `seals`: an ARC set may be wanted at the end.
+    /// Takes the header, without line ends at the end of fields. `seals`: an ARC set is to be made of the results.
     pub fn new(checks: Checks, fields: Vec<Vec<u8>>, seals: bool) -> Inspection {
         let mut digests = Digests::default();
         let verifier = (checks.dkim || checks.dmarc).then(|| Verifier::new(&fields, &mut digests));
         let chain = (checks.arc || seals).then(|| Chain::new(&fields, &mut digests));
-        if seals {
-            digests.want(Canon::Relaxed);
-        }
         Inspection { checks, fields, digests, verifier, chain, seals }
     }
 
@@ -83,14 +73,14 @@ impl Inspection {
         self.digests.feed(piece);
     }
 
-    /// Asks the DNS. `now` is in seconds. With a seal, the fields to put on top come with the answer.
+    /// Asks the DNS. `now` is in seconds. Chains are believed that domains of `trusted` alone have sealed.
     pub async fn finish(
         self,
         dns: &dyn Dns,
         question: &Question<'_>,
         now: i64,
-        seal: Option<Seal<'_>>,
-    ) -> (Verdicts, Vec<Vec<u8>>) {
+        trusted: &[String],
+    ) -> Verdicts {
         let Inspection { checks, fields, digests, verifier, chain, seals } = self;
         let digested = digests.finish();
         let mut verdicts = Verdicts::default();
@@ -107,21 +97,17 @@ impl Inspection {
         if checks.dmarc
             && let (Some(spf), Some(dkim)) = (&verdicts.spf, &verdicts.dkim)
         {
-            verdicts.dmarc = Some(dmarc::check(dns, &fields, spf, dkim).await);
+            verdicts.dmarc = Some(dmarc::check(dns, &fields, spf, dkim, dmarc::lot(&fields)).await);
+        }
+        if let (Some(dmarc), Some(arc)) = (&verdicts.dmarc, &whole) {
+            let failed = dmarc.verdict == dmarc::Verdict::Fail;
+            verdicts.forwarder = failed && arc.vouches_for(&dmarc.domain, trusted);
         }
         verdicts.arc = whole.clone().filter(|_| checks.arc);
-        let mut set = Vec::new();
-        if let (Some(seal), Some(arc), true) = (seal, whole, seals)
-            && !arc.temporary
-        {
+        if let Some(arc) = whole.filter(|arc| seals && !arc.temporary) {
             let results = results::results(&verdicts, question);
-            let body = digested.get(Canon::Relaxed).unwrap_or_default();
-            let names = dkim::Recipe { headers: seal.headers.to_vec(), ..dkim::Recipe::default() };
-            let names: Vec<String> = names.names(&fields);
-            let told = (seal.server, results.as_str());
-            let made = arc::seal_message(seal.key, &arc, &fields, &names, body, told, now);
-            set.extend(made.into_iter().flatten());
+            verdicts.seal = Some(arc::Seal { arc, results });
         }
-        (verdicts, set)
+        verdicts
     }
 }

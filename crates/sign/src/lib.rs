@@ -1,16 +1,16 @@
 //! Who a message truly comes from: DKIM, SPF, DMARC and ARC, and the signatures put on our own.
+//! [`srs`] is for mail that is forwarded.
 //!
 //! ```text
-//! let mut inspection = Inspection::new(checks, fields);   // header fields, without line ends
+//! let mut inspection = Inspection::new(checks, fields, seals);   // header fields, without line ends
 //! inspection.body(piece);                                 // as often as pieces come
-//! let verdicts = inspection.finish(&dns, &question, now).await;
+//! let verdicts = inspection.finish(&dns, &question, now, &trusted).await;
 //! ```
 //!
 //! Never: sockets of its own, the queue, what is done with the verdicts.
 
+pub mod aggregate;
 pub mod arc;
-#[cfg(test)]
-mod arc_tests;
 mod author;
 mod canon;
 pub mod dkim;
@@ -22,6 +22,7 @@ pub mod params;
 pub mod results;
 mod settings;
 pub mod spf;
+pub mod srs;
 mod tags;
 #[cfg(test)]
 mod testing;
@@ -30,7 +31,7 @@ mod vectors;
 
 pub use author::author;
 pub use canon::Canon;
-pub use inspect::{Checks, Inspection, Seal, Verdicts};
+pub use inspect::{Checks, Inspection, Verdicts};
 pub use outside::{Boxed, Dns};
 pub use settings::{Settings, Signing, named_files};
 pub use spf::Question;

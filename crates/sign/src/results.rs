@@ -45,9 +45,10 @@ pub fn results(verdicts: &Verdicts, question: &Question<'_>) -> String {
     if let Some(dmarc) = &verdicts.dmarc {
         let why = match dmarc.verdict {
             crate::dmarc::Verdict::None => String::new(),
-            _ => comment(Some(&match &dmarc.reason {
-                Some(reason) => reason.clone(),
-                None => format!("p={}", dmarc.policy.word()),
+            _ => comment(Some(&match (&dmarc.reason, verdicts.forwarder) {
+                (Some(reason), _) => reason.clone(),
+                (None, true) => format!("p={}, arc=pass by trusted sealers", dmarc.policy.word()),
+                (None, false) => format!("p={}", dmarc.policy.word()),
             })),
         };
         let from = if dmarc.domain.is_empty() { "unknown" } else { &dmarc.domain };
@@ -132,7 +133,7 @@ pub fn is_forged(raw: &[u8], server: &str) -> bool {
 }
 
 /// A text without `(comments)`, which may nest.
-fn without_comments(text: &str) -> String {
+pub(crate) fn without_comments(text: &str) -> String {
     let (mut depth, mut out) = (0usize, String::with_capacity(text.len()));
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

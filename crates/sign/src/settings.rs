@@ -25,6 +25,8 @@ pub struct Settings {
     pub signing: Option<Signing>,
     /// With which key mail from strangers is sealed.
     pub arc_seal: Option<SignAs>,
+    /// Domains whose seals are believed.
+    pub trusted_sealers: Vec<String>,
 }
 
 /// How our own mail is signed.
@@ -140,6 +142,10 @@ impl Settings {
             let text = "has no effect without \"dmarc\" in sender_authentication".to_owned();
             mistakes.push(sources.mistake("dmarc_policy_action", "", text));
         }
+        if !read.arc_trusted_sealers.is_empty() && !checks.dmarc {
+            let text = "has no effect without \"dmarc\" in sender_authentication".to_owned();
+            mistakes.push(sources.mistake("arc_trusted_sealers", "", text));
+        }
         let signing = mode.contains('s').then(|| signing(&sources, &read, mistakes)).flatten();
         let mut arc_seal = None;
         let seal_domain = read.arc_seal_domain.trim();
@@ -162,6 +168,7 @@ impl Settings {
             dmarc_action,
             signing,
             arc_seal,
+            trusted_sealers: read.arc_trusted_sealers.clone(),
         })
     }
 }
@@ -271,5 +278,6 @@ pub fn named_files(view: &View) -> Vec<PathBuf> {
     if let Some(dataset) = sources.dataset("dkim_key_table", "KeyTable", &mut Vec::new()) {
         files.extend(crate::opendkim::key_files(&dataset));
     }
+    files.extend(crate::srs::secret_file(view));
     files
 }

@@ -5,6 +5,7 @@ mod adopt;
 pub mod check;
 mod demo;
 mod dkim;
+mod dmarc;
 mod doveadm;
 mod explain;
 mod gate;
@@ -30,6 +31,7 @@ mod qshape;
 mod quarantine;
 mod queue;
 mod reach;
+mod refused;
 pub mod sendmail;
 mod spam;
 mod store;
@@ -60,6 +62,7 @@ pub const COMMANDS: &[&Command] = &[
     &check::COMMAND,
     &demo::COMMAND,
     &dkim::COMMAND,
+    &dmarc::COMMAND,
     &doveadm::COMMAND,
     &explain::COMMAND,
     &gate::GREYLIST,
@@ -86,6 +89,7 @@ pub const COMMANDS: &[&Command] = &[
     &qshape::COMMAND,
     &quarantine::COMMAND,
     &queue::COMMAND,
+    &refused::COMMAND,
     &sendmail::COMMAND,
     &spam::COMMAND,
     &store::COMMAND,

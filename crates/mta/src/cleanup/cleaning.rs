@@ -131,6 +131,7 @@ impl<S: Sink> Cleaning<S> {
             skip: self.skip,
             smtputf8: self.envelope.smtputf8,
             probe: self.envelope.report == DeliveryReport::Probe && self.envelope.origin == "verify",
+            now: Some(self.now.as_second()),
         }
     }
 

@@ -29,6 +29,6 @@ impl Cleaner {
 
     fn late<'a>(&'a self, id: &'a QueueId) -> Rewriting<'a> {
         let skip = Skip { bcc: true, ..Skip::default() };
-        Rewriting { cleaner: self, id, skip, smtputf8: false, probe: false }
+        Rewriting { cleaner: self, id, skip, smtputf8: false, probe: false, now: None }
     }
 }

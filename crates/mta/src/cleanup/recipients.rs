@@ -84,6 +84,8 @@ pub struct Rewriting<'a> {
     pub smtputf8: bool,
     /// Address verification: the alias itself is what is asked about, not what it stands for.
     pub probe: bool,
+    /// Seconds since the epoch; `None`: forwarding addresses (SRS) stay what they are.
+    pub now: Option<i64>,
 }
 
 impl Rewriting<'_> {
@@ -120,7 +122,7 @@ impl Rewriting<'_> {
             true => &self.cleaner.empty_address_recipient,
             false => &given.address,
         };
-        let address = self.router().rewrite(Context::Local, asked);
+        let address = self.reversed(self.router().rewrite(Context::Local, asked));
         let address = self.canonical(Place::EnvelopeRecipient, address).await?;
         let orcpt = given.orcpt.or_else(|| self.original_recipient(&address));
         let original = if given.original.is_null() { given.address } else { given.original };
@@ -146,6 +148,17 @@ impl Rewriting<'_> {
         let address = self.canonical(Place::EnvelopeRecipient, address).await?;
         let notify = Notify { never: true, ..Notify::default() };
         self.expand(Recipient { notify, ..Recipient::new(address) }, recipients).await
+    }
+
+    /// A forwarding address of ours stands for the sender whose mail was forwarded.
+    fn reversed(&self, address: Address) -> Address {
+        let (Some(srs), Some(now), false) = (&self.cleaner.srs, self.now, self.skip.mappings) else {
+            return address;
+        };
+        match srs.reverse(address.as_str(), now) {
+            Some(Ok(sender)) => sender.into(),
+            Some(Err(_)) | None => address,
+        }
     }
 
     async fn canonical(&self, place: Place, address: Address) -> Result<Address, Refusal> {

@@ -9,12 +9,14 @@ use mail::{Address, Refusal};
 use route::{Context, Router};
 use scan::Scanner;
 use scan::attachments::Attachments;
+use sign::srs::Srs;
 use tables::Tables;
 
 use super::characters::Characters;
 use super::cleaning::Cleaning;
 use super::header::Rules;
 use super::{Intake, Sink};
+use crate::dmarc_reports::Reports;
 use crate::params::Cleanup;
 use crate::scanning::SpamGate;
 use crate::vouching::Vouching;
@@ -55,6 +57,10 @@ pub struct Cleaner {
     pub(crate) attachments: Option<Attachments>,
     /// Judges whether it is spam.
     pub(crate) spam: Option<SpamGate>,
+    /// Reports of DMARC.
+    pub(crate) reports: Option<Arc<Reports>>,
+    /// Knows who stands behind our forwarding addresses.
+    pub(super) srs: Option<Srs>,
 }
 
 /// What is refused of text that is not ASCII, and of encodings.
@@ -129,6 +135,8 @@ impl Cleaner {
             scanner: None,
             attachments: None,
             spam: None,
+            reports: None,
+            srs: Srs::read(view, mistakes),
             router: router.clone(),
             settings,
         }
@@ -161,6 +169,12 @@ impl Cleaner {
     /// Has mail from strangers judged.
     pub(crate) fn with_spam_gate(mut self, spam: Option<SpamGate>) -> Cleaner {
         self.spam = spam;
+        self
+    }
+
+    /// Has reports of DMARC kept.
+    pub(crate) fn with_reports(mut self, reports: Option<Arc<Reports>>) -> Cleaner {
+        self.reports = reports;
         self
     }
 

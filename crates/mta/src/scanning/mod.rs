@@ -71,13 +71,14 @@ fn failed(
     }
 }
 
-fn log(clean: &Clean<queue::Draft>, word: &str, text: &str) {
+/// Recipients that a line names; more are not worth it.
+const NAMED: usize = 20;
+
+/// Says what becomes of a message, for whom it was.
+pub(crate) fn log(clean: &Clean<queue::Draft>, word: &str, text: &str) {
     let envelope = &clean.envelope;
-    let to = envelope.recipients.last().map(|last| format!(" to=<{}>", last.address.external()));
-    let line = format!(
-        "{word}: END-OF-MESSAGE: {text}; from=<{}>{}",
-        envelope.sender.external(),
-        to.unwrap_or_default()
-    );
+    let recipients = envelope.recipients.iter().take(NAMED);
+    let to: String = recipients.map(|one| format!(" to=<{}>", one.address.external())).collect();
+    let line = format!("{word}: END-OF-MESSAGE: {text}; from=<{}>{to}", envelope.sender.external());
     log::info!(target: "cleanup", "{}: {}", clean.id, printable(&line));
 }

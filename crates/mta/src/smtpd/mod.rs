@@ -13,6 +13,7 @@ mod dispatch;
 mod dovecot;
 mod envelope;
 mod filtering;
+mod forwarding;
 mod greeting;
 mod hello;
 mod keywords;

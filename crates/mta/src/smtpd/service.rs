@@ -12,10 +12,12 @@ use jiff::tz::TimeZone;
 use net::Accepted;
 use net::dns::Resolver;
 use net::listener::Protocols;
+use sign::srs::Srs;
 use tables::{Fault, List, Maps, Parents, Tables};
 
 use super::Counters;
 use super::auth::Authenticator;
+use super::forwarding::WithForwarding;
 use super::keywords::Keywords;
 use super::pace::Paces;
 use super::proxy::Filter;
@@ -146,7 +148,10 @@ impl Smtpd {
         let filter = Filter::read(view, &params, dns.clone(), &program).ok().flatten();
         let outside = Outside {
             dns: Arc::new(dns),
-            addresses: router,
+            addresses: match Srs::read(view, told) {
+                Some(srs) => Arc::new(WithForwarding { router, srs, house: house.clone() }),
+                None => router,
+            },
             verifier: Arc::new(verifier),
             greylist: Some(gate.greylist.clone()),
             own_addresses: own.into(),

@@ -7,13 +7,14 @@ mod sign;
 mod signature;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 mod verify;
 
 pub(crate) use hashing::{Digested, Digests, header_hash_input};
 pub use private::{Algorithm, PrivateKey, generate};
 pub(crate) use public::{NoKey, fetch};
 pub use public::{Published, published, record_of};
-pub(crate) use sign::push_folded;
 pub use sign::{Recipe, SignAs, Signer};
 pub(crate) use signature::{Fault, Signature, is_within, name};
 pub(crate) use verify::Verifier;

@@ -172,7 +172,7 @@ fn fold_names(out: &mut String, names: &[String]) {
 }
 
 /// base64 in lines of bearable length.
-pub(crate) fn push_folded(out: &mut String, text: &str) {
+fn push_folded(out: &mut String, text: &str) {
     for (at, piece) in text.as_bytes().chunks(68).enumerate() {
         if at > 0 {
             out.push_str("\n\t ");

@@ -24,7 +24,7 @@ async fn results(dns: &Names, fields: Vec<Vec<u8>>, body: &[u8], now: i64) -> Ve
     inspection.body(body);
     let client = IpAddr::from([192, 0, 2, 1]);
     let question = Question { client, helo: "", sender: "", receiver: "" };
-    let (verdicts, _) = inspection.finish(dns, &question, now, None).await;
+    let verdicts = inspection.finish(dns, &question, now, &[]).await;
     verdicts.dkim.unwrap().into_iter().map(|outcome| outcome.result).collect()
 }
 

@@ -5,6 +5,7 @@ mod cache;
 mod complaint;
 mod dane;
 pub mod destination;
+mod forwarded;
 mod md5;
 mod mta_sts;
 mod outgoing;
@@ -66,7 +67,7 @@ struct Client {
 impl Agent for Client {
     fn deliver(&self, request: Request) -> Boxed<'_, Report> {
         Box::pin(async move {
-            let report = self.run(request).await;
+            let report = self.divided(request).await;
             self.service.status_filter.apply(report).await
         })
     }
@@ -103,6 +104,20 @@ enum Tried {
 }
 
 impl Client {
+    /// Each part of a request under its own sender.
+    async fn divided(&self, request: Request) -> Report {
+        let Some(forwarding) = &self.service.forwarding else { return self.run(request).await };
+        let parts = match forwarding.divide(request.clone()).await {
+            Ok(parts) => parts,
+            Err(trouble) => return Report::all(&request, &Refusal::from(trouble), "none"),
+        };
+        let mut reports = Vec::with_capacity(parts.len());
+        for part in parts {
+            reports.push(self.run(part).await);
+        }
+        forwarded::together(reports)
+    }
+
     async fn run(&self, request: Request) -> Report {
         let service = &*self.service;
         let busy = self.cache.busy(&request.nexthop);

@@ -18,6 +18,7 @@ use tables::{Keys, List, Maps};
 
 use super::addresses::{LookUp, Prefer};
 use super::destination;
+use super::forwarded::Forwarding;
 use super::mta_sts::{Sts, Web};
 use super::refused_logins::RefusedLogins;
 use super::tls::{Dns, TlsRules};
@@ -73,6 +74,8 @@ pub struct Service {
     reports_protocol: bool,
     /// Logins that servers refused (`smtp_sasl_auth_cache_name`).
     pub refused_logins: RefusedLogins,
+    /// Gives forwarded mail a sender of ours.
+    pub forwarding: Option<Forwarding>,
     reply_filter: Maps,
     discard_maps: Maps,
     pix_maps: Maps,
@@ -115,7 +118,10 @@ impl Service {
         let status_maps =
             open.maps(&name("smtp_delivery_status_filter"), &client.smtp_delivery_status_filter);
         let classes = view.get("notify_classes").to_ascii_lowercase();
+        // A content filter is shown the sender as he is; what it gives back goes out by another service.
+        let leaves = !lmtp && !client.smtp_send_xforward_command;
         let service = Service {
+            forwarding: leaves.then(|| Forwarding::read(&view, &setup.router, &program)).flatten(),
             reports_protocol: classes.split([',', ' ', '\t', '\n']).any(|class| class == "protocol"),
             refused_logins: RefusedLogins::default(),
             lmtp,

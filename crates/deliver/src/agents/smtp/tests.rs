@@ -438,3 +438,41 @@ async fn generic_maps_and_checks_change_what_leaves() {
         ]
     );
 }
+
+#[tokio::test]
+async fn forwarded_mail_leaves_with_a_sender_of_ours() {
+    const TEXT: &[u8] = b"Subject: x\n\ntext\n";
+    let dir = tempfile::tempdir().expect("a directory");
+    let secret = dir.path().join("secret");
+    std::fs::write(&secret, "a secret\n").expect("a file");
+    let main = format!(
+        "{MAIN}mydestination = here.test\nsrs_domain = here.test\nsrs_secret_file = {}\n\
+         srs_exclude_domains = kept.test\n",
+        secret.display()
+    );
+    let sink = Sink::start(&[]).await;
+    let (client, _) = agent(&main, SMTP);
+    let mut mixed = to(&sink.nexthop(), &["u@y.test", "v@y.test", "w@here.test"], TEXT);
+    mixed.targets[0].recipient.original = "ann@here.test".into();
+    mixed.targets[1].recipient.orcpt = Some("rfc822;v@Y.test".to_owned());
+    mixed.targets[2].recipient.original = "bob@here.test".into();
+    let told = deliver(&client, mixed).await;
+    let indices: Vec<&str> = told.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(indices, ["0", "1", "2"]);
+    let senders = |sink: &Sink| -> Vec<String> {
+        let told: Vec<String> = sink.heard().concat();
+        let told = told.iter().filter_map(|line| line.strip_prefix("MAIL FROM:<")?.split_once('>'));
+        told.map(|(sender, _)| sender.to_owned()).collect()
+    };
+    let [other, own] = &senders(&sink)[..] else { panic!("{:?}", sink.heard()) };
+    assert!(other.starts_with("SRS0=") && other.ends_with("=x.test=s@here.test"), "{other}");
+    assert_eq!(own, "s@x.test");
+    for (sender, stays) in [("s@kept.test", true), ("me@here.test", true), ("", true), ("s@x.test", false)] {
+        let sink = Sink::start(&[]).await;
+        let mut request = to(&sink.nexthop(), &["u@y.test"], TEXT);
+        request.targets[0].recipient.orcpt = Some("rfc822;ann@here.test".to_owned());
+        request.sender = sender.into();
+        deliver(&client, request).await;
+        assert_eq!(senders(&sink) == [sender], stays, "{sender}");
+    }
+}

@@ -38,7 +38,10 @@ const CHAPTERS: &[Chapter] = &[
         title: "Start",
         pages: pages!["demo", "init", "check", "adopt", "install-links", "postfix", "postmulti"],
     },
-    Chapter { title: "Ask why", pages: pages!["explain", "trace", "promises", "parameters", "postconf"] },
+    Chapter {
+        title: "Ask why",
+        pages: pages!["explain", "trace", "refused", "promises", "parameters", "postconf"],
+    },
     Chapter {
         title: "The queue",
         pages: pages!["queue", "postqueue", "mailq", "postsuper", "postcat", "qshape", "postkick"],
@@ -50,7 +53,7 @@ const CHAPTERS: &[Chapter] = &[
     },
     Chapter { title: "Strangers", pages: pages!["greylist", "ban", "outbound"] },
     Chapter { title: "What is in mail", pages: pages!["spam", "quarantine"] },
-    Chapter { title: "Keys", pages: pages!["dkim"] },
+    Chapter { title: "Keys and reports", pages: pages!["dkim", "dmarc"] },
     Chapter { title: "For programs", pages: pages!["sendmail", "postlog", "postdrop"] },
 ];
 

@@ -1,11 +1,18 @@
 //! ARC (RFC 8617): what those who forwarded a message saw when it came to them.
 
+mod seal;
+#[cfg(test)]
+mod tests;
+mod witness;
+
 use mail::header::Field;
 
 use crate::canon::{self, Canon};
-use crate::dkim::{Digested, Digests, SignAs, Signature, fetch, header_hash_input, push_folded};
+use crate::dkim::{Digested, Digests, Signature, fetch, header_hash_input};
 use crate::outside::Dns;
-use crate::tags::{Tags, decoded, encoded, squeezed, without_b};
+use crate::tags::{Tags, decoded, squeezed, without_b};
+
+pub use seal::{Seal, Sealer};
 
 /// Most sets of a chain (RFC 8617 4.2.1).
 const SETS_MAX: usize = 50;
@@ -45,6 +52,33 @@ pub struct Arc {
     pub reason: Option<String>,
     /// The key could not be had now: to be taken for broken, and not for ever.
     pub temporary: bool,
+    /// Of a whole chain, `d=` of each seal, the first one first.
+    pub sealers: Vec<String>,
+    /// Of a whole chain, what the first of them found out (the value of ARC-Authentication-Results).
+    pub first_results: String,
+}
+
+impl Arc {
+    fn new(verdict: Verdict, last: usize, domain: &str, reason: Option<String>) -> Arc {
+        Arc {
+            verdict,
+            last,
+            domain: domain.to_owned(),
+            reason,
+            temporary: false,
+            sealers: Vec::new(),
+            first_results: String::new(),
+        }
+    }
+
+    /// Do others whom we trust say that the mail was the domain's before they changed it? All who sealed must be of
+    /// `trusted`.
+    pub(crate) fn vouches_for(&self, domain: &str, trusted: &[String]) -> bool {
+        let is_trusted = |sealer: &String| trusted.iter().any(|one| one.eq_ignore_ascii_case(sealer));
+        self.verdict == Verdict::Pass
+            && self.sealers.iter().all(is_trusted)
+            && witness::proves(&self.first_results, domain)
+    }
 }
 
 /// The chain of a message whose body is coming in.
@@ -60,7 +94,7 @@ struct Set {
 }
 
 /// A seal as it stands in its field.
-struct Seal {
+struct Sealed {
     verdict: Verdict,
     signature: Signature,
 }
@@ -86,18 +120,12 @@ impl Chain {
             Err(reason) => return broken(0, "", reason),
         };
         let Some(last) = sets.last() else {
-            return Arc {
-                verdict: Verdict::None,
-                last: 0,
-                domain: String::new(),
-                reason: None,
-                temporary: false,
-            };
+            return Arc::new(Verdict::None, 0, "", None);
         };
         let count = sets.len();
         let mut seals = Vec::with_capacity(count);
         for (at, set) in sets.iter().enumerate() {
-            match seal(&set.seal) {
+            match seal_of(&set.seal) {
                 Err(reason) => return broken(count, "", reason),
                 Ok(seal) => {
                     let expected = if at == 0 { Verdict::None } else { Verdict::Pass };
@@ -131,7 +159,12 @@ impl Chain {
                 return wrong.of(count, &domain);
             }
         }
-        Arc { verdict: Verdict::Pass, last: count, domain, reason: None, temporary: false }
+        let first = Field::parse(&sets[0].results).map(|field| String::from_utf8_lossy(field.value()));
+        Arc {
+            sealers: seals.into_iter().map(|seal| seal.signature.domain).collect(),
+            first_results: first.unwrap_or_default().into_owned(),
+            ..Arc::new(Verdict::Pass, count, &domain, None)
+        }
     }
 }
 
@@ -144,7 +177,7 @@ struct Wrong {
 impl Wrong {
     fn of(self, last: usize, domain: &str) -> Arc {
         let Wrong { reason, temporary } = self;
-        Arc { verdict: Verdict::Fail, last, domain: domain.to_owned(), reason: Some(reason), temporary }
+        Arc { temporary, ..Arc::new(Verdict::Fail, last, domain, Some(reason)) }
     }
 }
 
@@ -158,8 +191,7 @@ async fn verify(dns: &dyn Dns, signature: &Signature, input: &[u8]) -> Result<()
 }
 
 fn broken(last: usize, domain: &str, reason: &str) -> Arc {
-    let reason = Some(reason.to_owned());
-    Arc { verdict: Verdict::Fail, last, domain: domain.to_owned(), reason, temporary: false }
+    Arc::new(Verdict::Fail, last, domain, Some(reason.to_owned()))
 }
 
 /// The sets in order, each once, none missing.
@@ -214,7 +246,7 @@ fn reason(fault: crate::dkim::Fault) -> &'static str {
     reason
 }
 
-fn seal(raw: &[u8]) -> Result<Seal, &'static str> {
+fn seal_of(raw: &[u8]) -> Result<Sealed, &'static str> {
     let text = Field::parse(raw).map(|field| String::from_utf8_lossy(field.value())).unwrap_or_default();
     let tags = Tags::parse(&text).ok_or("a seal is no tag list")?;
     if tags.get("h").is_some() || tags.get("bh").is_some() {
@@ -233,7 +265,7 @@ fn seal(raw: &[u8]) -> Result<Seal, &'static str> {
         _ => return Err("a seal of an unknown algorithm"),
     };
     let name = |tag| crate::dkim::name(tags.get(tag).unwrap_or_default()).map_err(reason);
-    Ok(Seal {
+    Ok(Sealed {
         verdict,
         signature: Signature {
             algorithm,
@@ -262,42 +294,4 @@ fn seal_input(sets: &[Set]) -> Vec<u8> {
         }
     }
     out
-}
-
-/// One more set for a message: ARC-Seal, ARC-Message-Signature, ARC-Authentication-Results, to be put on top in this
-/// order. `results` is what stands in Authentication-Results behind the name of the server, which is `server`. `body`
-/// is the relaxed digest of the body. `None`: the chain is broken already, or the key does not work.
-pub(crate) fn seal_message(
-    key: &SignAs,
-    arc: &Arc,
-    fields: &[Vec<u8>],
-    names: &[String],
-    body: &[u8],
-    (server, results): (&str, &str),
-    now: i64,
-) -> Option<[Vec<u8>; 3]> {
-    if arc.verdict == Verdict::Fail || arc.last >= SETS_MAX {
-        return None;
-    }
-    let number = arc.last + 1;
-    let (algorithm, domain, selector) = (key.key.algorithm(), &key.domain, &key.selector);
-    let results = format!("ARC-Authentication-Results: i={number}; {server};\n\t{results}").into_bytes();
-    let mut message = format!(
-        "ARC-Message-Signature: i={number}; a={algorithm}; c=relaxed/relaxed; d={domain};\n\ts={selector}; \
-         t={now}; bh={};\n\th={};\n\tb=",
-        encoded(body),
-        names.join(":\n\t "),
-    );
-    let input = header_hash_input(fields, names, Canon::Relaxed, message.as_bytes());
-    push_folded(&mut message, &encoded(&key.key.sign(&input)?));
-    let mut seal = format!(
-        "ARC-Seal: i={number}; a={algorithm}; t={now}; cv={}; d={domain};\n\ts={selector};\n\tb=",
-        arc.verdict.word()
-    );
-    let mut sets = collect(fields).ok()?;
-    sets.push(Set { results, message: message.into_bytes(), seal: seal.clone().into_bytes() });
-    let input = seal_input(&sets);
-    push_folded(&mut seal, &encoded(&key.key.sign(&input)?));
-    let Set { results, message, .. } = sets.pop()?;
-    Some([seal.into_bytes(), message, results])
 }
