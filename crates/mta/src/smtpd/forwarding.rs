@@ -38,19 +38,15 @@ impl Addresses for WithForwarding {
     ) -> Boxed<'a, Result<Stop, Refusal>> {
         Box::pin(async move {
             let mut stop = self.router.resolve(sender, recipient, trail).await?;
-            match self.reverse(recipient) {
-                None => {}
-                Some(Ok(())) => {
-                    // Ours, whether or not the domain is listed anywhere, and its `=` is no route.
-                    stop.routed = false;
-                    if stop.class == DomainClass::Default {
-                        stop.class = DomainClass::VirtualAlias;
-                    }
-                }
-                Some(Err(wrong)) => {
-                    stop.transport = "error".to_owned();
-                    stop.nexthop = format!("5.1.1 Not a valid forwarding address: {wrong}");
-                }
+            let Some(reversed) = self.reverse(recipient) else { return Ok(stop) };
+            // Ours, whether or not the domain is listed anywhere, and its `=` is no route.
+            stop.routed = false;
+            if stop.class == DomainClass::Default {
+                stop.class = DomainClass::VirtualAlias;
+            }
+            if let Err(wrong) = reversed {
+                stop.transport = "error".to_owned();
+                stop.nexthop = format!("5.1.1 Not a valid forwarding address: {wrong}");
             }
             Ok(stop)
         })

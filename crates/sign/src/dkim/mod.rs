@@ -8,7 +8,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod vectors;
+mod vector_tests;
 mod verify;
 
 pub(crate) use hashing::{Digested, Digests, header_hash_input};
