@@ -3,5 +3,8 @@
 mod bans;
 mod fail2ban;
 mod greylist;
+mod load;
+mod names;
 mod outbound;
+mod policyd_spf;
 mod restrictions;

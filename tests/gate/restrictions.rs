@@ -11,26 +11,26 @@ use crate::postfix::Postfix;
 const NAMES: &str = include_str!("../restrictions-3.7.txt");
 
 /// A service with settings of its own, and what a client says to it.
-struct Row {
+pub(super) struct Row {
     /// `name=value`, each a `-o` of the service; `%M` stands for the row's table.
-    settings: Vec<String>,
+    pub settings: Vec<String>,
     /// The lines of the table.
-    table: &'static str,
-    said: Vec<&'static str>,
+    pub table: &'static str,
+    pub said: Vec<&'static str>,
 }
 
 const MAIL: [&str; 3] = ["EHLO client.test", "MAIL FROM:<ann@far.test>", "RCPT TO:<bob@box.test>"];
 
 /// A list of smtpd_recipient_restrictions, and a session that comes to it.
-fn row(list: &str, said: &[&'static str]) -> Row {
+pub(super) fn row(list: &str, said: &[&'static str]) -> Row {
     with_table(list, "", said)
 }
 
-fn with_table(list: &str, table: &'static str, said: &[&'static str]) -> Row {
+pub(super) fn with_table(list: &str, table: &'static str, said: &[&'static str]) -> Row {
     Row { settings: vec![format!("smtpd_recipient_restrictions={list}")], table, said: said.to_vec() }
 }
 
-fn and(mut row: Row, settings: &[&str]) -> Row {
+pub(super) fn and(mut row: Row, settings: &[&str]) -> Row {
     row.settings.extend(settings.iter().map(|setting| (*setting).to_owned()));
     row
 }
@@ -158,7 +158,7 @@ fn restrictions() -> Vec<Row> {
     rows
 }
 
-/// The names that cannot do without a DNS or a delivery: the oracle and the tests of `filter` ask them.
+/// The names that cannot do without a DNS or a delivery: `names.rs` asks them.
 const ELSEWHERE: [&str; 4] =
     ["reject_rbl_client", "permit_dnswl_client", "reject_unverified_sender", "reject_unverified_recipient"];
 
@@ -227,8 +227,8 @@ fn stages() -> Vec<Row> {
 }
 
 /// A row as a line of master.cf, its table as a file.
-fn service(row: &Row, at: Address, table: &Path) -> String {
-    let mut line = format!("{}:{} inet n - n - - smtpd", at.ip(), at.port());
+fn service(row: &Row, at: Address, table: &Path, chroot: &str) -> String {
+    let mut line = format!("{}:{} inet n - {chroot} - - smtpd", at.ip(), at.port());
     for setting in &row.settings {
         let setting = setting.replace("%M", &format!("texthash:{}", table.display()));
         line.push_str(&format!("\n    -o {{ {setting} }}"));
@@ -262,29 +262,48 @@ fn verdicts(log: &str) -> Vec<String> {
     lines
 }
 
-/// Plays all rows to both, and compares replies and log.
-fn compare(rows: &[Row]) {
+/// A Postfix asks the name servers of its root directory; this makes that directory what a program needs to ask ours.
+pub(super) fn root_directory(real: &Site, resolv_conf: &str) {
+    let etc = real.path().join("queue/etc");
+    std::fs::create_dir(&etc).expect("it is ours");
+    std::fs::write(etc.join("resolv.conf"), resolv_conf).expect("it is ours");
+    std::fs::write(etc.join("nsswitch.conf"), "hosts: files dns\n").expect("it is ours");
+    for name in ["hosts", "services"] {
+        // Where there is none, neither has one.
+        let _ = std::fs::copy(Path::new("/etc").join(name), etc.join(name));
+    }
+}
+
+/// Plays all rows to both, and compares replies and log; with `resolv_conf`, both ask its server. Mail for elsewhere goes to
+/// `relayhost`.
+pub(super) fn compare(rows: &[Row], resolv_conf: Option<&str>, relayhost: &str) {
     let Some([master, _setsid]) = neighbour::installed(["master", "setsid"]) else { return };
     if !neighbour::root() {
         return;
     }
     let relaying = "smtpd_relay_restrictions = check_client_access static:OK, reject_unauth_destination\nmynetworks = 10.0.0.0/8\nsmtpd_error_sleep_time = 0\n";
-    let real = Postfix::prepare("[127.0.0.1]:1", relaying);
+    let real = Postfix::prepare(relayhost, relaying);
     let mut ours = Site::new("real.test")
         .set("mydestination", "")
         .set("virtual_mailbox_maps", "inline:{bob@box.test=bob/}")
-        .set("relayhost", "[127.0.0.1]:1")
+        .set("relayhost", relayhost)
         .set("smtpd_relay_restrictions", "check_client_access static:OK, reject_unauth_destination")
         .set("mynetworks", "10.0.0.0/8")
         .set("smtpd_error_sleep_time", "0");
+    if let Some(resolv_conf) = resolv_conf {
+        root_directory(&real, resolv_conf);
+        let file = ours.put("resolv.conf", resolv_conf);
+        ours = ours.set("resolv_conf", &file.display().to_string());
+    }
+    let chroot = if resolv_conf.is_some() { "y" } else { "n" };
     let mut lines = std::fs::read_to_string(real.conf().join("master.cf")).expect("it was just written");
     let mut places = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         let (theirs, own) = (address(), address());
         let table: PathBuf = real.put(&format!("table-{number}"), row.table);
-        lines.push_str(&service(row, theirs, &table));
+        lines.push_str(&service(row, theirs, &table, chroot));
         lines.push('\n');
-        ours = ours.service(&service(row, own, &table));
+        ours = ours.service(&service(row, own, &table, "n"));
         places.push((theirs, own));
     }
     real.put("master.cf", &lines);
@@ -319,15 +338,15 @@ fn every_restriction_says_what_postfix_says() {
     let names = NAMES.lines().filter(|line| !line.starts_with('#'));
     let missing: Vec<&str> = names.filter(|name| !named(name)).collect();
     assert!(missing.is_empty(), "without a dialogue: {missing:?}");
-    compare(&rows);
+    compare(&rows, None, "[127.0.0.1]:1");
 }
 
 #[test]
 fn every_access_action_does_what_postfix_does() {
-    compare(&actions());
+    compare(&actions(), None, "[127.0.0.1]:1");
 }
 
 #[test]
 fn every_stage_refuses_when_postfix_refuses() {
-    compare(&stages());
+    compare(&stages(), None, "[127.0.0.1]:1");
 }

@@ -115,9 +115,12 @@ impl<'c> Case<'c> {
             }
             let warned_before = self.warn;
             self.warn |= rule.warn;
-            let decision = self.ask(rule).await;
+            let mut decision = self.ask(rule).await;
             self.warn = warned_before;
             self.note_decision(rule, &decision);
+            if let Decision::Refuse(refusal) = &mut decision {
+                refusal.because = self.trail.steps().to_vec();
+            }
             if !decision.is_dunno() {
                 self.complain_of_rest(rule, rules.get(at + 1));
                 return decision;

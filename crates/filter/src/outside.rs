@@ -132,8 +132,6 @@ pub struct Outside {
     pub greylist: Option<Arc<gate::greylist::Memory>>,
     /// Our own addresses: `inet_interfaces` and `proxy_interfaces`.
     pub own_addresses: Arc<[IpAddr]>,
-    /// Which address families are spoken: `inet_protocols`.
-    pub protocols: Protocols,
 }
 
 impl Outside {
@@ -145,7 +143,6 @@ impl Outside {
             verifier: Arc::new(Nobody),
             greylist: None,
             own_addresses: Arc::new([]),
-            protocols: Protocols { v4: true, v6: true },
         }
     }
 }

@@ -85,5 +85,8 @@ conf::params! {
         outbound_habit_minimum: Int(1..) = "100", own;
         /// Accounts without such limits.
         outbound_limit_exceptions: List = "", own;
+        /// Tables of accounts with other limits, by the account or its `@domain`: `messages=500 recipients=5000`,
+        /// `habit=no`, or `none`.
+        outbound_limit_maps: Maps = "", own;
     }
 }

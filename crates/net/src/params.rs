@@ -15,6 +15,9 @@ conf::params! {
     pub struct Network {
         /// Whether the name of a client is looked up and checked against its address.
         smtpd_peername_lookup: YesNo = "yes";
+        /// The file that says which name servers are asked, as resolv.conf(5) does. A resolver for mail alone, which
+        /// caches, validates, and is no stranger to DNS lists, can be named in one of its own.
+        resolv_conf: Path = "/etc/resolv.conf", own;
         /// The question, `type:name`, by which DNSSEC validation is recognised; empty turns the test off.
         dnssec_probe: Text = "ns:.",
             no_effect "proof is asked for with every question, and believed when the name server gives it";

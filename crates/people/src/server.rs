@@ -3,6 +3,9 @@
 //! Many logins may be under way on one connection. A client that goes away gives them up.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine;
@@ -18,11 +21,18 @@ use crate::{Exchange, Facts, Failure, People, Progress, Verdict, Why, random};
 /// Most logins under way on one connection: further ones are temporary failures.
 const LOGINS: usize = 256;
 
+/// A conversation, and where its client says that its own client is.
+type Login = (Exchange, Option<IpAddr>);
+
 /// A step that was taken: the login, what comes of it, and the conversation if it goes on.
-type Taken = (u32, Exchange, Progress);
+type Taken = (u32, Login, Progress);
+
+/// Has the last word on a login that is decided: it is told how it went, and from where it came.
+pub type Witness =
+    Arc<dyn Fn(Verdict, Option<IpAddr>) -> Pin<Box<dyn Future<Output = Verdict> + Send>> + Send + Sync>;
 
 /// Talks to one client until it is gone.
-pub async fn serve(people: People, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+pub async fn serve(people: People, mut stream: impl AsyncRead + AsyncWrite + Unpin, witness: Witness) {
     static CONNECTIONS: AtomicU32 = AtomicU32::new(1);
     let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
     let mechanisms: Vec<_> = people
@@ -36,7 +46,7 @@ pub async fn serve(people: People, mut stream: impl AsyncRead + AsyncWrite + Unp
     if stream.write_all(&server::hello(&mechanisms, std::process::id(), connection, &cookie)).await.is_err() {
         return;
     }
-    let mut talk = Talk { people, steps: JoinSet::new(), waiting: HashMap::new() };
+    let mut talk = Talk { people, witness, steps: JoinSet::new(), of_ours: false, waiting: HashMap::new() };
     let mut machine = Server::new();
     let mut buffer = [0; 4096];
     loop {
@@ -70,19 +80,23 @@ pub async fn serve(people: People, mut stream: impl AsyncRead + AsyncWrite + Unp
 
 struct Talk {
     people: People,
+    witness: Witness,
     steps: JoinSet<Taken>,
+    /// The client is an SMTP server of ours, which reports by itself how logins went.
+    of_ours: bool,
     /// Conversations that wait for their client.
-    waiting: HashMap<u32, Exchange>,
+    waiting: HashMap<u32, Login>,
 }
 
 impl Talk {
     fn hear(&mut self, machine: &mut Server) -> Result<Vec<u8>, proto::dovecot::Broken> {
         let mut replies = Vec::new();
         while let Some(command) = machine.advance()? {
+            self.of_ours = machine.client() == Some(std::process::id());
             match command {
                 Command::Begin(begin) => replies.extend(self.begin(begin)),
                 Command::Continue { id, answer } => match self.waiting.remove(&id) {
-                    Some(exchange) => replies.extend(self.step(id, exchange, Some(&answer))),
+                    Some(login) => replies.extend(self.step(id, login, Some(&answer))),
                     None => {
                         replies.extend(failed(id, None, "", Some("Authentication request was not begun")))
                     }
@@ -98,31 +112,36 @@ impl Talk {
             return failed(begin.id, None, "temp", None);
         }
         let facts = facts(&begin);
+        let remote = facts.remote.filter(|_| !self.of_ours);
         let Some(exchange) = self.people.begin_for(&begin.mechanism, facts) else {
             return failed(begin.id, None, "", Some("Unsupported authentication mechanism"));
         };
-        self.step(begin.id, exchange, begin.initial.as_deref())
+        self.step(begin.id, (exchange, remote), begin.initial.as_deref())
     }
 
     /// Takes a step elsewhere; the reply comes when it is done.
-    fn step(&mut self, id: u32, mut exchange: Exchange, answer: Option<&str>) -> Vec<u8> {
+    fn step(&mut self, id: u32, (mut exchange, remote): Login, answer: Option<&str>) -> Vec<u8> {
         // A lone `=` is an empty initial response (RFC 4954).
         let decoded =
             answer.map(|text| if text == "=" { Ok(Vec::new()) } else { BASE64_STANDARD.decode(text) });
         let Ok(decoded) = decoded.transpose() else {
             return failed(id, None, "", Some("Invalid base64 data"));
         };
+        let witness = self.witness.clone();
         self.steps.spawn(async move {
-            let progress = exchange.step(decoded.as_deref()).await;
-            (id, exchange, progress)
+            let progress = match exchange.step(decoded.as_deref()).await {
+                Progress::Done(verdict) => Progress::Done(witness(verdict, remote).await),
+                progress => progress,
+            };
+            (id, (exchange, remote), progress)
         });
         Vec::new()
     }
 
-    fn reply(&mut self, (id, exchange, progress): Taken) -> Vec<u8> {
+    fn reply(&mut self, (id, login, progress): Taken) -> Vec<u8> {
         match progress {
             Progress::Ask(question) => {
-                self.waiting.insert(id, exchange);
+                self.waiting.insert(id, login);
                 server::ask(id, &BASE64_STANDARD.encode(question))
             }
             Progress::Done(Verdict::Ok(account)) => {

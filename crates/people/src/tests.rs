@@ -331,7 +331,8 @@ async fn a_client_of_dovecots_protocol_is_served() {
     let users = file(directory.path(), "users", "joe:{PLAIN}secret\nclosed:{PLAIN}secret::::::nologin\n");
     let people = people(&format!("passdb = passwd-file:{users}\n"));
     let (mut ours, theirs) = tokio::io::duplex(4096);
-    let served = tokio::spawn(server::serve(people, theirs));
+    let served =
+        tokio::spawn(server::serve(people, theirs, Arc::new(|verdict, _| Box::pin(async { verdict }))));
     let mut client = Machine::new();
     ours.write_all(&client.hello(7)).await.unwrap();
     let mut said = async |client: &mut Machine, bytes: Vec<u8>| {

@@ -54,7 +54,7 @@ pub fn examine(directory: &Path) -> (Config, Findings) {
     let mut findings =
         Findings { mistakes, stale, relaying: Vec::new(), neighbours: Vec::new(), names: Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let resolver = net::dns::Resolver::system();
+    let resolver = net::dns::Resolver::configured(&config.view);
     if let (Ok(runtime), Ok(resolver)) = (runtime, resolver) {
         runtime.block_on(async {
             let late = |_| vec![warning(None, "not all could be asked within 10 seconds".to_owned())];

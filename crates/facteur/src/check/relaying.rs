@@ -56,7 +56,7 @@ async fn relays(config: &Config, service: &Service, tables: &Tables) -> Option<M
     let view = without_policy(&config.view.for_service(service));
     let own = interfaces::own(&view, &mut Vec::new());
     let router = Arc::new(Router::new(&view, tables, own.clone(), &mut Vec::new()));
-    let outside = stranger::outside(router, own.into(), interfaces::protocols(&view));
+    let outside = stranger::outside(router, own.into());
     let judge = Judge::new(&view, tables, outside, "smtpd", &mut Vec::new());
     if judge.open_relay().is_some() {
         // Such a service does not start, which is told as a mistake.

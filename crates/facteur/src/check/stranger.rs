@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use filter::{Boxed, Dns, NameLookup, Outside, Peer, Probe, Verifier};
 use mail::{Address, Client};
-use net::dns::{Answer, Data, Kind, Missing, Protocols};
+use net::dns::{Answer, Data, Kind, Missing};
 use route::Router;
 
 /// His name, which his address leads to and back (RFC 2606).
@@ -44,14 +44,13 @@ pub fn peer(address: IpAddr) -> Peer {
 }
 
 /// What the judge asks is answered without asking anybody.
-pub fn outside(router: Arc<Router>, own: Arc<[IpAddr]>, protocols: Protocols) -> Outside {
+pub fn outside(router: Arc<Router>, own: Arc<[IpAddr]>) -> Outside {
     Outside {
         dns: Arc::new(Invented),
         addresses: router,
         verifier: Arc::new(Invented),
         greylist: None,
         own_addresses: own,
-        protocols,
     }
 }
 

@@ -145,15 +145,13 @@ async fn explain(question: &Question) -> Result<bool, String> {
     let tables = crate::serve::tables(&view, &mut mistakes);
     let own = interfaces::own(&view, &mut mistakes);
     let router = Arc::new(Router::new(&view, &tables, own.clone(), &mut mistakes));
-    let resolver = net::dns::Resolver::system().map_err(|trouble| trouble.to_string())?;
-    let protocols = interfaces::protocols(&view);
+    let resolver = net::dns::Resolver::configured(&view).map_err(|trouble| trouble.to_string())?;
     let outside = Outside {
-        dns: Arc::new(SystemDns { resolver: resolver.clone(), protocols }),
+        dns: Arc::new(SystemDns { resolver: resolver.clone(), protocols: interfaces::protocols(&view) }),
         addresses: router.clone(),
         verifier: Arc::new(NoProbe),
         greylist: Some(Arc::new(remembered(&view))),
         own_addresses: own.into(),
-        protocols,
     };
     let judge = Judge::new(&view, &tables, outside, "smtpd", &mut mistakes);
     tell_mistakes(&mistakes);

@@ -15,8 +15,8 @@ use crate::trace::{self, Event};
 pub const COMMAND: Command =
     Command { name: "trace", summary: "what happened to a message, or to mail of an address", run };
 
-const USAGE: &str = "usage: facteur trace [-c config_dir] [--json] QUEUE_ID | MESSAGE_ID | ADDRESS | @DOMAIN | CLIENT\n\
-     CLIENT is the IP address or the name of a client; ADDRESS that of a sender or recipient.\n";
+const USAGE: &str = "usage: facteur trace [-c config_dir] [--json] QUEUE_ID | MESSAGE_ID | ADDRESS | @DOMAIN | CLIENT | REFERENCE\n\
+     REFERENCE is what the reply of a refusal named (smtpd_reject_reference); CLIENT is the IP address or the name of a client; ADDRESS that of a sender or recipient.\n";
 
 /// Words in front of the id of a message that came of this one.
 const LEADS: [&str; 3] = ["notification: ", "queued as ", "forwarded as "];
@@ -120,6 +120,10 @@ fn related<'a>(events: &'a [Event], key: &str) -> BTreeSet<&'a str> {
 /// Does a line name this address, domain, message id or client?
 fn names(text: &str, key: &str) -> bool {
     let key = key.trim_start_matches('<').trim_end_matches('>').to_lowercase();
+    // What a reference stands for is a line of its own beside that of the refusal.
+    if let Some((reference, _)) = text.strip_prefix("reference ").and_then(|text| text.split_once(':')) {
+        return reference.eq_ignore_ascii_case(&key);
+    }
     if !key.contains('@') {
         return is_from(text, &key);
     }

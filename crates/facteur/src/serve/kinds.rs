@@ -24,6 +24,7 @@ use net::dns::Resolver;
 use people::People;
 use tables::Tables;
 
+use super::auth::Auth;
 use super::listening::{Session, Sessions, Wanted, endpoints, limit};
 use crate::commands::sendmail;
 use crate::config::Config;
@@ -126,7 +127,7 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         command: "policyd",
-        check: |view, _, _, mistakes| mta::policyd::check(view, mistakes),
+        check: |view, _, tables, mistakes| mta::policyd::check(view, tables, mistakes),
         build: Build::Office(policyd),
         limited: true,
     },
@@ -169,21 +170,9 @@ fn local(config: &Config, lent: &Lent) -> Wanted {
     }
 }
 
-/// Logins for others, such as a Postfix with `smtpd_sasl_type = dovecot`.
-struct AuthSessions(People);
-
-impl Sessions for AuthSessions {
-    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
-        Box::pin(async move {
-            let Accepted { stream, place, .. } = accepted;
-            people::server::serve(self.0.clone(), stream).await;
-            drop(place);
-        })
-    }
-}
-
-fn auth(_: &Config, _: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions> {
-    Arc::new(AuthSessions(lent.house.setup().people.clone()))
+fn auth(_: &Config, view: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions> {
+    let people = lent.house.setup().people.clone();
+    Arc::new(Auth::new(people, lent.gate.clone(), view, &lent.tables))
 }
 
 struct ScreenSessions(Postscreen);
@@ -220,7 +209,17 @@ impl Sessions for PolicySessions {
 
 fn policyd(_: &Config, view: &View, _: &Service, lent: &Lent) -> Arc<dyn Sessions> {
     let dns = SystemDns { resolver: lent.resolver.clone(), protocols: interfaces::protocols(view) };
-    let parts = mta::policyd::Parts { view, gate: lent.gate.clone(), dns: Arc::new(dns) };
+    let house = lent.house.clone();
+    let parts = mta::policyd::Parts {
+        view,
+        gate: lent.gate.clone(),
+        dns: Arc::new(dns),
+        tables: &lent.tables,
+        counters: lent.counters.clone(),
+        held: Arc::new(move |account, sent, usual| {
+            tokio::spawn(mta::outbound::hold(house.clone(), account.to_owned(), sent, usual));
+        }),
+    };
     Arc::new(PolicySessions(Policyd::new(parts)))
 }
 

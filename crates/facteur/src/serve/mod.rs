@@ -1,5 +1,6 @@
 //! The running program: reads the configuration, opens queue and sockets, and stays until it is told to stop.
 
+mod auth;
 mod copying;
 pub mod directories;
 mod gate;
@@ -117,7 +118,7 @@ fn office(
         master: &config.master,
         tables,
         own,
-        resolver: resolver(mistakes),
+        resolver: resolver(&config.view, mistakes),
         desk: desk.clone(),
         crew: crew.clone(),
         zone: TimeZone::system(),
@@ -125,8 +126,8 @@ fn office(
     build(parts, mistakes)
 }
 
-fn resolver(mistakes: &mut Vec<Mistake>) -> Resolver {
-    Resolver::system().unwrap_or_else(|trouble| {
+fn resolver(view: &View, mistakes: &mut Vec<Mistake>) -> Resolver {
+    Resolver::configured(view).unwrap_or_else(|trouble| {
         mistakes.push(Mistake::new(Severity::Error, None, trouble.to_string()));
         // Never used: with a mistake nothing starts.
         Resolver::from_files(Path::new("/dev/null"), Path::new("/dev/null")).expect("empty files can be read")
@@ -369,7 +370,7 @@ impl Program {
             house: self.house.clone(),
             verifier: self.verifier.clone(),
             tables: self.tables.clone(),
-            resolver: resolver(mistakes),
+            resolver: resolver(&config.view, mistakes),
             counters: self.counters.clone(),
             gate: self.gate.clone(),
             screened: self.screened.clone(),

@@ -51,7 +51,7 @@ async fn wanted(case: &mut Case<'_>) -> Result<bool, Decision> {
     let mut exchangers = match case.judge.outside.dns.lookup(domain, Kind::Mx).await {
         Ok(answer) => answer.records.into_iter().filter_map(exchanger).collect::<Vec<_>>(),
         Err(Missing::NoSuchName | Missing::NoSuchRecord) => {
-            return Ok(is_us(case, domain).await == Some(true));
+            return Ok(matches!(is_us(case, domain).await, Ok(true)));
         }
         Err(missing) => {
             if missing.is_temporary() {
@@ -77,39 +77,43 @@ fn exchanger(data: Data) -> Option<(u16, String)> {
     }
 }
 
-/// By name first: that costs nothing.
+/// Are we one of them, and none of the best? Where we were the primary, somebody forgot to say so. By name first: that
+/// costs nothing.
 async fn lists_us(case: &mut Case<'_>, exchangers: &[(u16, String)]) -> bool {
     let own = &case.judge.settings.myhostname;
-    if exchangers.iter().any(|(_, host)| host.eq_ignore_ascii_case(own)) {
-        return true;
+    let Some((best, _)) = exchangers.first() else { return false };
+    if let Some((ours, _)) = exchangers.iter().find(|(_, host)| host.eq_ignore_ascii_case(own)) {
+        return ours > best;
     }
-    let mut doubt = false;
-    for (_, host) in exchangers {
+    let mut doubt = None;
+    for (preference, host) in exchangers {
         match is_us(case, host).await {
-            Some(true) => return true,
-            Some(false) => {}
-            None => doubt = true,
+            Ok(true) => return preference > best,
+            Ok(false) => {}
+            Err(missing) => {
+                doubt.get_or_insert_with(|| format!("{host}: {}", missing.native_text()));
+            }
         }
     }
-    if doubt {
+    if let Some(doubt) = doubt {
         let name = case.facts.recipient.map(ToString::to_string).unwrap_or_default();
         let before = case.turn_to(Subject { name, class: class::RECIPIENT });
-        let text = "Unable to look up mail exchanger host";
-        let refusal = case.refusal(450, (4, 4), case.rejected(text));
+        let text = format!("Unable to look up mail exchanger host {doubt}");
+        let refusal = case.refusal(450, (4, 4), case.rejected(&text));
         case.turn_to(before);
         case.defer_if_reject(refusal);
     }
     false
 }
 
-/// Does the host have one of our addresses? `None` when nobody knows for now.
-async fn is_us(case: &Case<'_>, host: &str) -> Option<bool> {
+/// Does the host have one of our addresses? The error is why nobody knows for now.
+async fn is_us(case: &Case<'_>, host: &str) -> Result<bool, Missing> {
     match case.judge.outside.dns.host(host).await {
         Ok(addresses) => {
-            Some(addresses.iter().any(|address| case.judge.outside.own_addresses.contains(address)))
+            Ok(addresses.iter().any(|address| case.judge.outside.own_addresses.contains(address)))
         }
-        Err(missing) if missing.is_temporary() => None,
-        Err(_) => Some(false),
+        Err(missing) if missing.is_temporary() => Err(missing),
+        Err(_) => Ok(false),
     }
 }
 

@@ -45,13 +45,9 @@ fn run<'a>(case: &'a mut Case<'_>, _: &'a Rule) -> Step<'a> {
 
 /// Addresses, then exchangers. Doubt about any of them is doubt about the name.
 async fn find(case: &Case<'_>, name: &str) -> Result<(), Missing> {
-    let protocols = case.judge.outside.protocols;
     let mut doubt = None;
     let mut nothing = Missing::NoSuchName;
-    for (kind, asked) in [(Kind::A, protocols.v4), (Kind::Aaaa, protocols.v6), (Kind::Mx, true)] {
-        if !asked {
-            continue;
-        }
+    for kind in [Kind::A, Kind::Aaaa, Kind::Mx] {
         match reply_filter::lookup(case, name, kind).await {
             Ok(_) => return Ok(()),
             Err(missing) if missing.is_temporary() => doubt = Some(missing),

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use conf::{Block, Facts as Machine, MainCf, Mistake, Registry, View};
 use mail::{Address, Client, Refusal, Trail, Trouble};
 use net::dns::{Answer, Data, Kind, Missing};
-use net::listener::Protocols;
 use route::{DomainClass, Listing, Stop};
 use tables::Tables;
 
@@ -200,7 +199,6 @@ pub fn court(settings: &str, zone: &str) -> Court {
         verifier: world,
         greylist: Some(Arc::new(gate::greylist::Memory::forgetful(Arc::new(|| 1_700_000_000)))),
         own_addresses: Arc::new([IpAddr::from([192, 0, 2, 25])]),
-        protocols: Protocols { v4: true, v6: false },
     };
     let judge = Judge::new(&view, &tables, outside, "smtpd", &mut mistakes);
     let name = || "client.test".to_owned();

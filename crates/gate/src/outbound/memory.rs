@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::settings::Settings;
+use super::settings::Limits;
 use super::{Sender, Verdict};
 use crate::Clock;
 use crate::ledger::{self, Ledger, escape, unescape};
@@ -81,28 +81,28 @@ impl Memory {
     }
 
     /// A message begins.
-    pub fn message(&self, settings: &Settings, sender: &Sender<'_>) -> Verdict {
-        self.count(settings, sender, 0)
+    pub fn message(&self, limits: &Limits, sender: &Sender<'_>) -> Verdict {
+        self.count(limits, sender, 0)
     }
 
     /// A recipient is named.
-    pub fn recipient(&self, settings: &Settings, sender: &Sender<'_>) -> Verdict {
-        self.count(settings, sender, 1)
+    pub fn recipient(&self, limits: &Limits, sender: &Sender<'_>) -> Verdict {
+        self.count(limits, sender, 1)
     }
 
-    fn count(&self, settings: &Settings, sender: &Sender<'_>, what: usize) -> Verdict {
+    fn count(&self, limits: &Limits, sender: &Sender<'_>, what: usize) -> Verdict {
         let name = sender.account.to_lowercase();
-        if !settings.concern(&name) {
+        if name.is_empty() {
             return Verdict::Fine;
         }
         let now = (self.clock)();
         let mut state = self.state();
         state.make_room();
         let domain = state.domains.entry(domain_of(sender).into()).or_default();
-        domain.count(what, settings.span, now);
+        domain.count(what, limits.span, now);
         let in_domain = domain.counts[what];
         let account = state.accounts.entry(name.as_str().into()).or_default();
-        if let Some((sent, spans)) = account.span.count(what, settings.span, now) {
+        if let Some((sent, spans)) = account.span.count(what, limits.span, now) {
             // A habit is what was sent in a busy span; it fades when there are no more such.
             let faded = (0..spans.clamp(0, 1000)).fold(account.habit, |habit, _| habit - habit.div_ceil(50));
             account.habit = sent.max(faded);
@@ -112,16 +112,16 @@ impl Memory {
             return Verdict::Held { first: None };
         }
         let sent = account.span.counts[what];
-        let usual = account.habit.saturating_mul(settings.factor).max(settings.minimum);
-        if what == 1 && settings.factor > 0 && sent > usual {
+        let usual = account.habit.saturating_mul(limits.factor).max(limits.minimum);
+        if what == 1 && limits.factor > 0 && sent > usual {
             account.held = Some(now);
             self.append(&name, account);
             return Verdict::Held { first: Some((sent, account.habit)) };
         }
-        let span = settings.span;
+        let span = limits.span;
         for (count, limit, of, name) in [
-            (sent, settings.account[what], "account", name.as_str()),
-            (in_domain, settings.domain[what], "domain", domain_of(sender).as_str()),
+            (sent, limits.account[what], "account", name.as_str()),
+            (in_domain, limits.domain[what], "domain", domain_of(sender).as_str()),
         ] {
             if limit > 0 && count > limit {
                 let (word, name) = (WORDS[what], mail::logline::printable(name));

@@ -9,7 +9,7 @@ mod settings;
 mod tests;
 
 pub use memory::{FILE, Memory};
-pub use settings::Settings;
+pub use settings::{Limits, Settings};
 
 /// Who sends.
 #[derive(Clone, Copy, Debug)]

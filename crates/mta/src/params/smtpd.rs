@@ -30,6 +30,9 @@ conf::params! {
         smtpd_history_flush_threshold: Int(1..) = "100";
         /// Whether a message gets its queue id only with its first valid recipient.
         smtpd_delay_open_until_valid_rcpt: YesNo = "yes";
+        /// Whether the reply of a refusal ends with a line `Reference XXXXXXXXX`, which `facteur trace` looks up: the
+        /// log gets a line for each, with the restriction, the table and the key that decided.
+        smtpd_reject_reference: YesNo = "no", own;
         /// Commands that end the session at once.
         smtpd_forbidden_commands: List = "CONNECT GET POST regexp:{{/^[^A-Z]/ Bogus}}";
         /// Commands that are answered with 250 and otherwise ignored.

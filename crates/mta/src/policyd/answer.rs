@@ -2,12 +2,14 @@
 
 use filter::{Boxed, Dns};
 use gate::greylist::Question;
+use gate::outbound::{Sender, Verdict as Sent};
 use gate::policy::Request;
 use mail::logline::printable;
 use net::dns::{Answer, Kind, Missing};
 use sign::spf::{self, Spf, Verdict};
 
 use super::{Check, Service};
+use crate::smtpd::What;
 
 /// Nothing to say.
 const DUNNO: &str = "DUNNO";
@@ -21,23 +23,99 @@ impl sign::Dns for Lent<'_> {
     }
 }
 
+/// Is it asked about a recipient? What is asked at other stages counts nothing.
+fn is_recipient(request: &Request) -> bool {
+    !request.recipient.is_empty() && matches!(request.protocol_state.as_str(), "RCPT" | "")
+}
+
+/// A message's name, for one of the checks.
+fn named(check: &str, request: &Request) -> String {
+    match request.instance.as_str() {
+        "" => String::new(),
+        instance => format!("{check} {instance}"),
+    }
+}
+
 impl Service {
-    /// The action of the first check that refuses, or else the first header, or else nothing.
+    /// The action of the first check that refuses, or else a hold, or else the first header, or else nothing.
     pub(super) async fn answer(&self, request: &Request) -> String {
-        let mut header = None;
+        let (mut hold, mut header) = (None, None);
         let mut policy = None;
         for check in &self.checks {
             let action = match check {
                 Check::Spf => self.by_policy(request, &mut policy).await,
                 Check::Greylist => self.by_greylist(request, &mut policy).await,
+                Check::Rates => self.by_rates(request).await,
+                Check::Outbound => self.by_outbound(request).await,
             };
             if action.starts_with("PREPEND ") {
                 header.get_or_insert(action);
+            } else if action.starts_with("HOLD ") {
+                hold.get_or_insert(action);
             } else if action != DUNNO {
                 return action;
             }
         }
-        header.unwrap_or_else(|| DUNNO.to_owned())
+        hold.or(header).unwrap_or_else(|| DUNNO.to_owned())
+    }
+
+    /// Rates of clients, as anvil(8) counts them: messages with their first recipient.
+    async fn by_rates(&self, request: &Request) -> String {
+        let Some(client) = request.client_address.filter(|_| is_recipient(request)) else {
+            return DUNNO.to_owned();
+        };
+        if let Some(list) = &self.unlimited
+            && list.matches_host(&request.client_name, client.to_canonical()).await.unwrap_or(false)
+        {
+            return DUNNO.to_owned();
+        }
+        let address = client.to_string();
+        let exceeds = |what: What, limit: i64| {
+            let span = self.rates.anvil_rate_time_unit;
+            let count = self.counters.count(what, ("policyd", &address), span, net::clock::now());
+            (limit > 0 && i64::from(count) > limit).then_some(count)
+        };
+        if self.gate.headers.is_first(&named("rates", request))
+            && let Some(count) = exceeds(What::Messages, self.rates.smtpd_client_message_rate_limit)
+        {
+            log::warn!(target: "policyd", "Message delivery request rate limit exceeded: {count} from {address}");
+            return format!("450 4.7.1 Error: too much mail from {address}");
+        }
+        match exceeds(What::Recipients, self.rates.smtpd_client_recipient_rate_limit) {
+            Some(count) => {
+                log::warn!(target: "policyd", "Recipient address rate limit exceeded: {count} from {address}");
+                format!("450 4.7.1 Error: too many recipients from {address}")
+            }
+            None => DUNNO.to_owned(),
+        }
+    }
+
+    /// What the account may send.
+    async fn by_outbound(&self, request: &Request) -> String {
+        let account = &request.sasl_username;
+        let limits = self.outbound.of(account).await.filter(|_| is_recipient(request));
+        let Some(limits) = limits else { return DUNNO.to_owned() };
+        let (memory, sender) = (&self.gate.outbound, Sender { account, address: &request.sender });
+        let mut sent = Sent::Fine;
+        if self.gate.headers.is_first(&named("outbound", request)) {
+            sent = memory.message(&limits, &sender);
+        }
+        if !matches!(sent, Sent::TooMuch(_)) {
+            sent = memory.recipient(&limits, &sender);
+        }
+        match sent {
+            Sent::Fine => DUNNO.to_owned(),
+            Sent::TooMuch(why) => {
+                log::info!(target: "policyd", "{why}");
+                "450 4.7.1 Error: you sent too much mail; try again later".to_owned()
+            }
+            Sent::Held { first } => {
+                if let Some((sent, usual)) = first {
+                    (self.held)(account, sent, usual);
+                }
+                format!("HOLD account {account} sent far more than usual")
+            }
+        }
     }
 
     /// The sender's policy, asked once a request.

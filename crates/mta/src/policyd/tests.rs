@@ -38,20 +38,32 @@ impl Dns for World {
 fn service(checks: &str, time: &Arc<AtomicI64>) -> Policyd {
     let text = format!(
         "myhostname = mx.test\npolicyd_checks = {checks}\ngreylist_whitelist_clients =\n\
-         greylist_whitelist_recipients =\n"
+         greylist_whitelist_recipients =\nsmtpd_client_event_limit_exceptions = 192.0.2.99\n\
+         smtpd_client_message_rate_limit = 2\nsmtpd_client_recipient_rate_limit = 4\n\
+         outbound_habit_factor = 2\noutbound_habit_minimum = 4\noutbound_domain_message_limit = 2\n"
     );
     let (main, mut mistakes) = MainCf::parse(&text, Path::new("main.cf"));
     let registry = Registry::new(&[
         conf::params::Site::DECLARATIONS,
         Params::DECLARATIONS,
+        Rates::DECLARATIONS,
         gate::params::Greylist::DECLARATIONS,
+        gate::params::Outbound::DECLARATIONS,
     ]);
+    let tables = Tables::new(tables::Settings::default());
     let view = View::new(registry, main, Facts::default());
-    check(&view, &mut mistakes);
+    check(&view, &tables, &mut mistakes);
     assert!(mistakes.is_empty(), "{mistakes:?}");
     let time = time.clone();
     let clock: gate::Clock = Arc::new(move || time.load(Ordering::Relaxed));
-    Policyd::new(Parts { view: &view, gate: Gate::forgetful(&clock), dns: Arc::new(World) })
+    Policyd::new(Parts {
+        view: &view,
+        gate: Gate::forgetful(&clock),
+        dns: Arc::new(World),
+        tables: &tables,
+        counters: Arc::default(),
+        held: Arc::new(|account, sent, usual| assert_eq!((account, sent, usual), ("joe", 5, 0))),
+    })
 }
 
 fn request(client: &str, sender: &str, instance: &str) -> String {
@@ -98,6 +110,44 @@ async fn sender_policies_refuse_or_note_once_a_message() {
     assert!(heard.ends_with("\n\naction=DUNNO\n\n") && heard.lines().count() == 4, "{heard}");
     // Temporary stays temporary: nothing is refused, nothing is noted.
     assert_eq!(talk(&service, ask("192.0.2.1", "ann@down.test", "c").as_bytes()).await, "action=DUNNO\n\n");
+}
+
+#[tokio::test]
+async fn clients_have_rates() {
+    let time = Arc::new(AtomicI64::new(1_700_000_000));
+    let service = service("rates", &time);
+    let dunno = "action=DUNNO\n\n";
+    let ask = |client, instance| request(client, "ann@far.test", instance);
+    assert_eq!(talk(&service, ask("192.0.2.1", "a").repeat(4).as_bytes()).await, dunno.repeat(4));
+    let heard = talk(&service, ask("192.0.2.1", "a").as_bytes()).await;
+    assert_eq!(heard, "action=450 4.7.1 Error: too many recipients from 192.0.2.1\n\n");
+    for instance in ["a", "b"] {
+        assert_eq!(talk(&service, ask("192.0.2.2", instance).as_bytes()).await, dunno);
+    }
+    let heard = talk(&service, ask("192.0.2.2", "c").as_bytes()).await;
+    assert_eq!(heard, "action=450 4.7.1 Error: too much mail from 192.0.2.2\n\n");
+    for instance in ["a", "b", "c"] {
+        assert_eq!(talk(&service, ask("192.0.2.99", instance).as_bytes()).await, dunno);
+    }
+}
+
+/// Security list, item 23: an account whose password somebody else knows.
+#[tokio::test]
+async fn accounts_have_limits_and_habits() {
+    let time = Arc::new(AtomicI64::new(1_700_000_000));
+    let service = service("outbound", &time);
+    let ask = |account: &str, instance: &str| {
+        let request = request("192.0.2.1", "ann@far.test", instance);
+        format!("{}sasl_username={account}\n\n", request.strip_suffix('\n').unwrap())
+    };
+    let dunno = "action=DUNNO\n\n";
+    assert_eq!(talk(&service, ask("joe", "a").repeat(4).as_bytes()).await, dunno.repeat(4));
+    let held = "action=HOLD account joe sent far more than usual\n\n";
+    assert_eq!(talk(&service, ask("joe", "a").repeat(2).as_bytes()).await, held.repeat(2));
+    assert_eq!(talk(&service, ask("eve", "b").as_bytes()).await, dunno);
+    let heard = talk(&service, ask("ann", "c").as_bytes()).await;
+    assert_eq!(heard, "action=450 4.7.1 Error: you sent too much mail; try again later\n\n");
+    assert_eq!(talk(&service, ask("", "d").as_bytes()).await, dunno);
 }
 
 /// Security list, item 16.

@@ -1,7 +1,7 @@
 //! DATA and BDAT: the content of a message, and the one place where it is accepted.
 
 use filter::{Stage, Verdict};
-use mail::{Blame, Detail, Refusal, Trail};
+use mail::{Blame, Detail, Refusal};
 use proto::smtp::server::Answer;
 use proto::smtp::{Command, Reply};
 
@@ -177,30 +177,31 @@ impl Session {
             let id = self.message_name();
             log::warn!(target: self.program(), "{id}: {}", mail::logline::printable(refusal.log_text()));
         }
+        let said = self.refused(refusal, &self.facts(AFTER));
         self.forget_message();
-        Said::refused(refusal)
+        said
     }
 
     /// Asks the judge about DATA or BDAT.
     async fn judge_content(&mut self, stage: Stage, command: &str) -> Option<Said> {
-        let mut trail = Trail::off();
+        let mut trail = self.trail();
         let facts = facts(&self.peer, self.transaction.as_deref(), command, self.improper_pipelining);
         let verdict = self.service.judge.judge(stage, &facts, &mut self.standing, &mut trail).await;
         match verdict {
             Verdict::Pass => self.tell_data(command).await.map(Said::error),
-            Verdict::Refuse(refusal) => Some(Said::refused(&refusal)),
+            Verdict::Refuse(refusal) => Some(self.refused(&refusal, &self.facts(command))),
         }
     }
 
     pub(super) async fn judge_end(&mut self, size: u64) -> Option<Said> {
-        let mut trail = Trail::off();
+        let mut trail = self.trail();
         let mut facts = facts(&self.peer, self.transaction.as_deref(), AFTER, self.improper_pipelining);
         facts.size = size;
         let verdict =
             self.service.judge.judge(Stage::EndOfData, &facts, &mut self.standing, &mut trail).await;
         match verdict {
             Verdict::Pass => None,
-            Verdict::Refuse(refusal) => Some(Said::refused(&refusal)),
+            Verdict::Refuse(refusal) => Some(self.refused(&refusal, &self.facts(AFTER))),
         }
     }
 

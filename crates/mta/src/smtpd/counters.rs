@@ -9,7 +9,7 @@ const REMEMBERED: usize = 50_000;
 
 /// Things that are counted by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     /// Connections.
     Connections,
     /// MAIL commands.
@@ -53,7 +53,7 @@ impl Counters {
     }
 
     /// Something happens: how often it did within the time span.
-    pub(super) fn count(
+    pub(crate) fn count(
         &self,
         what: What,
         (service, address): (&str, &str),

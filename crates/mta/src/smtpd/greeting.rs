@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use filter::{NameLookup, Peer, Stage, Standing, Verdict};
-use mail::{Client, Trail};
+use mail::Client;
 use net::Stream;
 use net::drive::Server;
 use net::peer::{NameStatus, PeerName};
@@ -217,7 +217,7 @@ impl Session {
                 return true;
             }
         }
-        let mut trail = Trail::off();
+        let mut trail = self.trail();
         let verdict = {
             let facts = facts(&self.peer, None, "CONNECT", false);
             self.service.judge.judge(Stage::Client, &facts, &mut self.standing, &mut trail).await
@@ -234,7 +234,8 @@ impl Session {
                 server.answer(Answer::Say(banner));
             }
             Verdict::Refuse(refusal) => {
-                let reply = Reply::from(&*refusal);
+                let mut said = self.refused(&refusal, &facts(&self.peer, None, "CONNECT", false));
+                let reply = said.reply_mut().map_or_else(|| Reply::from(&*refusal), |reply| reply.clone());
                 if matches!(reply.code, 421 | 521) {
                     return self.turn_away(server, reply).await;
                 }

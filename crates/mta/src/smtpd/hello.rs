@@ -1,7 +1,6 @@
 //! HELO and EHLO.
 
 use filter::{Stage, Verdict};
-use mail::Trail;
 use proto::smtp::{Command, Reply};
 
 use super::said::Said;
@@ -17,14 +16,16 @@ impl Session {
         }
         let name: String = command.args().iter().map(|token| token.text()).collect::<Vec<_>>().join(" ");
         let verdict = {
-            let mut trail = Trail::off();
+            let mut trail = self.trail();
             let mut facts =
                 facts(&self.peer, self.transaction.as_deref(), self.stage, self.improper_pipelining);
             facts.helo = Some(&name);
             self.service.judge.judge(Stage::Helo, &facts, &mut self.standing, &mut trail).await
         };
         if let Verdict::Refuse(refusal) = verdict {
-            return Said::refused(&refusal);
+            let mut facts = self.facts(self.stage);
+            facts.helo = Some(&name);
+            return self.refused(&refusal, &facts);
         }
         self.forget_message();
         self.peer.client.helo = harmless(&name);

@@ -31,7 +31,7 @@ impl Session {
             Ok(sender) => sender,
             Err(said) => return said,
         };
-        if let Some(said) = self.outbound_message(sender.as_str()) {
+        if let Some(said) = self.outbound_message(sender.as_str()).await {
             return said;
         }
         let accepts = Accepts { verp: self.may_verp().await, ..self.accepts() };
@@ -169,12 +169,12 @@ impl Session {
         }
         // Our own probes are let in: two sites that probe each other must not wait for ever.
         if !self.is_prober(&transaction.sender) {
-            let mut trail = Trail::off();
+            let mut trail = self.trail();
             let facts = facts(&self.peer, Some(&transaction), "MAIL", self.improper_pipelining);
             let verdict =
                 self.service.judge.judge(Stage::Sender, &facts, &mut self.standing, &mut trail).await;
             if let Verdict::Refuse(refusal) = verdict {
-                return Err(Said::refused(&refusal));
+                return Err(self.refused(&refusal, &facts));
             }
         }
         if let Some(reply) = self.tell_mail(&transaction.sender, tokens).await {
@@ -234,6 +234,6 @@ impl Session {
         let facts = facts(&self.peer, Some(transaction), "MAIL", self.improper_pipelining);
         let text = format!("{} {} {}", refusal.smtp_code(), refusal.status(), refusal.say);
         log::info!(target: self.program(), "{}", mail::logline::printable(&facts.log_line("reject", &text)));
-        Said::refused(refusal)
+        self.refused(refusal, &facts)
     }
 }

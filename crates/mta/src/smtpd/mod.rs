@@ -25,6 +25,7 @@ mod pace;
 mod people;
 mod proxy;
 mod rcpt_to;
+mod reference;
 mod requests;
 mod said;
 mod service;
@@ -36,6 +37,7 @@ mod xclient;
 mod xforward;
 
 pub use counters::Counters;
+pub(crate) use counters::What;
 pub use local::overrides as local_overrides;
 pub use people::files as sasl_files;
 pub use service::{Parts, Smtpd, check};

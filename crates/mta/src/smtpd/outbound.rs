@@ -8,20 +8,22 @@ use super::session::Session;
 
 impl Session {
     /// Counts a message of an account; what the client hears when that is too many.
-    pub(super) fn outbound_message(&self, address: &str) -> Option<Said> {
+    pub(super) async fn outbound_message(&self, address: &str) -> Option<Said> {
+        let limits = self.service.outbound.of(&self.peer.client.sasl_username).await?;
         let sender = Sender { account: &self.peer.client.sasl_username, address };
-        match self.service.gate.outbound.message(&self.service.outbound, &sender) {
+        match self.service.gate.outbound.message(&limits, &sender) {
             Verdict::TooMuch(why) => Some(self.sent_too_much(&why)),
             Verdict::Fine | Verdict::Held { .. } => None,
         }
     }
 
     /// Counts a recipient of an account: too many are put off; far more than usual have its mail held.
-    pub(super) fn outbound_recipient(&mut self) -> Option<Said> {
+    pub(super) async fn outbound_recipient(&mut self) -> Option<Said> {
+        let limits = self.service.outbound.of(&self.peer.client.sasl_username).await?;
         let address = self.transaction.as_ref().map_or("", |transaction| transaction.sender.as_str());
         let account = &self.peer.client.sasl_username;
         let sender = Sender { account, address };
-        match self.service.gate.outbound.recipient(&self.service.outbound, &sender) {
+        match self.service.gate.outbound.recipient(&limits, &sender) {
             Verdict::Fine => None,
             Verdict::TooMuch(why) => Some(self.sent_too_much(&why)),
             Verdict::Held { first } => {

@@ -1,7 +1,7 @@
 //! RCPT TO: who gets the message.
 
 use filter::{Stage, Verdict};
-use mail::{Recipient, Trail};
+use mail::Recipient;
 use proto::smtp::params::RcptParams;
 use proto::smtp::{Command, Reply, Token};
 
@@ -51,7 +51,7 @@ impl Session {
         if let Some(said) = self.too_many_recipients() {
             return said;
         }
-        if let Some(said) = self.outbound_recipient() {
+        if let Some(said) = self.outbound_recipient().await {
             return said;
         }
         let recipient = Recipient {
@@ -61,7 +61,7 @@ impl Session {
             notify: params.notify,
         };
         if !self.is_prober(&recipient.address) {
-            let mut trail = Trail::off();
+            let mut trail = self.trail();
             let transaction = self.transaction.as_deref();
             let mut facts = facts(&self.peer, transaction, "RCPT", self.improper_pipelining);
             facts.recipient = Some(&recipient.address);
@@ -69,7 +69,9 @@ impl Session {
                 self.service.judge.judge(Stage::Recipient, &facts, &mut self.standing, &mut trail).await;
             if let Verdict::Refuse(refusal) = verdict {
                 self.tell_recipient(&recipient.address, tokens, Some(&refusal)).await;
-                return Said::refused(&refusal);
+                let mut facts = self.facts("RCPT");
+                facts.recipient = Some(&recipient.address);
+                return self.refused(&refusal, &facts);
             }
         }
         if let Some(reply) = self.tell_recipient(&recipient.address, tokens, None).await {

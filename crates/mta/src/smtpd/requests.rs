@@ -1,7 +1,7 @@
 //! RSET, VRFY and ETRN.
 
 use filter::{Stage, Verdict};
-use mail::{Refusal, Trail};
+use mail::Refusal;
 use proto::smtp::{Command, Reply, Token, path};
 use queue::Flush;
 
@@ -51,14 +51,14 @@ impl Session {
             Err(said) => return said,
         };
         if !self.is_prober(&address) {
-            let mut trail = Trail::off();
+            let mut trail = self.trail();
             let mut facts = facts(&self.peer, self.transaction.as_deref(), "VRFY", self.improper_pipelining);
             facts.recipient = Some(&address);
             // A question leaves no order behind: what it is judged with is thrown away.
             let mut standing = self.standing.clone();
             let verdict = self.service.judge.judge(Stage::Recipient, &facts, &mut standing, &mut trail).await;
             if let Verdict::Refuse(refusal) = verdict {
-                return Said::refused(&refusal);
+                return self.refused(&refusal, &facts);
             }
         }
         let shown = address.external();
@@ -84,14 +84,16 @@ impl Session {
             return Said::error(Reply::plain(501, "Error: invalid parameter syntax"));
         }
         let verdict = {
-            let mut trail = Trail::off();
+            let mut trail = self.trail();
             let mut facts = facts(&self.peer, None, "ETRN", self.improper_pipelining);
             facts.etrn = Some(site);
             let mut standing = self.standing.clone();
             self.service.judge.judge(Stage::Etrn, &facts, &mut standing, &mut trail).await
         };
         if let Verdict::Refuse(refusal) = verdict {
-            return Said::refused(&refusal);
+            let mut facts = self.facts("ETRN");
+            facts.etrn = Some(site);
+            return self.refused(&refusal, &facts);
         }
         match self.service.lists.flush.matches(site).await {
             Ok(true) => {

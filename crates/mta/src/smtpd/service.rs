@@ -120,7 +120,7 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
     dovecot::Settings::read(view, &sasl, tables, mistakes);
     people::check(view, &sasl, tables, mistakes);
     Rates::read(view, mistakes);
-    gate::outbound::Settings::read(view, mistakes);
+    gate::outbound::Settings::read(view, tables, mistakes);
     Judge::new(view, tables, Outside::nobody(), &build::program(view, line), mistakes);
     Lists::open(view, tables, mistakes);
     Milters::read(view, tables, Origin::Smtp, Outside::nobody().dns, &build::program(view, line), mistakes);
@@ -155,7 +155,6 @@ impl Smtpd {
             verifier: Arc::new(verifier),
             greylist: Some(gate.greylist.clone()),
             own_addresses: own.into(),
-            protocols,
         };
         let dns = outside.dns.clone();
         let judge = Judge::new(view, tables, outside, &program, told);
@@ -198,7 +197,7 @@ impl Smtpd {
             resolver,
             counters,
             gate,
-            outbound: gate::outbound::Settings::read(view, told),
+            outbound: gate::outbound::Settings::read(view, tables, told),
             authenticator,
             discarded,
             skip,

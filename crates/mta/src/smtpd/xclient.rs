@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 
 use filter::{NameLookup, Stage, Verdict};
-use mail::Trail;
-use proto::smtp::server::Answer;
 use proto::smtp::{Command, Reply, path};
 use proto::xclient::{BadAttribute, Value, attribute};
 
@@ -90,16 +88,16 @@ impl Session {
             return said;
         }
         let verdict = {
-            let mut trail = Trail::off();
+            let mut trail = self.trail();
             let facts = facts(&self.peer, None, "CONNECT", false);
             self.service.judge.judge(Stage::Client, &facts, &mut self.standing, &mut trail).await
         };
         let mut said = match verdict {
             Verdict::Pass => Said::ok(self.banner()),
             Verdict::Refuse(refusal) => {
-                let reply = Reply::from(&*refusal);
-                self.denied = Some(Box::new(reply.clone()));
-                Said::new(Answer::Say(reply), false)
+                let mut said = self.refused(&refusal, &facts(&self.peer, None, "CONNECT", false));
+                self.denied = said.reply_mut().map(|reply| Box::new(reply.clone()));
+                said
             }
         };
         said.uncounted = true;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use conf::View;
 use hickory_proto::rr::Name;
 use mail::Trouble;
 
@@ -44,8 +45,19 @@ struct Loaded {
 
 impl Resolver {
     /// Reads `/etc/resolv.conf` and `/etc/hosts`.
+    ///
+    /// # Errors
+    /// One of them is there and cannot be read.
     pub fn system() -> Result<Resolver, Trouble> {
         Self::from_files(Path::new("/etc/resolv.conf"), Path::new("/etc/hosts"))
+    }
+
+    /// Reads the file that `resolv_conf` names, and `/etc/hosts`.
+    ///
+    /// # Errors
+    /// One of them is there and cannot be read.
+    pub fn configured(view: &View) -> Result<Resolver, Trouble> {
+        Self::from_files(Path::new(&view.get("resolv_conf")), Path::new("/etc/hosts"))
     }
 
     /// Reads these files instead. A missing resolv.conf means 127.0.0.1, as in the C library.

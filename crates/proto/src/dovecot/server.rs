@@ -64,12 +64,18 @@ pub struct Failed<'a> {
 pub struct Server {
     input: Vec<u8>,
     same_version: bool,
+    client: Option<u32>,
 }
 
 impl Server {
     /// A connection that was just accepted.
     pub fn new() -> Server {
         Server::default()
+    }
+
+    /// `CPID`: the process that the client says it is.
+    pub fn client(&self) -> Option<u32> {
+        self.client
     }
 
     /// Bytes from the client.
@@ -96,6 +102,10 @@ impl Server {
                 }
                 "VERSION" => return Err(Broken::Version),
                 _ if !self.same_version => return Err(Broken::Version),
+                "CPID" => {
+                    self.client = id(&mut fields);
+                    None
+                }
                 "AUTH" => Begin::read(fields).map(Command::Begin),
                 "CONT" => id(&mut fields).map(|id| {
                     let answer = unescape(fields.next().unwrap_or_default());
