@@ -77,8 +77,19 @@ fn an_account_is_banned_then_the_address_and_the_administrator_lifts_it() {
 
 #[test]
 fn failures_over_imap_count_like_those_over_smtp() {
+    imap_failures_count(site());
+}
+
+/// The same where another process with the rights of the mailboxes' owner takes the logins, and reports them.
+#[test]
+fn failures_in_the_keepers_process_count_too() {
+    let (uid, gid) = testbed::mailbox_owner();
+    imap_failures_count(site().set("mail_uid", &uid.to_string()).set("mail_gid", &gid.to_string()));
+}
+
+fn imap_failures_count(site: Site) {
     let imap = address();
-    let mx = site()
+    let mx = site
         .set("userdb", "static: uid=65534 gid=65534 home=/nonexistent")
         .set("mail_location", "facteur:~/mail")
         .service(&format!("{}:{} inet n - n - - imapd", imap.ip(), imap.port()))
@@ -105,6 +116,33 @@ fn failures_over_imap_count_like_those_over_smtp() {
     stream.get_ref().set_read_timeout(Some(wait::LIMIT)).expect("a time-out");
     stream.read_line(&mut line).expect("it answers");
     assert!(line.starts_with("* BYE "), "{line}");
+}
+
+/// A Postfix that asks our `auth` says where its clients are; somebody who may not say so bans nobody.
+#[test]
+fn failures_at_the_authentication_service_count_for_the_client_it_names() {
+    let (trusted, other) = (address(), address());
+    let line = |at: Address, more: &str| format!("{}:{} inet n - n - - auth{more}", at.ip(), at.port());
+    let mx =
+        site().service(&line(trusted, "")).service(&line(other, " -o ban_trusted_proxies=192.0.2.1")).start();
+    for (at, client) in [(trusted, "203.0.113.7"), (other, "203.0.113.8")] {
+        let stream = wait::until("the service", || TcpStream::connect(at).ok());
+        stream.set_read_timeout(Some(wait::LIMIT)).expect("a time-out");
+        let mut stream = BufReader::new(stream);
+        stream.get_mut().write_all(b"VERSION\t1\t2\nCPID\t1\n").expect("it listens");
+        for id in 1..=3 {
+            // u0 with a wrong password.
+            let ask = format!("AUTH\t{id}\tPLAIN\tservice=smtp\trip={client}\tresp=AHUwAHdyb25n\n");
+            stream.get_mut().write_all(ask.as_bytes()).expect("it listens");
+            let mut line = String::new();
+            while !line.starts_with("FAIL\t") {
+                line.clear();
+                assert!(stream.read_line(&mut line).expect("it answers") > 0, "{}", mx.log());
+            }
+        }
+    }
+    let listed = mx.run("ban", &["list"]).out;
+    assert!(listed.contains("203.0.113.7\tu0\t") && !listed.contains("203.0.113.8"), "{listed}");
 }
 
 /// Security list, item 20: what a client says of itself bans nobody else.

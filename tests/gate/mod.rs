@@ -7,4 +7,5 @@ mod load;
 mod names;
 mod outbound;
 mod policyd_spf;
+mod reference;
 mod restrictions;

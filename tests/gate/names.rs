@@ -3,9 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use testbed::{Answer, NameServer, Sink, address, neighbour, wait};
-
-use crate::postfix::Kept;
+use testbed::{Answer, Kept, NameServer, Sink, address, neighbour, wait};
 
 use super::restrictions::{Row, and, compare, row, with_table};
 
@@ -124,8 +122,7 @@ fn servers() -> Vec<Row> {
         for list in [
             "reject_unknown_sender_domain, reject_unknown_address, permit",
             "check_sender_mx_access %M, permit",
-            "check_sender_ns_access %M, permit",
-            "check_sender_a_access %M, permit",
+            "check_sender_ns_access %M, check_sender_a_access %M, permit",
         ] {
             rows.push(with_table(list, "192.0.2 REJECT network\n2001:db8 REJECT v6\n", &said));
         }
@@ -299,7 +296,7 @@ fn rbldnsd_is_asked_as_by_postfix() {
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn();
-    let _kept = Kept(child.expect("it starts"));
+    let _kept = Kept::new(child.expect("it starts"));
     wait::until("rbldnsd", || {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").ok()?;
         socket.set_read_timeout(Some(std::time::Duration::from_millis(200))).ok()?;

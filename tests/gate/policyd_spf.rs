@@ -44,7 +44,10 @@ fn policyd_spf(program: PathBuf, settings: PathBuf, resolv_conf: PathBuf) -> Add
                 .stderr(Stdio::null())
                 .spawn();
             // It ends when its client hangs up.
-            std::thread::spawn(move || child.map(|mut child| child.wait()));
+            std::thread::spawn(move || {
+                let Ok(mut child) = child else { return };
+                wait::within(wait::LIMIT, || child.try_wait().ok().flatten());
+            });
         }
     });
     at
@@ -107,7 +110,10 @@ fn with_policyd_spf_beside_us_and_alone_a_session_goes_the_same_way() {
     }
     let names = NameServer::start(ZONE);
     let (beside, resolv_conf) = site(&names);
-    let may = in_own_mounts(&resolv_conf).arg("true").stderr(Stdio::null()).status();
+    let may = in_own_mounts(&resolv_conf).arg("true").stderr(Stdio::null()).spawn();
+    let may = may.and_then(|mut child| {
+        wait::until("mount", || child.try_wait().transpose())
+    });
     if !may.is_ok_and(|status| status.success()) {
         // A container that forbids it is no fault of ours.
         eprintln!("no mounts of one's own here: policyd-spf is not asked");
