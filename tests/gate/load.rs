@@ -177,8 +177,8 @@ fn refused_sessions_side_by_side() {
     real.put("master.cf", &services.replacen("inet n - n - - smtpd", "inet n - y - - smtpd", 1));
     for table in ["names", "clients"] {
         let file = format!("hash:{}", real.conf().join(table).display());
-        let made = Command::new("postmap").arg("-c").arg(real.conf()).arg(file).stdin(Stdio::null()).status();
-        assert!(made.expect("postmap is there").success());
+        let made = Command::new("postmap").arg("-c").arg(real.conf()).arg(file).stdin(Stdio::null()).spawn();
+        assert!(testbed::kept::outcome(made.expect("postmap is there")).status.success());
     }
     let real = Postfix::launch(master, real);
     let pid = std::fs::read_to_string(real.site.path().join("queue/pid/master.pid")).expect("it runs");

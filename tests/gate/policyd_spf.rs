@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
-use testbed::{Address, Client, Instance, NameServer, Site, address, neighbour, wait};
+use testbed::{Address, Client, Instance, Kept, NameServer, Site, address, neighbour, wait};
 
 const ZONE: &str = "
     far.test TXT v=spf1 ip4:192.0.2.0/28 -all
@@ -28,9 +29,14 @@ const ZONE: &str = "
     helo.test A 192.0.2.1
 ";
 
+/// The processes of a server.
+type Running = Arc<Mutex<Vec<Kept>>>;
+
 /// policyd-spf as spawn(8) would run it: a process for each connection, which talks over it.
-fn policyd_spf(program: PathBuf, settings: PathBuf, resolv_conf: PathBuf) -> Address {
+fn policyd_spf(program: PathBuf, settings: PathBuf, resolv_conf: PathBuf) -> (Address, Running) {
     let at = address();
+    let kept = Running::default();
+    let keep = kept.clone();
     let listener = TcpListener::bind(at).expect("the address is free");
     std::thread::spawn(move || {
         for socket in listener.incoming().map_while(Result::ok) {
@@ -43,14 +49,13 @@ fn policyd_spf(program: PathBuf, settings: PathBuf, resolv_conf: PathBuf) -> Add
                 .stdout(Stdio::from(OwnedFd::from(other)))
                 .stderr(Stdio::null())
                 .spawn();
-            // It ends when its client hangs up.
-            std::thread::spawn(move || {
-                let Ok(mut child) = child else { return };
-                wait::within(wait::LIMIT, || child.try_wait().ok().flatten());
-            });
+            // It ends when its client hangs up, or with the test.
+            if let Ok(child) = child {
+                keep.lock().expect("nobody panicked").push(Kept::new(child));
+            }
         }
     });
-    at
+    (at, kept)
 }
 
 /// A command that sees `file` as /etc/resolv.conf; its program and arguments are to follow.
@@ -111,16 +116,13 @@ fn with_policyd_spf_beside_us_and_alone_a_session_goes_the_same_way() {
     let names = NameServer::start(ZONE);
     let (beside, resolv_conf) = site(&names);
     let may = in_own_mounts(&resolv_conf).arg("true").stderr(Stdio::null()).spawn();
-    let may = may.and_then(|mut child| {
-        wait::until("mount", || child.try_wait().transpose())
-    });
-    if !may.is_ok_and(|status| status.success()) {
+    if !may.is_ok_and(|child| testbed::kept::outcome(child).status.success()) {
         // A container that forbids it is no fault of ours.
         eprintln!("no mounts of one's own here: policyd-spf is not asked");
         return;
     }
     let settings = beside.put("spf.conf", "debugLevel = 0\nTestOnly = 1\nHELO_reject = False\nMail_From_reject = Fail\nPermError_reject = False\nTempError_Defer = False\n");
-    let at = policyd_spf(program, settings, resolv_conf);
+    let (at, _running) = policyd_spf(program, settings, resolv_conf);
     let asked = format!("reject_unauth_destination, check_policy_service inet:{}:{}", at.ip(), at.port());
     let beside = beside.set("smtpd_recipient_restrictions", &asked).start();
     let (alone, _) = site(&names);
