@@ -34,6 +34,7 @@ const ZONE: &str = "
     hostonly.test A 192.0.2.40
     mxnowhere.test MX 10 nowhere.test
     mxbroken.test MX 10 broken.test
+    numeric.test MX 10 192.0.2.41
     empty.test EXISTS
     v6.test AAAA 2001:db8::1
     backup.test MX 10 mx.far.test
@@ -112,6 +113,7 @@ fn servers() -> Vec<Row> {
         "MAIL FROM:<ann@hostonly.test>",
         "MAIL FROM:<ann@mxnowhere.test>",
         "MAIL FROM:<ann@mxbroken.test>",
+        "MAIL FROM:<ann@numeric.test>",
         "MAIL FROM:<ann@empty.test>",
         "MAIL FROM:<ann@v6.test>",
         "MAIL FROM:<ann@nowhere.test>",

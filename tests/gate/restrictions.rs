@@ -82,6 +82,11 @@ fn restrictions() -> Vec<Row> {
             &["smtpd_policy_service_try_limit=1", "smtpd_policy_service_default_action=550 5.7.9 no server"],
         ),
         with_table("check_ccert_access %M, reject", "00 OK\n", &MAIL),
+        and(row("reject", &MAIL), &["smtpd_reject_footer_maps=pcre:{{/^554/ mapped}}"]),
+        and(
+            row("defer", &MAIL),
+            &["smtpd_reject_footer_maps=pcre:{{/^450/ DUNNO}}", "smtpd_reject_footer=of all"],
+        ),
         with_table("check_client_access %M", "127.0.0 REJECT by network\n", &MAIL),
         with_table(
             "check_client_a_access %M, check_client_mx_access %M, check_client_ns_access %M, reject",

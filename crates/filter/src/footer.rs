@@ -24,7 +24,6 @@ impl Judge {
     /// The footer of a reply (`550 5.1.1 text`), with its names filled in.
     pub async fn footer(&self, reply: &str, facts: &Facts<'_>, footer: &Footer) -> Option<String> {
         let template = match self.settings.footer_maps.find(reply).await {
-            Ok(Some(found)) if found.value.eq_ignore_ascii_case("DUNNO") => return None,
             Ok(Some(found)) => found.value,
             Ok(None) => self.settings.restrictions.smtpd_reject_footer.clone(),
             Err(trouble) => {

@@ -152,14 +152,19 @@ pub(super) fn text(name: &Name) -> String {
     out
 }
 
-/// `None` leaves a record out: an exchanger, name server or pointer that is no host name.
+/// `None` leaves a record out: an exchanger, name server or pointer that is no host name. An address in place of the name
+/// of an exchanger is what some spam senders publish: whoever judges them must see it.
 fn data(rdata: &RData) -> Option<Data> {
     let host = |name: &Name| Some(text(name)).filter(|host| proto::smtp::path::is_hostname(host));
+    let exchanger = |name: &Name| {
+        let address = Some(text(name)).filter(|host| host.parse::<std::net::Ipv4Addr>().is_ok());
+        address.or_else(|| host(name))
+    };
     Some(match rdata {
         RData::A(a) => Data::A(a.0),
         RData::AAAA(aaaa) => Data::Aaaa(aaaa.0),
         RData::MX(mx) if mx.exchange.is_root() => Data::Mx { preference: mx.preference, host: String::new() },
-        RData::MX(mx) => Data::Mx { preference: mx.preference, host: host(&mx.exchange)? },
+        RData::MX(mx) => Data::Mx { preference: mx.preference, host: exchanger(&mx.exchange)? },
         RData::PTR(name) => Data::Ptr(host(&name.0)?),
         RData::NS(name) => Data::Ns(host(&name.0)?),
         RData::CNAME(name) => Data::Cname(text(&name.0)),
