@@ -162,14 +162,20 @@ fn the_data_base_of_postgrey_is_taken_over() {
         return;
     }
     let (mx, addresses) = ours(&[3600]);
-    let slow = Postgrey::start(&postgrey, mx.site(), "slow", 3600);
-    ask(slow.at, "198.51.100.1", "unknown", "joe@here.test");
-    ask(slow.at, "2001:db8::1", "unknown", "eve@here.test");
-    slow.stop();
-    let directory = mx.site().path().join("slow").display().to_string();
-    let said = mx.run("greylist", &["import", &directory]);
-    assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.out.contains("2 entries imported"), "{said:?}");
+    // A postgrey that does not hear that it is to end leaves an empty data base: then another one has a try.
+    let imported = (0..3).map(|attempt| {
+        let name = format!("slow{attempt}");
+        let slow = Postgrey::start(&postgrey, mx.site(), &name, 3600);
+        ask(slow.at, "198.51.100.1", "unknown", "joe@here.test");
+        ask(slow.at, "2001:db8::1", "unknown", "eve@here.test");
+        slow.stop();
+        let directory = mx.site().path().join(name).display().to_string();
+        let said = mx.run("greylist", &["import", &directory]);
+        assert_eq!(said.status, 0, "{said:?}");
+        said.out
+    });
+    let said: Vec<String> = imported.take_while(|out| !out.contains("2 entries imported")).collect();
+    assert!(said.len() < 3, "{said:?}");
     let listed = mx.run("greylist", &["list"]);
     assert!(listed.out.contains("198.51.100.0/ann@far.test/joe@here.test"), "{listed:?}");
     let answer = ask(addresses[0], "198.51.100.9", "unknown", "joe@here.test");
