@@ -121,12 +121,12 @@ async fn clients_have_rates() {
     assert_eq!(talk(&service, ask("192.0.2.1", "a").repeat(4).as_bytes()).await, dunno.repeat(4));
     let heard = talk(&service, ask("192.0.2.1", "a").as_bytes()).await;
     assert_eq!(heard, "action=450 4.7.1 Error: too many recipients from 192.0.2.1\n\n");
-    for instance in ["a", "b"] {
+    for instance in ["x", "y"] {
         assert_eq!(talk(&service, ask("192.0.2.2", instance).as_bytes()).await, dunno);
     }
-    let heard = talk(&service, ask("192.0.2.2", "c").as_bytes()).await;
+    let heard = talk(&service, ask("192.0.2.2", "z").as_bytes()).await;
     assert_eq!(heard, "action=450 4.7.1 Error: too much mail from 192.0.2.2\n\n");
-    for instance in ["a", "b", "c"] {
+    for instance in ["p", "q", "r"] {
         assert_eq!(talk(&service, ask("192.0.2.99", instance).as_bytes()).await, dunno);
     }
 }
