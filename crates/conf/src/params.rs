@@ -91,10 +91,9 @@ crate::params! {
         delay_logging_resolution_limit: Int(0..=6) = "2";
         /// By how much logging gets more detailed for the peers of `debug_peer_list`.
         debug_peer_level: Int(1..) = "2",
-            no_effect "`facteur explain` and `facteur trace` tell what was decided and why";
-        /// Hosts, networks and domains whose sessions are logged in detail.
-        debug_peer_list: List = "",
-            no_effect "`facteur explain` and `facteur trace` tell what was decided and why";
+            no_effect "of the peers of `debug_peer_list` all that is said is logged";
+        /// Hosts, networks and domains: all that is said in SMTP sessions with them is logged, but for logins.
+        debug_peer_list: List = "";
         /// Whether log lines say allowlist and denylist where old releases said whitelist and blacklist.
         respectful_logging: YesNo = "${{$compatibility_level} <level {3.6} ? {no} : {yes}}",
             no_effect "the log always uses the newer words";

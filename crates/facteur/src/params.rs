@@ -89,8 +89,16 @@ pub const GROUPS: &[Group] = &[
 
 /// All declarations, by name.
 pub fn registry() -> Registry {
-    let blocks: Vec<_> = GROUPS.iter().map(|group| group.rows).collect();
-    Registry::new(&blocks)
+    Registry::new(&blocks())
+}
+
+/// The same for a command that asks for a few names and ends.
+pub fn registry_for_few() -> Registry {
+    Registry::for_few(&blocks())
+}
+
+fn blocks() -> Vec<&'static [Declaration]> {
+    GROUPS.iter().map(|group| group.rows).collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod footer;
 mod macros;
 mod names;
 mod policy;
-mod reply_filter;
+pub mod reply_filter;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -190,14 +190,12 @@ conf::params! {
 conf::params! {
     /// Address verification: probes whether an address takes mail, and the memory of their results.
     pub struct AddressVerify {
-        /// The table that remembers results; empty keeps them in memory only.
-        address_verify_map: Text = "btree:$data_directory/verify_cache",
-            no_effect "answers are kept in memory and asked anew after a start";
+        /// The file that keeps results, `btree:/file`; empty keeps them in memory only. Its form is our own.
+        address_verify_map: Text = "btree:$data_directory/verify_cache";
         /// The sender of probes; empty or `<>` is the null sender.
         address_verify_sender: Text = "$double_bounce_sender";
         /// How often the changing part of the probe sender changes, in seconds; 0 means there is none.
-        address_verify_sender_ttl: Time = "0s",
-            no_effect "the sender of probes does not change";
+        address_verify_sender_ttl: Time = "0s";
         /// How often a session asks whether a probe has its result.
         address_verify_poll_count: Int(1..) = "${stress?{1}:{3}}";
         /// The pause between two such questions, in seconds.
@@ -215,8 +213,7 @@ conf::params! {
         /// After how long a remembered failure is probed again, in hours.
         address_verify_negative_refresh_time: Time(1..) = "3h";
         /// How often expired results are removed from the table, in hours; 0 means never.
-        address_verify_cache_cleanup_interval: Time = "12h",
-            no_effect "the memory of answers bounds itself";
+        address_verify_cache_cleanup_interval: Time = "12h";
         /// The master.cf entry of the verification service.
         address_verify_service_name: Text = "verify",
             no_effect "address verification is a part of the program";

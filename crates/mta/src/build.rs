@@ -31,7 +31,7 @@ use crate::login_senders::LoginSenders;
 use crate::params::Bounce;
 use crate::pickup;
 use crate::scanning::SpamGate;
-use crate::verify::Memory;
+use crate::verify::{Memory, Prober};
 use crate::verp::Verp;
 use crate::vouching::Vouching;
 
@@ -330,7 +330,9 @@ fn complete(text: &str, view: &View) -> Address {
 
 fn memory(view: &View, mistakes: &mut Vec<Mistake>) -> Memory {
     let verify = AddressVerify::read(view, mistakes);
+    let _ = crate::verify::file(view, mistakes);
     let sender = verify.address_verify_sender.trim();
+    let sender = if sender == "<>" { Address::null() } else { complete(sender, view) };
     Memory {
         positive_expire: verify.address_verify_positive_expire_time,
         positive_refresh: verify.address_verify_positive_refresh_time,
@@ -338,7 +340,8 @@ fn memory(view: &View, mistakes: &mut Vec<Mistake>) -> Memory {
         negative_expire: verify.address_verify_negative_expire_time,
         negative_refresh: verify.address_verify_negative_refresh_time,
         pending_limit: usize::try_from(verify.address_verify_pending_request_limit).unwrap_or(usize::MAX),
-        sender: if sender == "<>" { Address::null() } else { complete(sender, view) },
+        prober: Prober::new(sender, verify.address_verify_sender_ttl),
+        clean_up: verify.address_verify_cache_cleanup_interval,
     }
 }
 

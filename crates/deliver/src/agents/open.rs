@@ -52,6 +52,15 @@ impl<'a> Opener<'a> {
         self.list(parameter, list)
     }
 
+    /// A list of hosts: names, domains, addresses and networks.
+    pub fn hosts(&mut self, parameter: &str, words: &[String]) -> List {
+        let listed = self.view.get("parent_domain_matches_subdomains");
+        let listed = listed.split([',', ' ', '\t', '\n']).any(|word| word == parameter);
+        let parents = if listed { Parents::Match } else { Parents::Dotted };
+        let list = self.tables.host_list(parameter, &words.join(" "), parents);
+        self.list(parameter, list)
+    }
+
     fn list(&mut self, parameter: &str, list: Result<List, Fault>) -> List {
         list.unwrap_or_else(|fault| {
             self.complain(parameter, fault.to_string());

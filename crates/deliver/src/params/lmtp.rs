@@ -55,15 +55,13 @@ conf::params! {
         lmtp_dns_support_level: Enum("", "disabled", "enabled", "dnssec") = "";
         /// How the addresses of hosts are found: in DNS, or as the system does (`native`).
         lmtp_host_lookup: List = "dns";
-        /// Options of the resolver: `res_defnames` and `res_dnsrch` complete short names.
-        lmtp_dns_resolver_options: List = "",
-            no_effect "names are looked up as they are, without search domains";
-        /// A filter for DNS answers: records can be dropped or turned into an action.
-        lmtp_dns_reply_filter: Maps = "",
-            refused "DNS answers of the client are not filtered";
+        /// How host names are completed with the domains of resolv.conf: `res_defnames` those without a dot,
+        /// `res_dnsrch` those with one.
+        lmtp_dns_resolver_options: List = "";
+        /// A filter for DNS answers: a record for which the tables say `IGNORE` is not seen.
+        lmtp_dns_reply_filter: Maps = "";
         /// Whether the name a CNAME leads to takes the place of the server's name.
-        lmtp_cname_overrides_servername: YesNo = "no",
-            no_effect "the name of the next hop is kept";
+        lmtp_cname_overrides_servername: YesNo = "no";
         /// Whether a server that greets with a 5xx code is passed over instead of failing the mail.
         lmtp_skip_5xx_greeting: YesNo = "yes";
         /// Whether the reply to QUIT is not waited for.
@@ -75,8 +73,7 @@ conf::params! {
         /// Whether servers are told with XFORWARD where mail came from.
         lmtp_send_xforward_command: YesNo = "no";
         /// At which stage a probe asks whether an address takes mail.
-        lmtp_address_verify_target: Enum("rcpt", "data") = "rcpt",
-            no_effect "probes end after RCPT TO";
+        lmtp_address_verify_target: Enum("rcpt", "data") = "rcpt";
         /// Tables that replace local addresses in mail that leaves.
         lmtp_generic_maps: Maps = "";
         /// Header checks for mail that leaves.

@@ -47,15 +47,13 @@ conf::params! {
         disable_dns_lookups: YesNo = "no";
         /// How the addresses of hosts are found: in DNS, or as the system does (`native`).
         smtp_host_lookup: List = "dns";
-        /// Options of the resolver: `res_defnames` and `res_dnsrch` complete short names.
-        smtp_dns_resolver_options: List = "",
-            no_effect "names are looked up as they are, without search domains";
-        /// A filter for DNS answers: records can be dropped or turned into an action.
-        smtp_dns_reply_filter: Maps = "",
-            refused "DNS answers of the client are not filtered";
+        /// How host names are completed with the domains of resolv.conf: `res_defnames` those without a dot,
+        /// `res_dnsrch` those with one.
+        smtp_dns_resolver_options: List = "";
+        /// A filter for DNS answers: a record for which the tables say `IGNORE` is not seen.
+        smtp_dns_reply_filter: Maps = "";
         /// Whether the name a CNAME leads to takes the place of the server's name.
-        smtp_cname_overrides_servername: YesNo = "no",
-            no_effect "the name of the next hop is kept";
+        smtp_cname_overrides_servername: YesNo = "no";
         /// Whether a server that greets with a 5xx code is passed over instead of failing the mail.
         smtp_skip_5xx_greeting: YesNo = "yes";
         /// Whether the reply to QUIT is not waited for.
@@ -67,8 +65,7 @@ conf::params! {
         /// Whether servers are told with XFORWARD where mail came from.
         smtp_send_xforward_command: YesNo = "no";
         /// At which stage a probe asks whether an address takes mail.
-        smtp_address_verify_target: Enum("rcpt", "data") = "rcpt",
-            no_effect "probes end after RCPT TO";
+        smtp_address_verify_target: Enum("rcpt", "data") = "rcpt";
         /// Tables that replace local addresses in mail that leaves.
         smtp_generic_maps: Maps = "";
         /// Header checks for mail that leaves.

@@ -278,7 +278,8 @@ async fn run(
     let reading = door.is_none().then(|| kinds::Reading::new(remembered.bans.clone(), None));
     let house = House::new(queue, now, setup);
     desk.settle_in(&house);
-    let verifier = Verifier::new(house.clone());
+    let verified = mta::verify::file(&config.view, &mut Vec::new());
+    let verifier = Verifier::new(house.clone(), verified.as_deref());
     let mut program = Program {
         directory: directory.to_owned(),
         house: house.clone(),

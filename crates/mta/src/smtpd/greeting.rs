@@ -88,6 +88,7 @@ pub(super) async fn meet(
         milters: None,
         connections: 0,
         transcript: None,
+        watched: false,
         counted: None,
         chunk: 0,
     };
@@ -228,9 +229,8 @@ impl Session {
                 if self.submitter.is_none() {
                     self.transcript = Transcript::of(&self.setup.notices.classes);
                 }
-                if let Some(transcript) = &mut self.transcript {
-                    transcript.went(&banner);
-                }
+                self.decide_to_watch().await;
+                self.told(&banner);
                 server.answer(Answer::Say(banner));
             }
             Verdict::Refuse(refusal) => {

@@ -104,6 +104,9 @@ impl Session {
         if address.is_null() {
             return Ok(address);
         }
+        if let Some(prober) = self.setup.verify.prober.behind(&address, self.setup_now()) {
+            return Ok(prober.clone());
+        }
         if self.service.params.strict_smtputf8 && !utf8 && !address.is_ascii() {
             let text = "Must declare SMTPUTF8 to send unicode address";
             return Err(Said::error(Reply::new(553, (6, 7), text)));
@@ -192,8 +195,7 @@ impl Session {
 
     /// Is it the address our probes come from?
     pub(super) fn is_prober(&self, address: &Address) -> bool {
-        let prober = &self.setup.verify.sender;
-        !prober.is_null() && address.as_str().eq_ignore_ascii_case(prober.as_str())
+        self.setup.verify.prober.is(address)
     }
 
     /// `message_size_limit`, by what the client says.

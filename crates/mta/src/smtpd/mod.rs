@@ -33,6 +33,7 @@ mod session;
 mod tally;
 mod tls;
 mod transcript;
+mod watch;
 mod xclient;
 mod xforward;
 

@@ -95,6 +95,8 @@ pub(super) struct Lists {
     pub forbidden: List,
     pub flush: List,
     pub no_logins: List,
+    /// `debug_peer_list`
+    pub debug: List,
     /// `ban_trusted_proxies`
     pub proxies: List,
     pub command_filter: Maps,
@@ -249,7 +251,7 @@ impl Lists {
             (hosts("smtpd_authorized_xclient_hosts"), hosts("smtpd_authorized_xforward_hosts"));
         let (verp, unlimited) =
             (hosts("smtpd_authorized_verp_clients"), hosts("smtpd_client_event_limit_exceptions"));
-        let proxies = hosts("ban_trusted_proxies");
+        let (proxies, debug) = (hosts("ban_trusted_proxies"), hosts("debug_peer_list"));
         let (bare_lf, no_logins) =
             (hosts("smtpd_forbid_bare_newline_exclusions"), hosts("smtpd_sasl_exceptions_networks"));
         Lists {
@@ -259,6 +261,7 @@ impl Lists {
             unlimited,
             bare_lf,
             no_logins,
+            debug,
             proxies,
             noop: open.open("smtpd_noop_commands", |text| tables.string_list("smtpd_noop_commands", text)),
             forbidden: open.open("smtpd_forbidden_commands", |text| {

@@ -70,6 +70,8 @@ pub(super) struct Session {
     pub connections: u32,
     /// What was said, where the postmaster may want to read it.
     pub transcript: Option<Box<Transcript>>,
+    /// All that is said is logged (`debug_peer_list`).
+    pub watched: bool,
 }
 
 /// A message on its way, from MAIL on.
@@ -146,9 +148,7 @@ impl Session {
                         continue;
                     }
                     let login = self.logins.under_way();
-                    if let Some(transcript) = &mut self.transcript {
-                        transcript.came(if login { b"(login)" } else { without_login(&line.bytes) });
-                    }
+                    self.heard(if login { b"(login)" } else { without_login(&line.bytes) });
                     let said = if login {
                         Box::pin(self.login_line(line)).await
                     } else {
@@ -211,15 +211,15 @@ impl Session {
             Answer::Say(reply) if ends => Answer::Close(reply),
             answer => answer,
         };
-        if let Some(transcript) = &mut self.transcript {
-            match &answer {
-                Answer::Say(reply) | Answer::Close(reply) | Answer::Data(reply) => transcript.went(reply),
-                Answer::SkipChunk { reply, .. } => transcript.went(reply),
-                _ => {}
-            }
-            if !said.ok {
-                transcript.trouble(said.trouble);
-            }
+        match &answer {
+            Answer::Say(reply) | Answer::Close(reply) | Answer::Data(reply) => self.told(reply),
+            Answer::SkipChunk { reply, .. } => self.told(reply),
+            _ => {}
+        }
+        if let Some(transcript) = &mut self.transcript
+            && !said.ok
+        {
+            transcript.trouble(said.trouble);
         }
         let closes = matches!(answer, Answer::Close(_) | Answer::HangUp);
         server.answer(answer);
@@ -231,9 +231,7 @@ impl Session {
             self.offended("too many errors").await;
             self.tarpit(server).await;
             let reply = Reply::new(421, (7, 0), format!("{} Error: too many errors", self.host()));
-            if let Some(transcript) = &mut self.transcript {
-                transcript.went(&reply);
-            }
+            self.told(&reply);
             server.answer(Answer::Close(reply));
         }
     }

@@ -124,6 +124,17 @@ impl Missing {
     pub fn is_temporary(&self) -> bool {
         matches!(self, Missing::Temporary(_))
     }
+
+    /// Of two reasons for one host, the one that counts: doubt outweighs "no record", which outweighs "no name".
+    pub fn or_heavier(self, other: Missing) -> Missing {
+        let weight = |missing: &Missing| match missing {
+            Missing::NoSuchName => 0,
+            Missing::Invalid(_) => 1,
+            Missing::NoSuchRecord => 2,
+            Missing::Temporary(_) => 3,
+        };
+        if weight(&other) > weight(&self) { other } else { self }
+    }
 }
 
 /// Postfix's words: what stands behind `Name service error for name=… type=…: `.
@@ -156,6 +167,22 @@ pub struct HostLookup {
     pub dns: bool,
     /// `native`: /etc/hosts, then DNS with search domains, as getaddrinfo does.
     pub native: bool,
+}
+
+/// How names are completed with the domains of resolv.conf.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Completion {
+    /// `res_defnames`: those without a dot, with the first domain (with all of them where `search` is on, too).
+    pub short: bool,
+    /// `res_dnsrch`: those with a dot, with each domain in turn.
+    pub search: bool,
+}
+
+impl Completion {
+    /// Are names taken as they are?
+    pub fn is_off(self) -> bool {
+        self == Completion::default()
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::answer::{Meaning, meaning, text, to_name};
 use super::cache::Cache;
 use super::exchange::{Failure, ask};
 use super::files::{Hosts, Settings};
-use super::{Answer, Data, HostLookup, Kind, Missing, Protocols};
+use super::{Answer, Completion, Data, HostLookup, Kind, Missing, Protocols};
 use crate::clock;
 
 /// Questions asked for one name while aliases lead from server to server.
@@ -141,9 +141,12 @@ impl Resolver {
         for answer in [six, four].into_iter().flatten() {
             match answer {
                 Ok(answer) => found.extend(answer.records.iter().filter_map(address)),
-                // Doubt outweighs "no record", which outweighs "no name": it exists for the other kind.
+                // It may exist for the other kind.
                 Err(why) => {
-                    missing = Some(missing.filter(|other| weight(other) >= weight(&why)).unwrap_or(why))
+                    missing = Some(match missing {
+                        Some(other) => Missing::or_heavier(other, why),
+                        None => why,
+                    });
                 }
             }
         }
@@ -157,26 +160,21 @@ impl Resolver {
         if !found.is_empty() {
             return Ok(found);
         }
-        let bare = name.strip_suffix('.').unwrap_or(name);
-        let mut names = vec![bare.to_owned()];
-        if bare.len() == name.len() {
-            let longer = settings.search.iter().map(|domain| format!("{bare}.{domain}"));
-            if bare.matches('.').count() >= settings.ndots {
-                names.extend(longer);
-            } else {
-                names.splice(0..0, longer);
-            }
-        }
+        let names = longer_names(&settings, name, Completion { short: true, search: true });
         let mut missing = if hosts.knows(name) { Missing::NoSuchRecord } else { Missing::NoSuchName };
         for name in names {
             match self.addresses(&name, protocols).await {
                 Ok(found) => return Ok(found),
                 Err(why) if why.is_temporary() => return Err(why),
-                Err(why) if weight(&why) > weight(&missing) => missing = why,
-                Err(_) => {}
+                Err(why) => missing = missing.or_heavier(why),
             }
         }
         Err(missing)
+    }
+
+    /// The names that are asked for in turn where `name` may be a short one; as resolv.conf says.
+    pub fn completed(&self, name: &str, completion: Completion) -> Vec<String> {
+        longer_names(&self.loaded().settings, name, completion)
     }
 
     /// The name of an address as getnameinfo finds it: the hosts file, then DNS.
@@ -271,13 +269,22 @@ impl Resolver {
     }
 }
 
-fn weight(missing: &Missing) -> u8 {
-    match missing {
-        Missing::NoSuchName => 0,
-        Missing::Invalid(_) => 1,
-        Missing::NoSuchRecord => 2,
-        Missing::Temporary(_) => 3,
+/// With a final dot a name is complete.
+fn longer_names(settings: &Settings, name: &str, completion: Completion) -> Vec<String> {
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    let mut names = vec![bare.to_owned()];
+    let dots = bare.matches('.').count();
+    let wanted = if dots == 0 { completion.short } else { completion.search };
+    if wanted && bare.len() == name.len() {
+        let most = if completion.search { usize::MAX } else { 1 };
+        let longer = settings.search.iter().take(most).map(|domain| format!("{bare}.{domain}"));
+        if dots >= settings.ndots {
+            names.extend(longer);
+        } else {
+            names.splice(0..0, longer);
+        }
     }
+    names
 }
 
 fn address(data: &Data) -> Option<IpAddr> {

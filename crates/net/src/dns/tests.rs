@@ -311,6 +311,21 @@ async fn hosts_come_from_dns_or_as_the_system_finds_them() {
     assert!(host("fail.test", true, true, V4).await.unwrap_err().is_temporary());
 }
 
+#[test]
+fn short_names_are_completed_as_asked() {
+    let settings = Settings::parse("search corp.test other.test\noptions ndots:2\n");
+    let resolver = Resolver::new(settings, Hosts::parse(""));
+    let asked = |name: &str, short, search| resolver.completed(name, Completion { short, search }).join(" ");
+    assert_eq!(asked("a", false, false), "a");
+    assert_eq!(asked("a", true, false), "a.corp.test a");
+    assert_eq!(asked("a", true, true), "a.corp.test a.other.test a");
+    assert_eq!(asked("a", false, true), "a");
+    assert_eq!(asked("a.b", true, false), "a.b");
+    assert_eq!(asked("a.b", false, true), "a.b.corp.test a.b.other.test a.b");
+    assert_eq!(asked("a.b.c", true, true), "a.b.c a.b.c.corp.test a.b.c.other.test");
+    assert_eq!(asked("a.", true, true), "a");
+}
+
 #[tokio::test]
 async fn a_clients_name_must_lead_back() {
     let server = serve(script).await;

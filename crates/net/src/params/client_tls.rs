@@ -43,9 +43,9 @@ conf::params! {
         smtp_tls_CAfile: Path = "";
         /// The directory with such authorities.
         smtp_tls_CApath: Path = "";
-        /// Files with certificates or keys that alone are trusted, in place of all authorities.
-        smtp_tls_trust_anchor_file: List = "",
-            refused "list the authorities in `smtp_tls_CAfile`";
+        /// Files with certificates that alone are trusted at the levels `verify` and `secure`, in place of all authorities;
+        /// those in the middle of a chain, too.
+        smtp_tls_trust_anchor_file: List = "";
         /// How many authorities may stand between a server's certificate and one we trust.
         smtp_tls_scert_verifydepth: Int = "9",
             no_effect "the TLS library follows six authorities";
@@ -143,9 +143,9 @@ conf::params! {
         lmtp_tls_CAfile: Path = "";
         /// The directory with such authorities.
         lmtp_tls_CApath: Path = "";
-        /// Files with certificates or keys that alone are trusted, in place of all authorities.
-        lmtp_tls_trust_anchor_file: List = "",
-            refused "list the authorities in `lmtp_tls_CAfile`";
+        /// Files with certificates that alone are trusted at the levels `verify` and `secure`, in place of all authorities;
+        /// those in the middle of a chain, too.
+        lmtp_tls_trust_anchor_file: List = "";
         /// How many authorities may stand between a server's certificate and one we trust.
         lmtp_tls_scert_verifydepth: Int = "9",
             no_effect "the TLS library follows six authorities";

@@ -34,6 +34,8 @@ pub struct ClientSettings {
     pub ca_path: Option<PathBuf>,
     /// `tls_append_default_CA`.
     pub default_ca: bool,
+    /// `smtp_tls_trust_anchor_file`: where there are any, no other authority counts.
+    pub anchors: Vec<PathBuf>,
     /// `smtp_tls_protocols` or `smtp_tls_mandatory_protocols`, as written.
     pub protocols: String,
     /// Cipher names and classes to leave out.
@@ -122,8 +124,11 @@ impl ClientTls {
         let digest = Digest::find(&settings.fingerprint_digest).ok_or_else(|| {
             Trouble::new(format!("unknown fingerprint digest \"{}\"", settings.fingerprint_digest))
         })?;
-        let roots =
-            Roots::load(settings.ca_file.as_deref(), settings.ca_path.as_deref(), settings.default_ca)?;
+        let roots = if settings.anchors.is_empty() {
+            Roots::load(settings.ca_file.as_deref(), settings.ca_path.as_deref(), settings.default_ca)?
+        } else {
+            Roots::anchors(&settings.anchors)?
+        };
         let key = settings.keys.load()?.into_iter().next();
         let (provider, roots) = (Arc::new(provider), Arc::new(roots));
         Ok((ClientTls(Arc::new(Shared { settings, provider, versions, roots, digest, key })), words))

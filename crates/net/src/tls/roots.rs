@@ -1,7 +1,7 @@
 //! Whom we trust: `*_tls_CAfile`, `*_tls_CApath`, `tls_append_default_CA`.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mail::Trouble;
 use rustls::RootCertStore;
@@ -10,6 +10,9 @@ use rustls::pki_types::pem::PemObject;
 
 /// Files of a CApath that are read at most.
 const MOST_FILES: usize = 5_000;
+
+/// How a public key without a certificate begins.
+const KEY: &[u8] = b"-----BEGIN PUBLIC KEY";
 
 /// Authorities, and the certificates themselves: one that is listed is trusted whoever signed it.
 #[derive(Debug)]
@@ -47,6 +50,25 @@ impl Roots {
         if default {
             for der in rustls_native_certs::load_native_certs().certs {
                 roots.add(der);
+            }
+        }
+        Ok(roots)
+    }
+
+    /// Only what these files hold (`smtp_tls_trust_anchor_file`).
+    pub(super) fn anchors(files: &[PathBuf]) -> Result<Roots, Trouble> {
+        let mut roots = Roots::none();
+        for file in files {
+            let pem = std::fs::read(file)
+                .map_err(|error| Trouble::from_error(format!("cannot read {}", file.display()), error))?;
+            let before = roots.listed.len();
+            roots.add_pem(&pem);
+            if pem.windows(KEY.len()).any(|part| part == KEY) {
+                let what = "bare public keys are no trust anchors here: put the certificate in their place";
+                return Err(Trouble::new(format!("{}: {what}", file.display())));
+            }
+            if roots.listed.len() == before {
+                return Err(Trouble::new(format!("{}: no certificate", file.display())));
             }
         }
         Ok(roots)

@@ -93,6 +93,26 @@ fn named(name: &str) -> Identity {
 }
 
 #[tokio::test]
+async fn trust_anchors_take_the_place_of_all_authorities() {
+    let (ours, other) = (Authority::new("Our CA"), Authority::new("Other CA"));
+    let path = ours.issue("good", "mx.test", &["mx.test"], 1);
+    let server = server(ServerSettings { keys: keys(&path), ..ServerSettings::default() });
+    for (anchors, trust) in [(&ours, Trust::Verified), (&other, Trust::Untrusted)] {
+        let anchors = anchors.ca().into_iter().collect();
+        let client = client(ClientSettings { ca_file: ours.ca(), anchors, ..ClientSettings::default() });
+        let (_, seen) = meet(&server, &client, &named("mx.test")).await.unwrap();
+        assert_eq!(seen.trust, trust);
+    }
+    let bare = ours.dir.path().join("bare.pem");
+    std::fs::write(&bare, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n").unwrap();
+    for (file, what) in [(bare, "public keys"), (ours.dir.path().join("none"), "cannot read")] {
+        let settings = ClientSettings { anchors: vec![file], ..ClientSettings::default() };
+        let error = ClientTls::new(settings).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_is_believed_as_far_as_it_goes() {
     let ours = Authority::new("Our CA");
     let other = Authority::new("Other CA");

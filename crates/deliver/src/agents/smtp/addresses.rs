@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mail::{Class, Refusal};
-use net::dns::{Data, HostLookup, Kind, Missing, Protocols, Resolver};
+use net::dns::{Data, HostLookup, Kind, Missing, Protocols};
 
 use super::complaint::ours;
+use super::names::{Host, Names, NoAnswer};
 
 /// One address to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,12 +70,12 @@ pub struct Found {
 
 impl LookUp {
     /// The hosts of a mail domain.
-    pub async fn domain(&self, resolver: &Resolver, name: &str, guard_loops: bool) -> Found {
+    pub async fn domain(&self, names: &Names, name: &str, guard_loops: bool) -> Found {
         if !self.mx || name.parse::<IpAddr>().is_ok() {
-            return self.host(resolver, name, guard_loops).await;
+            return self.host(names, name, guard_loops).await;
         }
         let mut records = Vec::new();
-        match resolver.lookup(name, Kind::Mx).await {
+        match names.lookup(name, Kind::Mx).await {
             Ok(answer) => {
                 for data in answer.records {
                     if let Data::Mx { preference, host } = data {
@@ -82,14 +83,11 @@ impl LookUp {
                     }
                 }
             }
-            Err(Missing::NoSuchName | Missing::NoSuchRecord) => {
-                return self.host(resolver, name, guard_loops).await;
+            Err(NoAnswer::Missing(Missing::NoSuchName | Missing::NoSuchRecord)) => {
+                return self.host(names, name, guard_loops).await;
             }
-            Err(_) if self.ignore_mx_error => return self.host(resolver, name, guard_loops).await,
-            Err(missing) => {
-                let class = if missing.is_temporary() { Class::Later } else { Class::Never };
-                return Found::none(not_found(name, Kind::Mx, &missing, class));
-            }
+            Err(_) if self.ignore_mx_error => return self.host(names, name, guard_loops).await,
+            Err(why) => return Found::none(why.refusal(name, Kind::Mx)),
         }
         // A null MX (RFC 7505) says that the domain takes no mail, even beside others.
         if records.iter().any(|(_, host, _)| host.is_empty()) {
@@ -100,16 +98,16 @@ impl LookUp {
             ));
         }
         records.sort_by_key(|(preference, ..)| *preference);
-        self.exchangers(resolver, name, &records).await
+        self.exchangers(names, name, &records).await
     }
 
-    async fn exchangers(&self, resolver: &Resolver, name: &str, records: &[(u16, String, bool)]) -> Found {
+    async fn exchangers(&self, names: &Names, name: &str, records: &[(u16, String, bool)]) -> Found {
         let best = records.first().map_or(u16::MAX, |(preference, ..)| *preference);
         let (mut sites, mut why) = (Vec::new(), None);
         for (preference, host, insecure_mx) in records {
-            match self.addresses(resolver, host).await {
-                Ok(addresses) => sites.extend(addresses.into_iter().map(|address| Site {
-                    host: host.clone(),
+            match self.addresses(names, host).await {
+                Ok(Host { name, addresses }) => sites.extend(addresses.into_iter().map(|address| Site {
+                    host: name.clone(),
                     address,
                     preference: *preference,
                     insecure_mx: *insecure_mx,
@@ -143,46 +141,43 @@ impl LookUp {
     }
 
     /// One host: in brackets, or a domain without MX.
-    pub async fn host(&self, resolver: &Resolver, name: &str, guard_loops: bool) -> Found {
-        let addresses = match self.addresses(resolver, name).await {
-            Ok(addresses) => addresses,
+    pub async fn host(&self, names: &Names, name: &str, guard_loops: bool) -> Found {
+        let Host { name: host, addresses } = match self.addresses(names, name).await {
+            Ok(host) => host,
             Err(refusal) => return Found::none(refusal),
         };
         if guard_loops && addresses.iter().any(|address| (self.own)(*address)) {
             let refusal = ours(Class::Never, (4, 6), format!("mail for {name} loops back to myself"));
             return Found { sites: Err(refusal), ourselves: true };
         }
-        let site = |address| Site { host: name.to_owned(), address, preference: 0, insecure_mx: false };
+        let site = |address| Site { host: host.clone(), address, preference: 0, insecure_mx: false };
         let mut sites: Vec<Site> = addresses.into_iter().map(site).collect();
         self.order(&mut sites);
         Found { sites: Ok(sites), ourselves: false }
     }
 
-    async fn addresses(&self, resolver: &Resolver, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+    async fn addresses(&self, names: &Names, name: &str) -> Result<Host, Refusal> {
         if let Ok(address) = name.parse::<IpAddr>() {
             let spoken = if address.is_ipv4() { self.protocols.v4 } else { self.protocols.v6 };
             return if spoken {
-                Ok(vec![address])
+                Ok(Host { name: name.to_owned(), addresses: vec![address] })
             } else {
                 let text =
                     format!("unable to look up host {name}: Address family for hostname not supported");
                 Err(ours(Class::Never, (4, 4), text))
             };
         }
-        resolver.host(name, self.hosts, self.protocols).await.map_err(|missing| {
-            let class = if missing.is_temporary() { Class::Later } else { Class::Never };
-            if self.hosts.native {
-                let words = if missing.is_temporary() {
-                    "Temporary failure in name resolution"
+        names.host(name, self.hosts, self.protocols).await.map_err(|why| match &why {
+            NoAnswer::Missing(missing) if self.hosts.native => {
+                let (class, detail, words) = if missing.is_temporary() {
+                    (Class::Later, (4, 3), "Temporary failure in name resolution")
                 } else {
-                    "Name or service not known"
+                    (Class::Never, (4, 4), "Name or service not known")
                 };
-                let detail = if missing.is_temporary() { (4, 3) } else { (4, 4) };
-                return ours(class, detail, format!("unable to look up host {name}: {words}"));
+                ours(class, detail, format!("unable to look up host {name}: {words}"))
             }
             // The family asked last is the one that is named.
-            let kind = if self.protocols.v6 { Kind::Aaaa } else { Kind::A };
-            not_found(name, kind, &missing, class)
+            _ => why.refusal(name, if self.protocols.v6 { Kind::Aaaa } else { Kind::A }),
         })
     }
 
@@ -219,19 +214,6 @@ impl Found {
     fn none(refusal: Refusal) -> Found {
         Found { sites: Err(refusal), ourselves: false }
     }
-}
-
-fn not_found(name: &str, kind: Kind, missing: &Missing, class: Class) -> Refusal {
-    let detail = match missing {
-        Missing::Temporary(_) => (4, 3),
-        _ => (4, 4),
-    };
-    let name = mail::logline::printable(name);
-    ours(
-        class,
-        detail,
-        format!("Host or domain name not found. Name service error for name={name} type={kind}: {missing}"),
-    )
 }
 
 /// Fisher-Yates with a small generator: fairness among mail servers needs no secrets.

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use net::dns::{Answer, Data, Kind, Missing, Resolver};
+use net::dns::{Answer, Data, Kind, Missing};
 use net::tls::Tlsa;
+
+use super::names::{Names, NoAnswer};
 
 /// What there is for a server.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,32 +20,31 @@ pub enum Dane {
 
 /// Asks for the TLSA records of a host at a port. `force`: even when the host's address is not validated
 /// (`smtp_tls_force_insecure_host_tlsa_lookup`). The error is temporary: without an answer, mail must wait.
-pub async fn look_up(
-    resolver: &Resolver,
-    host: &str,
-    place: SocketAddr,
-    force: bool,
-) -> Result<Dane, Missing> {
+pub async fn look_up(names: &Names, host: &str, place: SocketAddr, force: bool) -> Result<Dane, NoAnswer> {
     // A zone without DNSSEC has nothing to say, and some of their servers choke on the question.
-    if !force && !is_validated(resolver, host, place.ip()).await {
+    if !force && !is_validated(names, host, place.ip()).await {
         return Ok(Dane::None);
     }
-    match resolver.lookup(&format!("_{}._tcp.{host}", place.port()), Kind::Tlsa).await {
+    match names.lookup(&format!("_{}._tcp.{host}", place.port()), Kind::Tlsa).await {
         Ok(answer) => Ok(sort(&answer)),
-        Err(Missing::NoSuchName | Missing::NoSuchRecord) => Ok(Dane::None),
-        Err(missing) => Err(missing),
+        Err(NoAnswer::Missing(Missing::NoSuchName | Missing::NoSuchRecord)) => Ok(Dane::None),
+        Err(why) => Err(why),
     }
 }
 
 /// Did the address come from a validated answer? The resolver remembers the one it came from.
-async fn is_validated(resolver: &Resolver, host: &str, address: IpAddr) -> bool {
+async fn is_validated(names: &Names, host: &str, address: IpAddr) -> bool {
     let kind = if address.is_ipv4() { Kind::A } else { Kind::Aaaa };
     let is_it = |data: &Data| match (data, address) {
         (Data::A(found), IpAddr::V4(wanted)) => *found == wanted,
         (Data::Aaaa(found), IpAddr::V6(wanted)) => *found == wanted,
         _ => false,
     };
-    resolver.lookup(host, kind).await.is_ok_and(|answer| answer.authentic && answer.records.iter().any(is_it))
+    names
+        .resolver
+        .lookup(host, kind)
+        .await
+        .is_ok_and(|answer| answer.authentic && answer.records.iter().any(is_it))
 }
 
 fn sort(answer: &Answer) -> Dane {

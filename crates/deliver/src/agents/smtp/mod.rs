@@ -8,6 +8,7 @@ pub mod destination;
 mod forwarded;
 mod md5;
 mod mta_sts;
+mod names;
 mod outgoing;
 mod refused_logins;
 mod round;
@@ -16,6 +17,7 @@ mod service;
 mod session;
 mod tls;
 mod transaction;
+mod watch;
 mod xforward;
 
 use std::net::SocketAddr;
@@ -182,9 +184,9 @@ impl Client {
                 let guard_loops = port == 25 && !service.lmtp;
                 let look_up = &service.look_up;
                 let Found { sites, ourselves } = if literal {
-                    look_up.host(&service.resolver, &host, guard_loops).await
+                    look_up.host(&service.names, &host, guard_loops).await
                 } else {
-                    look_up.domain(&service.resolver, &host, guard_loops).await
+                    look_up.domain(&service.names, &host, guard_loops).await
                 };
                 let hop = Hop { nexthop, domain: &host, guard_loops, last: last || ourselves, keep };
                 match sites {
@@ -249,10 +251,12 @@ impl Client {
                     Err((NoSession::Refused(refusal), said)) => {
                         round.connected();
                         round.refuse_site(&refusal, round::Line { relay: &place.relay(), uses: 1 });
+                        let said = watch::log(service, &place, said).await;
                         round.session_ended(&place.relay(), service.lmtp, said);
                         return Tried::Spoken;
                     }
-                    Err((NoSession::RetryInClear(refusal), _)) => {
+                    Err((NoSession::RetryInClear(refusal), said)) => {
+                        watch::log(service, &place, said).await;
                         log::info!(target: &service.program, "{}: {}", round.request.id, refusal.log_text());
                         policy = Policy::none();
                         continue;
@@ -262,7 +266,8 @@ impl Client {
             round.connected();
             let keep = hop.keep && self.may_be_used_again(&session);
             let after = transaction::send(service, &mut session, round, keep).await;
-            round.session_ended(&place.relay(), service.lmtp, session.client.machine().dialogue());
+            let said = watch::log(service, &place, session.client.machine().dialogue()).await;
+            round.session_ended(&place.relay(), service.lmtp, said);
             match after {
                 // The next one may be alive: the server ends idle sessions one by one.
                 After::Stale if kept => {}

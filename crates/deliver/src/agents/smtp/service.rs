@@ -9,7 +9,7 @@ use conf::params::{Paths, Site};
 use conf::{Block, Mistake};
 use filter::checks::Checks;
 use mail::{Address, Refusal, Trail};
-use net::dns::{HostLookup, Protocols, Resolver};
+use net::dns::{Completion, HostLookup, Protocols};
 use net::tls::{ClientSettings, ClientTls};
 use proto::smtp::client::Settings as MachineSettings;
 use proto::smtp::reply::{Received, status_of};
@@ -20,6 +20,7 @@ use super::addresses::{LookUp, Prefer};
 use super::destination;
 use super::forwarded::Forwarding;
 use super::mta_sts::{Sts, Web};
+use super::names::Names;
 use super::refused_logins::RefusedLogins;
 use super::tls::{Dns, TlsRules};
 use super::transaction;
@@ -47,7 +48,7 @@ pub struct Service {
     /// Finding servers.
     pub look_up: LookUp,
     /// Asks DNS.
-    pub resolver: Resolver,
+    pub names: Names,
     /// `relayhost`: when it does not answer as it should, mail waits.
     pub relayhost: String,
     /// `queue_directory`: where relative sockets are.
@@ -71,7 +72,9 @@ pub struct Service {
     /// `smtp_delivery_status_filter`.
     pub status_filter: StatusFilter,
     /// `notify_classes` has `protocol`: the postmaster reads of servers that find fault with ours.
-    reports_protocol: bool,
+    pub reports_protocol: bool,
+    /// `debug_peer_list`.
+    pub debug_peers: List,
     /// Logins that servers refused (`smtp_sasl_auth_cache_name`).
     pub refused_logins: RefusedLogins,
     /// Gives forwarded mail a sender of ours.
@@ -98,10 +101,11 @@ impl Service {
         let general: net::params::Tls = open.block();
         let policy_maps = open.maps(&name("smtp_tls_policy_maps"), &tls.smtp_tls_policy_maps);
         let look_up = look_up(&client, &site, lmtp, &setup.router, &program);
+        let names = names(&mut open, &client, name, setup, &program);
         let sts = (tls.smtp_tls_mta_sts && look_up.mx)
             .then(|| mta_sts(&mut open, &tls, &paths, look_up.protocols, setup, &program))
             .flatten();
-        let dns = Dns { resolver: setup.resolver.clone(), unfit: unfit_for_dane(&client, lmtp), sts };
+        let dns = Dns { names: names.clone(), unfit: unfit_for_dane(&client, lmtp), sts };
         let tls =
             TlsRules::new(tls, policy_maps, dns, general.tls_append_default_CA, lmtp, Arc::clone(&program));
         let default_port = destination::port(&client.smtp_tcp_port, &site.known_tcp_ports);
@@ -120,13 +124,15 @@ impl Service {
         let classes = view.get("notify_classes").to_ascii_lowercase();
         // A content filter is shown the sender as he is; what it gives back goes out by another service.
         let leaves = !lmtp && !client.smtp_send_xforward_command;
+        let logging: conf::params::Logging = open.block();
         let service = Service {
             forwarding: leaves.then(|| Forwarding::read(&view, &setup.router, &program)).flatten(),
+            debug_peers: open.hosts("debug_peer_list", &logging.debug_peer_list),
             reports_protocol: classes.split([',', ' ', '\t', '\n']).any(|class| class == "protocol"),
             refused_logins: RefusedLogins::default(),
             lmtp,
             look_up,
-            resolver: setup.resolver.clone(),
+            names,
             relayhost: route::params::Transport::read(&view, &mut Vec::new()).relayhost,
             minimal_backoff: queue::params::Qmgr::read(&view, &mut Vec::new()).minimal_backoff_time,
             queue_directory: paths.queue_directory,
@@ -180,7 +186,7 @@ impl Service {
             quit_timeout: times.smtp_quit_timeout,
             per_request: times.smtp_per_request_deadline,
             min_data_rate: u32::try_from(times.smtp_min_data_rate).unwrap_or(u32::MAX),
-            remember: self.reports_protocol,
+            remember: self.reports_protocol || !self.debug_peers.is_empty(),
             content_line_limit: usize::try_from(self.client.smtp_line_length_limit).unwrap_or(0),
             ..MachineSettings::default()
         }
@@ -301,7 +307,36 @@ fn look_up(client: &SmtpClient, site: &Site, lmtp: bool, router: &Arc<Router>, p
     }
 }
 
-/// Why DNS answers are no ground for DANE with these settings.
+/// The DNS as this service sees it; `name` gives the parameters' names as this service has them.
+fn names(
+    open: &mut Opener<'_>,
+    client: &SmtpClient,
+    name: impl Fn(&str) -> String,
+    setup: &Setup,
+    program: &Arc<str>,
+) -> Names {
+    let (mut completion, parameter) = (Completion::default(), name("smtp_dns_resolver_options"));
+    for option in &client.smtp_dns_resolver_options {
+        match option.to_ascii_lowercase().as_str() {
+            "res_defnames" => completion.short = true,
+            "res_dnsrch" => completion.search = true,
+            _ => open.complain(
+                &parameter,
+                format!("{parameter}: unknown option {option:?}; there are res_defnames and res_dnsrch"),
+            ),
+        }
+    }
+    let parameter = name("smtp_dns_reply_filter");
+    let filter = open.maps(&parameter, &client.smtp_dns_reply_filter);
+    Names {
+        resolver: setup.resolver.clone(),
+        filter: (parameter, filter),
+        completion,
+        real_names: client.smtp_cname_overrides_servername,
+        program: Arc::clone(program),
+    }
+}
+
 /// `smtp_tls_mta_sts`: pages are believed by the public authorities, and those of `smtp_tls_CAfile`.
 fn mta_sts(
     open: &mut Opener<'_>,
@@ -332,6 +367,7 @@ fn mta_sts(
     }
 }
 
+/// Why DNS answers are no ground for DANE with these settings.
 fn unfit_for_dane(client: &SmtpClient, lmtp: bool) -> Option<&'static str> {
     let asks_dns = client.smtp_host_lookup.iter().any(|word| word.eq_ignore_ascii_case("dns"));
     if client.smtp_dns_support_level != "dnssec" || !asks_dns {

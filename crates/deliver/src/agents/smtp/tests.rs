@@ -371,6 +371,28 @@ async fn a_probe_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_probe_may_ask_whether_content_is_wanted() {
+    let main = format!("{MAIN}smtp_address_verify_target = data\n");
+    for (data, said, end) in [
+        ("354 go ahead", "354 go ahead", "DATA"),
+        ("550 5.7.1 not here", "5.7.1 host", "QUIT"),
+        ("-", "4.4.2 lost connection", "DATA"),
+    ] {
+        let rules: Rules = Box::leak(Box::new([("RCPT TO:<no@", "550 5.1.1 none"), ("DATA", data)]));
+        let sink = Sink::start(rules).await;
+        let (client, _) = agent(&main, SMTP);
+        let mut request = to(&sink.nexthop(), &["no@y.test", "ok@y.test"], b"secret\n");
+        request.purpose = crate::Purpose::Verify;
+        let lines = deliver(&client, request).await;
+        assert!(lines.iter().any(|line| line.contains(" 5.1.1 ")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains(said)), "{data}: {lines:?}");
+        let heard = sink.heard();
+        assert_eq!(heard[0].last().map(String::as_str), Some(end), "{heard:?}");
+        assert!(!heard.iter().flatten().any(|line| line.contains("secret")), "{heard:?}");
+    }
+}
+
+#[tokio::test]
 async fn eight_bit_parts_are_encoded_for_a_server_without_8bitmime() {
     const MESSAGE: &[u8] =
         "Subject: x\nContent-Transfer-Encoding: 8bit\nContent-Type: multipart/mixed; boundary=bb\n\n\

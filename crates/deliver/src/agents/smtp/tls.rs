@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::{Class, Refusal};
 use net::clock;
-use net::dns::Resolver;
 use net::params::ClientTls as Params;
 use net::tls::{ClientSettings, ClientTls, Identity, KeyFiles, Tlsa};
 use tables::Maps;
@@ -17,6 +16,7 @@ use tables::Maps;
 use super::complaint::ours;
 use super::dane::{self, Dane};
 use super::mta_sts::{Mode, Sts, Web};
+use super::names::Names;
 
 /// `smtp_tls_security_level`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +69,8 @@ pub struct Policy {
     pub identity: Identity,
     protocols: String,
     exclude: Vec<String>,
+    /// Files whose certificates alone count.
+    anchors: Vec<PathBuf>,
     /// The public authorities count, whatever the configuration says of them.
     public: bool,
 }
@@ -81,6 +83,7 @@ impl Policy {
             identity: Identity::default(),
             protocols: String::new(),
             exclude: Vec::new(),
+            anchors: Vec::new(),
             public: false,
         }
     }
@@ -103,7 +106,7 @@ pub struct Server<'a> {
 /// Where TLSA records come from.
 pub struct Dns {
     /// Asks.
-    pub resolver: Resolver,
+    pub names: Names,
     /// Why its answers are not to be relied upon, by configuration.
     pub unfit: Option<&'static str>,
     /// What domains say of themselves (`smtp_tls_mta_sts`).
@@ -258,7 +261,7 @@ impl TlsRules {
             return without(Level::May, "non DNSSEC destination");
         }
         let force = self.params.smtp_tls_force_insecure_host_tlsa_lookup;
-        match dane::look_up(&self.dns.resolver, server.host, server.place, force).await {
+        match dane::look_up(&self.dns.names, server.host, server.place, force).await {
             Ok(Dane::None) => without(Level::May, "no TLSA records found"),
             Ok(Dane::Unusable) => without(Level::Encrypt, "TLSA records unusable"),
             Ok(Dane::Records(_)) if insecure == Some(Level::Encrypt) => Ok((Level::Encrypt, Vec::new())),
@@ -303,6 +306,7 @@ impl TlsRules {
             exclude.extend(params.smtp_tls_mandatory_exclude_ciphers.iter().cloned());
         }
         let mut matches: Option<Vec<String>> = None;
+        let mut anchors: Vec<PathBuf> = Vec::new();
         let mut sni = Some(params.smtp_tls_servername.clone()).filter(|name| !name.is_empty());
         for word in words(entry.unwrap_or_default()).skip(1) {
             let Some((name, value)) = word.split_once('=') else {
@@ -318,6 +322,9 @@ impl TlsRules {
                 }
                 "match" => matches.get_or_insert_default().extend(value.split(':').map(str::to_owned)),
                 "servername" => sni = Some(value.to_owned()),
+                "tafile" if matches!(level, Level::Verify | Level::Secure) => {
+                    anchors.push(PathBuf::from(value))
+                }
                 "connection_reuse" => {}
                 _ => return Err(complaint(format!("invalid attribute name: \"{name}\""))),
             }
@@ -347,7 +354,10 @@ impl TlsRules {
             }
             Level::None | Level::May | Level::Encrypt => {}
         }
-        Ok(Policy { level, identity, protocols, exclude, public: false })
+        if anchors.is_empty() && matches!(level, Level::Verify | Level::Secure) {
+            anchors = params.smtp_tls_trust_anchor_file.iter().map(PathBuf::from).collect();
+        }
+        Ok(Policy { level, identity, protocols, exclude, anchors, public: false })
     }
 
     /// SNI is sent only when asked for, as Postfix does without DANE.
@@ -379,6 +389,7 @@ impl TlsRules {
             ca_file: path(&params.smtp_tls_CAfile.to_string_lossy()),
             ca_path: path(&params.smtp_tls_CApath.to_string_lossy()),
             default_ca: self.default_ca || policy.public,
+            anchors: policy.anchors.clone(),
             protocols: policy.protocols.clone(),
             exclude_ciphers: policy.exclude.join(" "),
             fingerprint_digest: params.smtp_tls_fingerprint_digest.clone(),

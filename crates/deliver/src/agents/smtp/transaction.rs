@@ -322,7 +322,8 @@ async fn quit(service: &Service, session: &mut Session) -> After {
     After::Gone
 }
 
-/// Asks for sender and recipients, and sends nothing (address verification, `sendmail -bv`).
+/// Asks for sender and recipients, and sends nothing (address verification, `sendmail -bv`). With
+/// `smtp_address_verify_target = data` it asks whether content is wanted, too, and hangs up instead of sending any.
 async fn probe(
     service: &Service,
     session: &mut Session,
@@ -338,11 +339,14 @@ async fn probe(
             return After::Gone;
         }
     };
+    let until_data = service.client.smtp_address_verify_target == "data";
+    let mut accepted = Vec::new();
     if !mail.is_ok() {
         round.refuse(&asked, &complaint::said(&session.name, &mail, Stage::Mail), line);
     } else {
         for (at, recipient) in asked.iter().zip(&outgoing.recipients) {
             match session.ask(service, Stage::Rcpt, &format!("RCPT TO:{recipient}")).await {
+                Ok(reply) if reply.is_ok() && until_data => accepted.push(*at),
                 Ok(reply) if reply.is_ok() => {
                     round.alive();
                     round.settle(*at, delivered(&reply, false), line);
@@ -354,6 +358,23 @@ async fn probe(
                     round.refuse_site(&refusal, line);
                     return After::Gone;
                 }
+            }
+        }
+    }
+    if !accepted.is_empty() {
+        match session.ask(service, Stage::Data, "DATA").await {
+            Ok(reply) if reply.code / 100 == 3 => {
+                round.alive();
+                for at in accepted {
+                    round.settle(at, delivered(&reply, false), line);
+                }
+                // The server waits for content now: to go is the one way not to send it any.
+                return After::Gone;
+            }
+            Ok(reply) => round.refuse(&accepted, &complaint::said(&session.name, &reply, Stage::Data), line),
+            Err(refusal) => {
+                round.refuse_site(&refusal, line);
+                return After::Gone;
             }
         }
     }

@@ -1,14 +1,23 @@
 //! verify(8): is an address deliverable? Answers from a bounded memory, and probes for what it does not know.
 //!
-//! A probe asks the agent that would deliver, without delivering. It goes by the `address_verify_*` routing.
+//! A probe asks the agent that would deliver, without delivering. It goes by the `address_verify_*` routing. Answers
+//! survive the program in the file of `address_verify_map`.
+
+mod file;
+mod prober;
+
+pub use file::file;
+pub use prober::Prober;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use deliver::{Purpose, Report, Request, Target};
 use filter::{Boxed, Probe};
+use gate::ledger::Ledger;
 use jiff::Timestamp;
 use mail::{Address, BodyType, Client, Outcome, Recipient, Refusal, Trail};
 
@@ -29,8 +38,10 @@ pub struct Memory {
     pub negative_refresh: Duration,
     /// `address_verify_pending_request_limit`.
     pub pending_limit: usize,
-    /// `address_verify_sender`, completed; the probe's reverse-path.
-    pub sender: Address,
+    /// Who asks.
+    pub prober: Prober,
+    /// `address_verify_cache_cleanup_interval`; zero: never.
+    pub clean_up: Duration,
 }
 
 /// Most addresses remembered; the oldest answers go first.
@@ -39,7 +50,10 @@ const REMEMBERED: usize = 50_000;
 /// A probe that has not come back after so long is asked again (as in verify(8)).
 const PROBE_TTL: Duration = Duration::from_secs(100);
 
-#[derive(Clone, Debug)]
+/// How often it is asked whether cleaning up was switched on.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+
+#[derive(Clone, Debug, PartialEq)]
 struct Known {
     answer: Probe,
     updated: Timestamp,
@@ -50,13 +64,49 @@ struct Known {
 #[derive(Clone)]
 pub struct Verifier {
     house: Arc<House>,
-    known: Arc<Mutex<HashMap<String, Known>>>,
+    known: file::Shared,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Verifier {
-    /// An empty memory.
-    pub fn new(house: Arc<House>) -> Verifier {
-        Verifier { house, known: Arc::default() }
+    /// The memory that `file` holds, and that is kept there; without one, or when it cannot be opened, it is gone when
+    /// the program ends. Expired answers are thrown away from time to time.
+    pub fn new(house: Arc<House>, file: Option<&Path>) -> Verifier {
+        let (known, ledger) = match file.map(file::open) {
+            None => (Arc::default(), None),
+            Some(Ok((known, ledger))) => (known, Some(Arc::new(ledger))),
+            Some(Err(what)) => {
+                log::warn!(target: "verify", "address_verify_map: {what}; answers are kept in memory");
+                (Arc::default(), None)
+            }
+        };
+        let verifier = Verifier { house, known, ledger };
+        tokio::spawn(verifier.clone().clean_up());
+        verifier
+    }
+
+    async fn clean_up(self) {
+        loop {
+            // Switched off it is asked again whether that is still so.
+            let interval = self.house.setup().verify.clean_up;
+            tokio::time::sleep(if interval.is_zero() { LOOK_AGAIN } else { interval }).await;
+            let setup = self.house.setup();
+            if setup.verify.clean_up.is_zero() {
+                continue;
+            }
+            let now = self.house.now();
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = known.len();
+            known.retain(|_, entry| is_worth_keeping(entry, &setup.verify, now));
+            let (retained, dropped) = (known.len(), before - known.len());
+            drop(known);
+            if before > 0 {
+                log::info!(
+                    target: "verify",
+                    "address verification cache full cleanup: retained={retained} dropped={dropped} entries"
+                );
+            }
+        }
     }
 
     /// What is known now; starts a probe where that is nothing, or old.
@@ -95,8 +145,18 @@ impl Verifier {
         };
         let now = self.house.now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if setup.verify.negative || matches!(answer, Probe::Deliverable) {
-            known.insert(key, Known { answer, updated: now, probed: None });
+        if answer != Probe::Deliverable
+            && let Some(entry) = known.get_mut(&key)
+            && is_good(entry, &setup.verify, now)
+        {
+            // One failure does not undo a success that still holds: it is asked again at the next occasion.
+            entry.probed = None;
+        } else if setup.verify.negative || answer == Probe::Deliverable {
+            let entry = Known { answer, updated: now, probed: None };
+            if let (Some(ledger), Some(record)) = (&self.ledger, file::record(&key, &entry)) {
+                ledger.append(record);
+            }
+            known.insert(key, entry);
         } else if let Some(entry) = known.get_mut(&key) {
             // Bad news is told once to those who wait for it, and then asked for anew.
             *entry = Known { answer, updated: now, probed: Some(now) };
@@ -107,7 +167,7 @@ impl Verifier {
     async fn attempt(&self, setup: &Arc<Setup>, address: &Address) -> Result<Report, Refusal> {
         let began = self.house.now();
         let id = self.house.queue.new_id(began);
-        let sender = &setup.verify.sender;
+        let sender = &setup.verify.prober.address(began);
         log::info!(
             target: "qmgr",
             "{id}: from=<{}>, size=0, nrcpt=1 (queue active)",
@@ -175,6 +235,16 @@ fn weigh(entry: &Known, memory: &Memory, now: Timestamp) -> (Probe, bool) {
     }
 }
 
+/// Is it a success that still holds?
+fn is_good(entry: &Known, memory: &Memory, now: Timestamp) -> bool {
+    entry.answer == Probe::Deliverable && now < entry.updated + memory.positive_expire
+}
+
+/// Does the answer still hold, or is one on its way?
+fn is_worth_keeping(entry: &Known, memory: &Memory, now: Timestamp) -> bool {
+    weigh(entry, memory, now).0 != Probe::Pending || entry.probed.is_some_and(|at| now < at + PROBE_TTL)
+}
+
 /// Forgets the tenth of the answers that is oldest, when memory is full.
 fn make_room(known: &mut HashMap<String, Known>) {
     if known.len() < REMEMBERED {
@@ -219,7 +289,8 @@ mod tests {
             negative_expire: Duration::from_secs(50),
             negative_refresh: Duration::from_secs(10),
             pending_limit: 10,
-            sender: Address::from("double-bounce@x"),
+            prober: Prober::new(Address::from("double-bounce@x"), Duration::ZERO),
+            clean_up: Duration::ZERO,
         }
     }
 
@@ -234,6 +305,11 @@ mod tests {
         }
         let bad = entry(Probe::Undeliverable("no".into()));
         assert!(matches!(weigh(&bad, &memory(), at(60)), (Probe::Pending, true)));
+        assert!(is_good(&good, &memory(), at(999)) && !is_good(&good, &memory(), at(1000)));
+        assert!(!is_good(&bad, &memory(), at(1)), "a failure may be replaced by another");
+        assert!(is_worth_keeping(&bad, &memory(), at(49)) && !is_worth_keeping(&bad, &memory(), at(50)));
+        let asked = Known { probed: Some(at(60)), ..bad };
+        assert!(is_worth_keeping(&asked, &memory(), at(61)), "its answer is on the way");
     }
 
     #[test]
