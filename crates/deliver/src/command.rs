@@ -154,8 +154,13 @@ fn conclude(
             _ => Ok(output),
         };
     }
-    if let (Some((class @ ('4' | '5'), detail)), text) = split_status(&output) {
-        let class = if class == '4' { Class::Later } else { Class::Never };
+    if let (Some((class, detail)), text) = split_status(&output) {
+        let (class, detail) = match class {
+            '4' => (Class::Later, detail),
+            '5' => (Class::Never, detail),
+            // It failed, whatever it says.
+            _ => (Class::Never, Detail(0, 0)),
+        };
         return Err(refusal(class, detail, text.to_owned(), text));
     }
     let (class, detail, words, known) = sysexits::meaning(code);
@@ -265,6 +270,7 @@ mod tests {
             ("kill -9 $$", "4.3.0 Command died with signal 9: \"kill -9 $$\""),
             ("echo 5.7.8 custom text; exit 77", "5.7.8 custom text "),
             ("echo 4.2.9 later; exit 69", "4.2.9 later "),
+            ("echo 2.0.0 fine; exit 1", "5.0.0 fine "),
             ("echo oops; exit 69", "5.3.0 service unavailable. Command output: oops "),
             (
                 "/nonexistent/program",

@@ -182,12 +182,19 @@ pub struct Trouble {
     pub what: String,
     /// The error underneath.
     pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    /// The configuration is wrong, and asking again does not help: 4.3.5 is told, not 4.3.0.
+    pub misconfigured: bool,
 }
 
 impl Trouble {
     /// Trouble without an error underneath.
     pub fn new(what: impl Into<String>) -> Trouble {
-        Trouble { what: what.into(), source: None }
+        Trouble { what: what.into(), source: None, misconfigured: false }
+    }
+
+    /// Trouble that the configuration makes by itself.
+    pub fn misconfigured(what: impl Into<String>) -> Trouble {
+        Trouble { misconfigured: true, ..Trouble::new(what) }
     }
 
     /// Trouble with the error that caused it.
@@ -195,7 +202,7 @@ impl Trouble {
         what: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Trouble {
-        Trouble { what: what.into(), source: Some(Arc::new(source)) }
+        Trouble { source: Some(Arc::new(source)), ..Trouble::new(what) }
     }
 }
 
@@ -217,8 +224,8 @@ impl std::error::Error for Trouble {
 /// Doubt is temporary: 451 4.3.0, and the peer hears nothing of our insides.
 impl From<Trouble> for Refusal {
     fn from(trouble: Trouble) -> Refusal {
-        Refusal::later(51, Detail(3, 0), Blame::Ourselves, "Temporary lookup failure")
-            .logged(trouble.to_string())
+        let detail = if trouble.misconfigured { Detail(3, 5) } else { Detail(3, 0) };
+        Refusal::later(51, detail, Blame::Ourselves, "Temporary lookup failure").logged(trouble.to_string())
     }
 }
 

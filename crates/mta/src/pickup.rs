@@ -87,8 +87,10 @@ fn returned(setup: &Setup, id: &QueueId, envelope: &Envelope, content: &Bytes, a
     if envelope.recipients.is_empty() {
         envelope.recipients.push(Recipient::new("unknown"));
     }
-    for address in envelope.recipients.iter_mut().map(|recipient| &mut recipient.address) {
-        *address = setup.router.rewrite(Context::Local, address);
+    for recipient in &mut envelope.recipients {
+        recipient.address = setup.router.rewrite(Context::Local, &recipient.address);
+        let address = &recipient.address;
+        recipient.orcpt.get_or_insert_with(|| format!("rfc822;{}", address.external()));
     }
     envelope.sender = setup.router.rewrite(Context::Local, &envelope.sender);
     Stored::fresh(id.clone(), envelope, Body::from(content.clone()), arrival)

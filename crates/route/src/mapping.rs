@@ -42,6 +42,13 @@ impl Mapper {
         let search = AddressSearch::standard(&self.delimiter, local);
         let found = maps.find_address(address, search).await?;
         note(trail, maps, address, found.as_ref());
+        if found.as_ref().is_some_and(|found| found.value.is_empty()) {
+            let parameter = maps.parameter();
+            return Err(Trouble::misconfigured(format!(
+                "{parameter} lookup of {address} returns an empty string result; {parameter} should return NO RESULT \
+                 in case of NOT FOUND"
+            )));
+        }
         Ok(found)
     }
 
@@ -68,7 +75,7 @@ impl Mapper {
         let mapped = self.addresses_in(&value, carried);
         if mapped.is_empty() {
             let (table, value) = (&found.table, text(value));
-            return Err(Trouble::new(format!(
+            return Err(Trouble::misconfigured(format!(
                 "{}: {table}: lookup of {address} returns non-address result \"{value}\"",
                 maps.parameter()
             )));

@@ -1,6 +1,6 @@
 //! `reject_unlisted_sender`, `reject_unlisted_recipient`: addresses in our domains that nobody has.
 
-use mail::Address;
+use mail::{Address, Blame, Detail, Refusal};
 use route::{DomainClass, Listing, Stop};
 
 use crate::Stage;
@@ -58,6 +58,11 @@ async fn check(case: &mut Case<'_>, address: &Address, class: &'static str) -> D
         Ok(Listing::Listed) => Decision::Dunno,
         Ok(listing @ Listing::Unknown(domain)) => unknown(case, listing, domain, class),
         Ok(Listing::Refused) => refused(case, &stop, class),
+        Err(trouble) if trouble.misconfigured => {
+            case.warning(&trouble.to_string());
+            let say = "Server configuration error";
+            case.refuse(Refusal::later(51, Detail(3, 5), Blame::Ourselves, say))
+        }
         Err(trouble) => {
             case.warning(&trouble.to_string());
             case.lookup_failed(address.as_str())

@@ -200,7 +200,12 @@ impl Session {
     async fn say(&mut self, server: &mut Server, mut said: Said) {
         self.tarpit(server).await;
         let code = match said.reply_mut() {
-            Some(reply) => reply.code,
+            Some(reply) => {
+                if self.setup.soft_bounce && reply.code >= 500 {
+                    reply.code -= 100;
+                }
+                reply.code
+            }
             None => 0,
         };
         if code >= 400 && self.service.judge.has_footer() {

@@ -52,6 +52,8 @@ fn limits_hold() {
 
 #[test]
 fn a_failing_table_is_temporary() {
-    let refusal = expanded("virtual_alias_maps = fail:broken\n", "a@x.test").unwrap_err();
-    assert_eq!(refusal.smtp_code(), 451);
+    for (table, status) in [("fail:broken", "4.3.0"), ("inline:{{a@x.test=}}", "4.3.5")] {
+        let refusal = expanded(&format!("virtual_alias_maps = {table}\n"), "a@x.test").unwrap_err();
+        assert_eq!((refusal.smtp_code(), refusal.status().to_string().as_str()), (451, status), "{table}");
+    }
 }

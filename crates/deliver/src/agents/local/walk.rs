@@ -361,7 +361,8 @@ impl<'a> Walk<'a> {
         let request = self.request;
         let wanted = self.rules.params.prepend_delivered_header.iter().any(|word| word == "forward");
         let header = batch.delivered.filter(|_| wanted).map(|address| {
-            format!("Delivered-To: {}\n", mail::logline::printable(&address.external().to_lowercase()))
+            // Bare, unlike in mailbox files, as Postfix does it.
+            format!("Delivered-To: {}\n", mail::logline::printable(&address.as_str().to_lowercase()))
         });
         let mut client = request.client.clone();
         client.ident = if client.ident.is_empty() { request.id.to_string() } else { client.ident };
