@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Gid, Pid, Uid};
@@ -157,6 +158,8 @@ fn before_exec(
     let (uid, gid) = (Uid::from_raw(job.rights.uid), Gid::from_raw(job.rights.gid));
     let limit = job.file_limit;
     Ok(move || {
+        // Whoever starts it may wait for signals in its own way; a program that blocks SIGTERM cannot be ended by it.
+        SigSet::empty().thread_set_mask()?;
         nix::unistd::setsid()?;
         umask(Mode::from_bits_truncate(0o077));
         if limit > 0 {

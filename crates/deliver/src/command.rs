@@ -226,6 +226,8 @@ pub fn words_or_shell(command: &str) -> Vec<String> {
 mod tests {
     use bytes::Bytes;
 
+    use nix::sys::signal::{SigSet, Signal};
+
     use super::*;
     use crate::privilege::Rights;
 
@@ -279,6 +281,16 @@ mod tests {
         ] {
             assert_eq!(outcome(command).await, expected, "{command}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_signal_that_we_wait_for_ends_a_program_all_the_same() {
+        let mut blocked = SigSet::empty();
+        blocked.add(Signal::SIGTERM);
+        blocked.thread_block().expect("a signal of ours");
+        let said = outcome("kill -15 $$").await;
+        blocked.thread_unblock().expect("a signal of ours");
+        assert_eq!(said, "4.3.0 Command died with signal 15: \"kill -15 $$\"");
     }
 
     #[tokio::test]

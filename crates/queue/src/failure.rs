@@ -1,7 +1,6 @@
 //! What can go wrong with the queue, and what the peer is told about it.
 
 use std::io;
-use std::sync::Arc;
 
 use mail::{Blame, Detail, Refusal, Trouble};
 
@@ -43,7 +42,7 @@ impl Failure {
             }
             _ => Kind::Disk,
         };
-        Failure { kind, trouble: Trouble { what: what.into(), source: Some(Arc::new(error)) } }
+        Failure { kind, trouble: Trouble::from_error(what, error) }
     }
 }
 
