@@ -375,7 +375,7 @@ async fn a_probe_may_ask_whether_content_is_wanted() {
     let main = format!("{MAIN}smtp_address_verify_target = data\n");
     for (data, said, end) in [
         ("354 go ahead", "354 go ahead", "DATA"),
-        ("550 5.7.1 not here", "5.7.1 host", "QUIT"),
+        ("550 5.7.1 not here", "5.7.1 host", "RSET"),
         ("-", "4.4.2 lost connection", "DATA"),
     ] {
         let rules: Rules = Box::leak(Box::new([("RCPT TO:<no@", "550 5.1.1 none"), ("DATA", data)]));
@@ -387,7 +387,9 @@ async fn a_probe_may_ask_whether_content_is_wanted() {
         assert!(lines.iter().any(|line| line.contains(" 5.1.1 ")), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains(said)), "{data}: {lines:?}");
         let heard = sink.heard();
-        assert_eq!(heard[0].last().map(String::as_str), Some(end), "{heard:?}");
+        // Nobody waits until QUIT was heard.
+        let last = heard[0].iter().rfind(|line| *line != "QUIT");
+        assert_eq!(last.map(String::as_str), Some(end), "{heard:?}");
         assert!(!heard.iter().flatten().any(|line| line.contains("secret")), "{heard:?}");
     }
 }
