@@ -49,6 +49,17 @@ impl Drop for Rights {
     }
 }
 
+/// An account that names no owner of its mail has that of all (`mail_uid`): what root makes, the keeper must be able to use.
+fn owned(call: &Call, account: &people::Account) -> people::Account {
+    let mut account = account.clone();
+    // What is wrong with mail_uid the running program tells.
+    if let (None, Ok(Some(owner))) = (account.uid, imap::accounts::owner_of_all(&call.config.view)) {
+        account.uid = Some(owner.uid);
+        account.gid = account.gid.or(Some(owner.gid));
+    }
+    account
+}
+
 impl Reader {
     /// Opens the mail of an account.
     pub fn open(call: &Call, account: &people::Account, people: &people::People) -> Result<Reader, Error> {
@@ -57,6 +68,7 @@ impl Reader {
         if let Some(mistake) = mistakes.first() {
             return Err(Error { status: FAILED, text: mistake.to_string() });
         }
+        let account = &owned(call, account);
         let rights = Rights::of(account)
             .map_err(|error| Error { status: FAILED, text: format!("Couldn't drop privileges: {error}") })?;
         let accounts = accounts.with_people(people.clone());
