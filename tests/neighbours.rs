@@ -1,6 +1,7 @@
 //! Real programs from the distribution: they talk to ours, and ours to them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use testbed::kept::outcome;
@@ -367,4 +368,43 @@ fn s_nail_and_what_cron_does_go_through_our_sendmail() {
     let mta = format!("mta={}", sendmail.display());
     pipe_to(&nail, &["-S", &mta, "-s", "from s-nail", "-r", "ann@box.test", "carol@box.test"], b"hello\n");
     assert!(mx.maildir("carol").one().contains("Subject: from s-nail\n"));
+}
+
+/// Debian's cron calls `/usr/sbin/sendmail` and reads `/var/spool/cron`: in a mount namespace of its own it finds ours.
+#[test]
+fn what_a_real_cron_has_to_say_arrives() {
+    let Some([cron, unshare]) = neighbour::installed(["cron", "unshare"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    let allowed = Command::new(&unshare).args(["-m", "mount", "--make-rprivate", "/"]).output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        // Nothing to install would change that: a container may forbid it.
+        return eprintln!("what_a_real_cron_has_to_say_arrives: skipped, no mount namespaces here");
+    }
+    let mx = Site::new("mx.test").start();
+    let dir = mx.site().path().join("cron");
+    for folder in ["spool/crontabs", "run"] {
+        fs::create_dir_all(dir.join(folder)).expect("it is ours");
+    }
+    let table = dir.join("spool/crontabs/root");
+    fs::write(&table, "MAILTO=bob@box.test\n@reboot echo said by a job\n").expect("it is ours");
+    fs::set_permissions(&table, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let call = format!(
+        "exec {} sendmail -C {} \"$@\"",
+        testbed::program().display(),
+        mx.site().conf().display()
+    );
+    let sendmail = mx.site().script("sendmail", &call);
+    let script = format!(
+        "mount --bind {dir}/spool /var/spool/cron && mount --bind {dir}/run /run && \
+         mount --bind {sendmail} /usr/sbin/sendmail && exec {cron} -f",
+        dir = dir.display(),
+        sendmail = sendmail.display(),
+        cron = cron.display()
+    );
+    let running = Command::new(unshare).args(["-m", "sh", "-c", &script]).spawn().expect("it starts");
+    let _cron = Kept(running);
+    let message = mx.maildir("bob").one();
+    assert!(message.contains("Subject: Cron <root@") && message.contains("said by a job\n"), "{message}");
 }

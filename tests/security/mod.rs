@@ -24,3 +24,4 @@ mod leftovers;
 mod local_users;
 mod smuggling;
 mod starttls;
+mod verification;
