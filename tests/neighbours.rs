@@ -390,11 +390,8 @@ fn what_a_real_cron_has_to_say_arrives() {
     let table = dir.join("spool/crontabs/root");
     fs::write(&table, "MAILTO=bob@box.test\n@reboot echo said by a job\n").expect("it is ours");
     fs::set_permissions(&table, fs::Permissions::from_mode(0o600)).expect("it is ours");
-    let call = format!(
-        "exec {} sendmail -C {} \"$@\"",
-        testbed::program().display(),
-        mx.site().conf().display()
-    );
+    let call =
+        format!("exec {} sendmail -C {} \"$@\"", testbed::program().display(), mx.site().conf().display());
     let sendmail = mx.site().script("sendmail", &call);
     let script = format!(
         "mount --bind {dir}/spool /var/spool/cron && mount --bind {dir}/run /run && \
@@ -404,7 +401,7 @@ fn what_a_real_cron_has_to_say_arrives() {
         cron = cron.display()
     );
     let running = Command::new(unshare).args(["-m", "sh", "-c", &script]).spawn().expect("it starts");
-    let _cron = Kept(running);
+    let _cron = Kept::new(running);
     let message = mx.maildir("bob").one();
     assert!(message.contains("Subject: Cron <root@") && message.contains("said by a job\n"), "{message}");
 }
