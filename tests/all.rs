@@ -9,6 +9,7 @@ mod databases;
 mod demo;
 mod dmarc;
 mod durability;
+mod filters;
 mod forwarding;
 mod gate;
 mod keepers;

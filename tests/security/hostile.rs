@@ -7,7 +7,7 @@ use std::time::Duration;
 use testbed::{Address, Answer, Instance, Sink, Site, address};
 
 /// A server for one kind of misbehaviour: `talk` gets each connection.
-fn server(talk: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> Address {
+pub fn server(talk: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> Address {
     let at = address();
     let listener = TcpListener::bind(at).expect("the address is free");
     let talk = std::sync::Arc::new(talk);
@@ -157,8 +157,8 @@ fn a_server_that_talks_nonsense_leaves_mail_in_the_queue() {
     assert_waits(sinks.collect());
 }
 
-/// What a milter does behind its agreement: it declines everything but the end of the message, and then `answer`s.
-fn milter(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) -> Address {
+/// Item 16 of the list: what a milter does behind its agreement: it declines everything but the end of the message, and then `answer`s.
+pub fn milter(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) -> Address {
     server(move |mut socket| {
         while let Some((letter, data)) = packet(&mut socket) {
             match letter {
@@ -175,7 +175,7 @@ fn milter(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) -> 
     })
 }
 
-fn packet(socket: &mut std::net::TcpStream) -> Option<(u8, Vec<u8>)> {
+pub fn packet(socket: &mut std::net::TcpStream) -> Option<(u8, Vec<u8>)> {
     let mut len = [0; 4];
     socket.read_exact(&mut len).ok()?;
     let mut data = vec![0; u32::from_be_bytes(len) as usize];
@@ -184,7 +184,7 @@ fn packet(socket: &mut std::net::TcpStream) -> Option<(u8, Vec<u8>)> {
     Some((letter, data.split_off(1)))
 }
 
-fn say(socket: &mut std::net::TcpStream, letter: u8, data: &[u8]) -> bool {
+pub fn say(socket: &mut std::net::TcpStream, letter: u8, data: &[u8]) -> bool {
     let len = u32::try_from(data.len() + 1).expect("it is short").to_be_bytes();
     socket.write_all(&[&len[..], &[letter], data].concat()).is_ok()
 }

@@ -18,7 +18,7 @@
 
 mod budget;
 mod half_close;
-mod hostile;
+pub mod hostile;
 mod injection;
 mod leftovers;
 mod local_users;

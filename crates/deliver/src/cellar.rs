@@ -26,6 +26,8 @@ pub struct Parcel {
     /// Another mailbox than INBOX, as the user's clients write it, and whether it is made when there is none. What cannot
     /// go there goes into INBOX.
     pub mailbox: Option<(String, bool)>,
+    /// IMAP keywords that it has from the first, such as `$Junk`.
+    pub keywords: Vec<String>,
     /// Nothing is put: is there room for a message?
     pub room_only: bool,
     /// Whose mailbox it is, where the keeper that it goes to does not find out itself.
@@ -162,7 +164,7 @@ impl Shelf {
                 content: &[&parcel.head, content],
                 received: seconds(),
                 flags: Flags::NONE,
-                keywords: &[],
+                keywords: &parcel.keywords,
             };
             self.round.add(account, &delivery)
         };

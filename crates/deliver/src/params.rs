@@ -36,6 +36,13 @@ conf::params! {
             no_effect "the mail reader it helps is gone";
     }
 
+    /// Our own mailboxes.
+    pub struct StoreAgent {
+        /// The mailbox that mail goes to that is marked as spam (`X-Spam-Flag: YES`), with the keyword `$Junk`. It is
+        /// made when it is missing. Empty: such mail goes to INBOX as all other.
+        spam_mailbox: Text = "", own;
+    }
+
     /// Mailboxes of virtual domains.
     pub struct VirtualAgent {
         /// The directory that the places in `virtual_mailbox_maps` are relative to.

@@ -106,6 +106,7 @@ pub fn agent(main_cf: &str, master_cf: &str) -> (Arc<dyn Agent>, Arc<Office>) {
         params::Agents::DECLARATIONS,
         params::Mailbox::DECLARATIONS,
         params::LocalAgent::DECLARATIONS,
+        params::StoreAgent::DECLARATIONS,
         params::VirtualAgent::DECLARATIONS,
         params::PipeAgent::DECLARATIONS,
         params::SmtpClient::DECLARATIONS,

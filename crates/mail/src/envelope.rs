@@ -126,8 +126,8 @@ pub struct Envelope {
     pub content_filter: Option<String>,
     /// VERP delimiters when the sender asked for VERP (`sendmail -V`, XVERP).
     pub verp: Option<String>,
-    /// How many recipients a REDIRECT took away beside the one that is left: the log counts them.
-    pub redirected: u32,
+    /// How many recipients REDIRECT and milters took away on the way in: the log counts them.
+    pub withdrawn: u32,
     /// `sendmail -v` and `-bv`.
     pub report: DeliveryReport,
     /// Log service the message came in by: `smtpd`, `pickup`, for metrics and trace.

@@ -104,6 +104,7 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
         notices: notices(view, &site, &bounce, mistakes),
         verify: memory(view, mistakes),
         pickup: pickup(view, master, tables, mistakes),
+        quarantine: crate::quarantine::Settings::read(view, mistakes),
         limits,
         transports: transports(view.clone(), master.clone()),
         defer_transports: qmgr.defer_transports,
@@ -147,13 +148,13 @@ fn cleaners(
         let vouching = vouching.map(|settings| {
             Arc::new(Vouching::new(settings, resolver.clone(), host).with_reports(reports.clone()))
         });
-        let scanner = Scanner::read(view, resolver, mistakes);
+        let scanners = Scanner::read(view, resolver, mistakes);
         let attachments = Attachments::read(view, tables, mistakes);
         let spam = SpamGate::read(view, tables, resolver, mistakes);
         let cleaner = Cleaner::new(view, tables, router, mistakes);
         let cleaner =
             cleaner.with_attachments(attachments).with_spam_gate(spam).with_reports(reports.clone());
-        Arc::new(cleaner.with_milters(milters).with_vouching(vouching).with_scanner(scanner))
+        Arc::new(cleaner.with_milters(milters).with_vouching(vouching).with_scanners(scanners))
     };
     for service in master.services.iter().filter(|service| service.command == "cleanup") {
         let view = view.with_overrides(&service.overrides);

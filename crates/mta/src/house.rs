@@ -67,6 +67,8 @@ pub struct Setup {
     pub message_size_limit: u64,
     /// `queue_minfree`, bytes.
     pub queue_minfree: u64,
+    /// What is done for mail in quarantine.
+    pub quarantine: crate::quarantine::Settings,
     /// Zone of the dates in headers.
     pub zone: TimeZone,
     /// Who may log in.

@@ -21,6 +21,7 @@ pub mod pickup;
 pub mod policyd;
 pub mod postscreen;
 pub mod qmgr;
+pub mod quarantine;
 pub mod requeue;
 pub mod road;
 mod scanning;

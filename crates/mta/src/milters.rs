@@ -13,7 +13,7 @@ use filter::milter::{Chain, Link, Outcome, Step, Values};
 use mail::header::Field;
 use mail::logline::printable;
 use mail::{Blame, Detail, Refusal};
-use proto::milter::{CHUNK, Event, strings};
+use proto::milter::{CHUNK, Change, Event, strings};
 
 use crate::cleanup::{Clean, Cleaner};
 use crate::house::House;
@@ -66,13 +66,18 @@ pub async fn pass(
             };
         }
         match outcome {
-            Outcome::Continue => {
+            Outcome::Continue | Outcome::Hold => {
                 // A filter that refuses comes first: what its headers say is no matter then.
                 if let Some(refusal) = letter.checked.refusal.take() {
                     return Err(refusal);
                 }
+                if outcome == Outcome::Hold {
+                    log(clean, &told, "milter-hold", "milter triggers HOLD action");
+                    clean.hold = true;
+                    // Whoever releases it decides what the others would have.
+                    break;
+                }
             }
-            Outcome::Hold => hold(clean, &told),
             Outcome::Discard => {
                 log(clean, &told, "milter-discard", "milter triggers DISCARD action");
                 clean.discard = true;
@@ -98,11 +103,6 @@ pub async fn pass(
         clean.content = draft;
     }
     Ok(())
-}
-
-fn hold(clean: &mut Clean<queue::Draft>, told: &Told) {
-    log(clean, told, "milter-hold", "milter triggers HOLD action");
-    clean.hold = true;
 }
 
 /// Shows header and body.
@@ -170,13 +170,23 @@ async fn changes(
 ) -> Result<Outcome, Refusal> {
     letter.begin(link.leading_space());
     let mut room = CHANGES_MAX;
+    let mut quarantine = false;
+    let (mut body, mut body_ended) = (false, false);
     loop {
         match link.next().await {
             Step::Done(outcome) => {
                 letter.end_of_body()?;
-                return Ok(outcome);
+                return Ok(if quarantine && outcome == Outcome::Continue { Outcome::Hold } else { outcome });
             }
             Step::Change(change) => {
+                let is_body = matches!(change, Change::Body(_));
+                body_ended |= body && !is_body;
+                body |= is_body;
+                if is_body && body_ended {
+                    let wrong = "body replacement requests can't currently be mixed with other requests";
+                    letter.end_of_body()?;
+                    return Ok(link.misconfigured(Event::EndOfMessage, wrong));
+                }
                 // New bodies go to a file; what else is changed is held in memory.
                 room = room.saturating_sub(change.weight());
                 if room == 0 {
@@ -184,9 +194,7 @@ async fn changes(
                     letter.end_of_body()?;
                     return Ok(Outcome::Reply("451 4.7.1 Service unavailable - try again later".to_owned()));
                 }
-                if edit::apply(change, house, cleaner, clean, letter, told).await? {
-                    hold(clean, told);
-                }
+                quarantine |= edit::apply(change, house, cleaner, clean, letter, told).await?;
             }
         }
     }

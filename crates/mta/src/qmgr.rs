@@ -229,14 +229,18 @@ fn activate(house: &House, id: &QueueId) -> Result<Arc<Active>, queue::Failure> 
     }
     let stored = house.queue.load(id)?;
     let left = stored.fates.iter().filter(|fate| fate.is_pending()).count();
+    log_active(id, &stored.envelope, stored.body.len(), left);
+    Ok(Arc::new(Active::new(stored, house.now())))
+}
+
+/// Says that a message with so many recipients left comes into the active queue.
+pub(crate) fn log_active(id: &QueueId, envelope: &mail::Envelope, size: u64, left: usize) {
     log::info!(
         target: "qmgr",
-        "{id}: from=<{}>, size={}, nrcpt={} (queue active)",
-        mail::logline::printable(&stored.envelope.sender.external()),
-        stored.body.len(),
-        left + stored.envelope.redirected as usize,
+        "{id}: from=<{}>, size={size}, nrcpt={} (queue active)",
+        mail::logline::printable(&envelope.sender.external()),
+        left + envelope.withdrawn as usize,
     );
-    Ok(Arc::new(Active::new(stored, house.now())))
 }
 
 /// Resolves the next recipients. Those that cannot be routed are refused on the spot.

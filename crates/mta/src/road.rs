@@ -129,11 +129,10 @@ impl Receiving {
         {
             scanning::check_files(&house, attachments, &mut clean).await?;
         }
-        if guarded
-            && !clean.discard
-            && let Some(scanner) = &cleaner.scanner
-        {
-            scanning::scan_for_viruses(&house, scanner, &mut clean).await?;
+        for scanner in cleaner.scanners.iter().filter(|_| guarded) {
+            if !clean.discard {
+                scanning::scan_for_viruses(&house, scanner, &mut clean).await?;
+            }
         }
         if guarded
             && !clean.discard
@@ -153,8 +152,12 @@ impl Receiving {
                 }
                 None => {}
             }
-            // Milters may take away every recipient.
-            clean.discard |= clean.envelope.recipients.is_empty();
+            // Milters may take away every recipient: it is through the queue before it was in it.
+            if !clean.discard && clean.envelope.recipients.is_empty() {
+                crate::qmgr::log_active(&clean.id, &clean.envelope, clean.size, 0);
+                log::info!(target: "qmgr", "{}: removed", clean.id);
+                clean.discard = true;
+            }
         }
         if clean.discard {
             return Ok(Queued(clean.id));

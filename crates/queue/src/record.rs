@@ -262,7 +262,7 @@ pub(crate) fn write_envelope(writer: &mut Writer, envelope: &Envelope) {
         rewrite_local,
         content_filter,
         verp,
-        redirected,
+        withdrawn,
         report,
         origin,
     } = envelope;
@@ -294,7 +294,7 @@ pub(crate) fn write_envelope(writer: &mut Writer, envelope: &Envelope) {
     });
     writer.maybe(content_filter.as_deref());
     writer.maybe(verp.as_deref());
-    writer.number(u64::from(*redirected));
+    writer.number(u64::from(*withdrawn));
     writer.number(match report {
         DeliveryReport::No => 0,
         DeliveryReport::Verbose => 1,
@@ -353,7 +353,7 @@ pub(crate) fn read_envelope(reader: &mut Reader<'_>) -> Option<Envelope> {
     };
     let content_filter = reader.maybe()?.map(str::to_owned);
     let verp = reader.maybe()?.map(str::to_owned);
-    let redirected = u32::try_from(reader.number()?).ok()?;
+    let withdrawn = u32::try_from(reader.number()?).ok()?;
     let report = match reader.number()? {
         0 => DeliveryReport::No,
         1 => DeliveryReport::Verbose,
@@ -390,7 +390,7 @@ pub(crate) fn read_envelope(reader: &mut Reader<'_>) -> Option<Envelope> {
         rewrite_local,
         content_filter,
         verp,
-        redirected,
+        withdrawn,
         report,
         origin,
     })
@@ -421,7 +421,7 @@ mod tests {
             rewrite_local: true,
             content_filter: Some("smtp:[127.0.0.1]:10025".into()),
             verp: Some("+=".into()),
-            redirected: 3,
+            withdrawn: 3,
             report: DeliveryReport::Probe,
             origin: "smtpd".into(),
         }

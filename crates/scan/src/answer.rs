@@ -58,6 +58,28 @@ impl Head {
         })
     }
 
+    /// The beginning of the body, up to `most` bytes or its end.
+    pub(crate) async fn some_body<S: AsyncRead + Unpin>(
+        self,
+        stream: &mut S,
+        who: &str,
+        limit: Duration,
+        most: usize,
+    ) -> Result<Vec<u8>, Trouble> {
+        let mut body = self.body;
+        let mut rest = stream.take(most.saturating_sub(body.len()) as u64);
+        let reading = async {
+            // A head of HTTP is all that is wanted.
+            while end_of(&body).is_none() && rest.read_buf(&mut body).await? > 0 {}
+            Ok::<(), std::io::Error>(())
+        };
+        match timeout(limit, reading).await {
+            Ok(Ok(())) => Ok(body),
+            Ok(Err(error)) => Err(Trouble::new(format!("{who}: {error}"))),
+            Err(_) => Err(Trouble::new(format!("{who} does not answer"))),
+        }
+    }
+
     /// The body: as long as the head says, or up to the end; at most `most` bytes.
     pub(crate) async fn body<S: AsyncRead + Unpin>(
         self,

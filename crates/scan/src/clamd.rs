@@ -23,7 +23,7 @@ const ANSWER_MAX: usize = 4096;
 
 /// One message under way.
 #[derive(Debug)]
-pub struct Conversation<S> {
+pub(crate) struct Conversation<S> {
     stream: S,
     limit: Duration,
 }

@@ -6,13 +6,14 @@ mod answer;
 pub mod attachments;
 mod clamd;
 mod endpoint;
+mod icap;
 pub mod params;
 mod settings;
 pub mod spam;
 mod spam_settings;
 mod training;
 
-pub use clamd::{Conversation, Found};
-pub use settings::{OnFailure, OnVirus, Scanner};
+pub use clamd::Found;
+pub use settings::{Conversation, OnFailure, OnVirus, Scanner};
 pub use spam_settings::{Asked, Judge, Letter, Own, Remote, Showing, SpamCheck, Thresholds};
 pub use training::Training;

@@ -16,6 +16,17 @@ conf::params! {
         clamd_timeout: Time(1..) = "120s", own;
         /// Larger messages are not shown to clamd, in bytes; clamd's own limit is StreamMaxLength. 0: no limit.
         clamd_size_limit: Bytes = "25000000", own;
+        /// The ICAP server that every message is shown to, besides clamd: `icap://host:port/service` (port 1344 when it
+        /// is left out). Empty: none. `virus_action` says what becomes of a message in which it finds something.
+        icap_service: Text = "", own;
+        /// What becomes of a message when the ICAP server fails: `tempfail`, `accept`, or `quarantine` (held).
+        icap_default_action: Enum("tempfail", "accept", "quarantine") = "tempfail", own;
+        /// How long connecting to the ICAP server may take, in seconds.
+        icap_connect_timeout: Time(1..) = "10s", own;
+        /// How long the ICAP server may take to accept a piece, and to answer, in seconds.
+        icap_timeout: Time(1..) = "120s", own;
+        /// Larger messages are not shown to the ICAP server, in bytes. 0: no limit.
+        icap_size_limit: Bytes = "25000000", own;
     }
 
     /// Spam.
@@ -57,8 +68,6 @@ conf::params! {
         spam_link_lists: List = "", own;
         /// How long DNS lists may take to answer, in seconds. One that does not answer says nothing.
         spam_lists_timeout: Time(1..) = "5s", own;
-        /// How long mail stays in quarantine before `facteur quarantine expire` removes it, in days.
-        quarantine_lifetime: Time = "30d", own;
         /// The file of what was learned.
         spam_database: Path = "$data_directory/spam.sqlite", own;
         /// Who learns when somebody moves mail to his junk mailbox, or from it to another (not to the trash): nobody (`no`),
@@ -89,5 +98,16 @@ conf::params! {
         attachment_depth_limit: Int(1..) = "5", own;
         /// What becomes of a message beyond one of these limits: `quarantine` (held), `reject`, `tempfail` or `accept`.
         attachment_limit_action: Enum("quarantine", "reject", "tempfail", "accept") = "quarantine", own;
+    }
+
+    /// Mail that is held because of what is in it.
+    pub struct Quarantine {
+        /// How long mail stays in quarantine before it is removed, in days. 0: until somebody removes it.
+        quarantine_lifetime: Time = "30d", own;
+        /// The time of day (`07:30`) at which each recipient is mailed a list of what is new in quarantine for him.
+        /// Empty: never.
+        quarantine_digest_time: Text = "", own;
+        /// The language of that list.
+        quarantine_digest_language: Enum("english", "french") = "english", own;
     }
 }

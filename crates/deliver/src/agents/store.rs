@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use conf::Block;
 use imap::accounts::{owner_of_all, rights};
 use mail::{Blame, Detail, Outcome, Refusal};
 use master::Identity;
@@ -14,6 +15,7 @@ use crate::cellar::{Parcel, Put, Stores, died};
 use crate::hand::{self, Whose};
 use crate::mailbox::crew::Crew;
 use crate::mailbox::frame::Head;
+use crate::params::StoreAgent;
 use crate::porters::{Load, Porters};
 use crate::{Agent, Boxed, Delivered, Purpose, Report, Request, Target};
 
@@ -23,6 +25,9 @@ pub const AGENT: AgentKind = AgentKind {
     doc: "Delivers to the mailboxes that mail_location names, of users that the userdb knows.",
     build,
 };
+
+/// Bytes of a message in which its header is looked for.
+const HEAD: usize = 64 << 10;
 
 struct Store(Arc<Inner>);
 
@@ -34,12 +39,15 @@ struct Inner {
     stores: Arc<Stores>,
     porters: Porters,
     crew: Crew,
+    /// `spam_mailbox`
+    spam_mailbox: Option<String>,
 }
 
 fn build(setup: &Setup) -> Built {
     let open = Opener::new(&setup.view, &setup.tables);
     let mut mistakes = Vec::new();
     let stores = Arc::new(Stores::read(&setup.view, setup.crew.clock(), &mut mistakes));
+    let spam_mailbox = StoreAgent::read(&setup.view, &mut mistakes).spam_mailbox.trim().to_owned();
     let inner = Inner {
         program: log_name(setup, "store"),
         relay: setup.service.name.clone(),
@@ -48,6 +56,7 @@ fn build(setup: &Setup) -> Built {
         porters: Porters::new(setup.crew.clone(), stores.clone()),
         crew: setup.crew.clone(),
         stores,
+        spam_mailbox: Some(spam_mailbox).filter(|name| !name.is_empty()),
     };
     match mistakes.is_empty() {
         true => open.into_result(Store(Arc::new(inner))),
@@ -99,7 +108,10 @@ impl Inner {
             original: Some(&target.recipient.original),
             delivered: Some(&address.external()),
         };
+        let spam_mailbox = self.spam_mailbox.as_ref().filter(|_| is_marked(&request.content));
         let parcel = Parcel {
+            mailbox: spam_mailbox.map(|name| (name.clone(), true)),
+            keywords: spam_mailbox.map(|_| "$Junk".to_owned()).into_iter().collect(),
             user: user.clone(),
             head: head.lines(),
             // A queue id may be used again, but not for a message that came at the same moment.
@@ -160,6 +172,13 @@ impl Inner {
     }
 }
 
+/// Has somebody marked the message as spam?
+fn is_marked(content: &queue::Body) -> bool {
+    let Ok(head) = content.read_at(0, HEAD) else { return false };
+    let mut fields = mail::header::fields(&head[..mail::header::header_len(&head)]);
+    fields.any(|field| field.is("x-spam-flag") && field.value().trim_ascii().eq_ignore_ascii_case(b"yes"))
+}
+
 fn sent(text: &str) -> Outcome {
     Outcome::Delivered { detail: Detail(0, 0), text: text.to_owned(), relayed_dsn: false }
 }
@@ -177,7 +196,7 @@ mod tests {
         let passwd = directory.join("passwd");
         std::fs::write(&passwd, users).unwrap();
         let main = format!(
-            "userdb = passwd-file:{}\nmail_location = facteur:{}/%n\nrecipient_delimiter = +\n",
+            "userdb = passwd-file:{}\nmail_location = facteur:{}/%n\nrecipient_delimiter = +\nspam_mailbox = Junk\n",
             passwd.display(),
             directory.display()
         );
@@ -185,9 +204,13 @@ mod tests {
     }
 
     fn inbox(directory: &Path, user: &str) -> Arc<dyn store::Mailbox> {
+        mailbox(directory, user, "INBOX")
+    }
+
+    fn mailbox(directory: &Path, user: &str, name: &str) -> Arc<dyn store::Mailbox> {
         let location = Location::parse(&format!("facteur:{}/%n", directory.display())).unwrap();
         let account = open_account(&Arc::new(Settings::plain(|| 0)), &location, &Owner::named(user)).unwrap();
-        account.open(&Name::inbox()).unwrap()
+        account.open(&Name::with_separator(name, account.separator()).unwrap()).unwrap()
     }
 
     #[tokio::test]
@@ -214,6 +237,20 @@ mod tests {
             text.contains("\r\nDelivered-To: ") && text.ends_with("Subject: s\r\n\r\nhello\r\n"),
             "{text}"
         );
+    }
+
+    #[tokio::test]
+    async fn marked_mail_goes_to_the_junk_mailbox() {
+        let directory = tempfile::tempdir().unwrap();
+        let agent = agent(directory.path(), "joe@site.test:x:1000:1000::/h::\n");
+        for content in [&b"X-Spam-Flag: YES\nSubject: s\n\nx\n"[..], b"Subject: X\n\nX-Spam-Flag: YES\n"] {
+            let request = testing::request("sender@far.test", &["joe@site.test"], content);
+            assert_eq!(testing::words(&agent.deliver(request).await), ["0 store 2.0.0 delivered to mailbox"]);
+        }
+        assert_eq!(inbox(directory.path(), "joe@site.test").view().len(), 1);
+        let junk = mailbox(directory.path(), "joe@site.test", "Junk");
+        assert_eq!(junk.view().len(), 1);
+        assert!(junk.body(1).unwrap().windows(16).any(|text| text == b"X-Spam-Flag: YES"));
     }
 
     #[tokio::test]

@@ -190,6 +190,10 @@ impl Parcel {
         out.bytes(self.user.as_bytes()).bytes(&self.head).bytes(self.id.as_bytes());
         let (mailbox, create) = self.mailbox.as_ref().map_or(("", false), |(name, create)| (name, *create));
         out.bytes(mailbox.as_bytes()).number(create.into()).number(self.room_only.into());
+        out.number(self.keywords.len() as u64);
+        self.keywords.iter().for_each(|keyword| {
+            out.bytes(keyword.as_bytes());
+        });
         out.number(self.account.is_some().into());
         if let Some(account) = &self.account {
             write_account(&mut out, account);
@@ -206,6 +210,7 @@ impl Parcel {
             mailbox: Some((fields.text()?.to_owned(), fields.number()? != 0))
                 .filter(|(name, _)| !name.is_empty()),
             room_only: fields.number()? != 0,
+            keywords: keywords(&mut fields)?,
             account: match fields.number()? {
                 0 => None,
                 _ => Some(read_account(&mut fields)?),
@@ -214,6 +219,11 @@ impl Parcel {
         fields.end()?;
         Ok(parcel)
     }
+}
+
+fn keywords(fields: &mut Reader<'_>) -> io::Result<Vec<String>> {
+    let count = fields.number()?;
+    (0..count).map(|_| fields.text().map(str::to_owned)).collect()
 }
 
 impl Put {
@@ -354,6 +364,7 @@ mod tests {
             id: "1".to_owned(),
             mailbox: Some(("lists".to_owned(), true)),
             room_only: false,
+            keywords: vec!["$Junk".to_owned()],
             account: Some(people::Account::named("joe@x")),
         };
         assert_eq!(Parcel::decode(&parcel.encode()).unwrap(), parcel);

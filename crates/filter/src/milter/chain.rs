@@ -37,6 +37,11 @@ impl Chain {
         Outcome::Continue
     }
 
+    /// Has a milter accepted a message that there was not? Nobody knows what it would say of the next one.
+    pub fn is_lost(&self) -> bool {
+        self.links.iter().any(Link::is_lost)
+    }
+
     /// Tells of a recipient that we refused, whoever wants to know.
     pub async fn refused_recipient(&mut self, data: &[u8], values: &Values) {
         for link in &mut self.links {

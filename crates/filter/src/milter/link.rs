@@ -48,6 +48,8 @@ pub struct Link {
     done_with_message: bool,
     /// It wants to see no more of these in the message.
     skip: Option<Event>,
+    /// It has accepted a message when there was none.
+    lost: bool,
 }
 
 enum State {
@@ -58,6 +60,8 @@ enum State {
     Passed,
     /// The same for every event from now on.
     Fixed(Outcome),
+    /// We hung up on it: the next message will find out.
+    Gone,
 }
 
 const REJECT: &str = "550 5.7.1 Command rejected";
@@ -77,6 +81,7 @@ impl Link {
             in_message: false,
             done_with_message: false,
             skip: None,
+            lost: false,
         }
     }
 
@@ -88,6 +93,7 @@ impl Link {
             in_message: false,
             done_with_message: false,
             skip: None,
+            lost: false,
         }
     }
 
@@ -96,11 +102,17 @@ impl Link {
         matches!(self.state, State::Open(..)) && !self.done_with_message
     }
 
+    /// Has it accepted a message when there was none, at an unknown command?
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
     /// Does it want this event at all?
     pub fn wants(&self, event: Event) -> bool {
         match &self.state {
             State::Open(_, agreement) => {
-                !self.done_with_message && self.skip != Some(event) && agreement.wants(event)
+                let over = self.done_with_message && event != Event::Helo;
+                !over && self.skip != Some(event) && agreement.wants(event)
             }
             _ => false,
         }
@@ -128,6 +140,8 @@ impl Link {
         match &self.state {
             State::Fixed(outcome) => return outcome.clone(),
             State::Passed | State::New => return Outcome::Continue,
+            State::Gone if event == Event::Mail => return self.fail("the connection was closed"),
+            State::Gone => return Outcome::Continue,
             State::Open(..) if !self.wants(event) => return Outcome::Continue,
             State::Open(..) => {}
         }
@@ -251,6 +265,7 @@ impl Link {
             }
             Response::Accept => {
                 self.done_with_message = true;
+                self.lost = event == Event::Unknown && !self.in_message;
                 return Outcome::Continue;
             }
             Response::Skip => {
@@ -263,11 +278,7 @@ impl Link {
             Response::Reply(text) => match reply(&text) {
                 Some(reply) => Outcome::Reply(reply),
                 None => {
-                    self.warn(&format!("malformed reply: {text}"));
-                    self.in_message = false;
-                    let outcome = Outcome::Reply(MISCONFIGURED.to_owned());
-                    self.state = State::Fixed(outcome.clone());
-                    return outcome;
+                    return self.misconfigured(event, &format!("malformed reply: {text}"));
                 }
             },
             Response::Shutdown => {
@@ -301,6 +312,22 @@ impl Link {
         outcome
     }
 
+    /// The milter breaks the protocol: `milter_default_action`, where refusing has other words.
+    pub fn misconfigured(&mut self, event: Event, wrong: &str) -> Outcome {
+        self.warn(wrong);
+        self.in_message = false;
+        if self.spec.as_ref().is_some_and(|spec| spec.on_failure == OnFailure::Accept) {
+            self.state = State::Passed;
+            return Outcome::Continue;
+        }
+        let outcome = Outcome::Reply(MISCONFIGURED.to_owned());
+        self.state = match event {
+            Event::Header | Event::EndOfHeader | Event::Body | Event::EndOfMessage => State::Gone,
+            _ => State::Fixed(outcome.clone()),
+        };
+        outcome
+    }
+
     fn warn(&self, wrong: &str) {
         let name = self.spec.as_ref().map_or("", |spec| spec.name.as_str());
         let text = match wrong.starts_with("connect to") {
@@ -321,6 +348,13 @@ fn reply(text: &str) -> Option<String> {
     if !valid {
         return None;
     }
+    // A status of another class than the code, or no text at all behind a code alone: which of both is meant?
+    let rest = text.get(4..)?;
+    let word = rest.split(' ').next().unwrap_or_default();
+    let class = word.split_once('.').filter(|(class, _)| class.len() == 1 && is_status(word));
+    if class.is_some_and(|(class, _)| class.as_bytes()[0] != bytes[0]) {
+        return None;
+    }
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -330,6 +364,13 @@ fn reply(text: &str) -> Option<String> {
         }
     }
     Some(out)
+}
+
+/// `5.7.1`
+fn is_status(word: &str) -> bool {
+    let mut parts = word.split('.');
+    let digits = |part: &str| matches!(part.len(), 1..=3) && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.clone().count() == 3 && parts.all(digits)
 }
 
 fn in_session(event: Event) -> bool {

@@ -157,7 +157,8 @@ impl Shared {
         let names = asked.as_ref().or_else(configured).map_or(&[][..], Vec::as_slice);
         let value = |name: &String| {
             let key = bare(name);
-            let value = values.get(key).filter(|value| !value.is_empty());
+            // A null sender is told; what else is empty is not known.
+            let value = values.get(key).filter(|value| !value.is_empty() || key == "mail_addr");
             let value = value.or_else(|| self.fixed.get(key)).or_else(|| self.defaults.get(key))?;
             Some((name.clone(), value.clone()))
         };

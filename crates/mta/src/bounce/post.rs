@@ -90,6 +90,17 @@ pub async fn to_postmaster(
     submit(house, setup, (sender, to), (false, BodyType::Unspecified), pieces, house.now()).await
 }
 
+/// A message of ours for one user, which nobody answers: header without Date, and text.
+pub async fn to_recipient(
+    house: &Arc<House>,
+    setup: &Arc<Setup>,
+    to: &Address,
+    content: String,
+) -> Result<Queued, Refusal> {
+    let pieces = std::iter::once(Ok(Bytes::from(content)));
+    submit(house, setup, (Address::null(), to), (false, BodyType::EightBitMime), pieces, house.now()).await
+}
+
 /// A message that was refused after its sender had gone goes back to it. The error: it could not be sent back.
 pub async fn refused(house: &Arc<House>, mut stored: Stored, refusal: &Refusal) -> Result<QueueId, Refusal> {
     if refusal.blame == Blame::Policy || refusal.detail == Detail(3, 4) {

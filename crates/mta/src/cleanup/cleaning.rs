@@ -227,6 +227,7 @@ impl<S: Sink> Cleaning<S> {
             message_id: self.message_id,
             hold: self.orders.hold,
             discard: self.orders.discard,
+            skip: self.skip,
             given,
             expanded,
         })
@@ -253,7 +254,7 @@ impl<S: Sink> Cleaning<S> {
             rewriting.copy(address, &mut recipients).await?;
         }
         if let Some(address) = self.orders.redirect.take() {
-            self.envelope.redirected = recipients.redirect(address);
+            self.envelope.withdrawn = recipients.redirect(address);
             // access(5): REDIRECT overrides FILTER.
             self.envelope.content_filter = None;
         }

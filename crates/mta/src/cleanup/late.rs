@@ -7,16 +7,31 @@ use super::recipients::{Recipients, Rewriting};
 use super::{Cleaner, Skip};
 
 impl Cleaner {
-    /// Another sender, put through rewriting and tables. It brings no automatic copies.
-    pub async fn late_sender(&self, id: &QueueId, sender: &Address) -> Result<Address, Refusal> {
-        self.late(id).sender(sender, &mut Recipients::default()).await
+    /// Another sender, put through rewriting and tables, and the automatic copies of its mail.
+    pub async fn late_sender(
+        &self,
+        id: &QueueId,
+        skip: Skip,
+        sender: &Address,
+    ) -> Result<(Address, Vec<Recipient>), Refusal> {
+        let mut copies = Recipients::default();
+        let sender = self.late(id, skip).sender(sender, &mut copies).await?;
+        Ok((sender, copies.into_list()))
     }
 
-    /// One more recipient, put through rewriting, tables and aliases. It has the ORCPT it was given, or none.
-    pub async fn late_recipient(&self, id: &QueueId, given: Recipient) -> Result<Vec<Recipient>, Refusal> {
+    /// One more recipient, put through rewriting, tables and aliases. It has the ORCPT it was given, or none, and was
+    /// never called anything but what it is called before aliases.
+    pub async fn late_recipient(
+        &self,
+        id: &QueueId,
+        skip: Skip,
+        given: Recipient,
+    ) -> Result<Vec<Recipient>, Refusal> {
         let mut recipients = Recipients::default();
         let orcpt = given.orcpt.clone();
-        self.late(id).recipient(given, &mut recipients).await?;
+        let rewriting = self.late(id, Skip { bcc: true, ..skip });
+        let original = rewriting.full_recipient(&given.address).await?;
+        rewriting.recipient(Recipient { original, ..given }, &mut recipients).await?;
         let mut list = recipients.into_list();
         list.iter_mut().for_each(|recipient| recipient.orcpt.clone_from(&orcpt));
         Ok(list)
@@ -27,8 +42,7 @@ impl Cleaner {
         self.router.rewrite(Context::Local, address)
     }
 
-    fn late<'a>(&'a self, id: &'a QueueId) -> Rewriting<'a> {
-        let skip = Skip { bcc: true, ..Skip::default() };
+    fn late<'a>(&'a self, id: &'a QueueId, skip: Skip) -> Rewriting<'a> {
         Rewriting { cleaner: self, id, skip, smtputf8: false, probe: false, now: None }
     }
 }

@@ -117,6 +117,8 @@ pub struct Clean<S> {
     pub hold: bool,
     /// DISCARD was asked for: say yes, and store nothing.
     pub discard: bool,
+    /// What is left out, also of what milters add.
+    pub skip: Skip,
     /// Recipients as they were given, rewritten and before aliases: what milters of local mail are told.
     pub given: Vec<Address>,
     /// Recipients with NOTIFY=SUCCESS that were replaced by virtual aliases: an "expanded" notice is due (RFC 3461

@@ -122,8 +122,7 @@ impl Rewriting<'_> {
             true => &self.cleaner.empty_address_recipient,
             false => &given.address,
         };
-        let address = self.reversed(self.router().rewrite(Context::Local, asked));
-        let address = self.canonical(Place::EnvelopeRecipient, address).await?;
+        let address = self.full_recipient(asked).await?;
         let orcpt = given.orcpt.or_else(|| self.original_recipient(&address));
         let original = if given.original.is_null() { given.address } else { given.original };
         let recipient = Recipient { address, original, orcpt, notify: given.notify };
@@ -144,8 +143,7 @@ impl Rewriting<'_> {
 
     /// An automatic copy: the sender hears nothing of it.
     pub async fn copy(&self, to: Address, recipients: &mut Recipients) -> Result<(), Refusal> {
-        let address = self.router().rewrite(Context::Local, &to);
-        let address = self.canonical(Place::EnvelopeRecipient, address).await?;
+        let address = self.full_recipient(&to).await?;
         let notify = Notify { never: true, ..Notify::default() };
         self.expand(Recipient { notify, ..Recipient::new(address) }, recipients).await
     }
@@ -159,6 +157,12 @@ impl Rewriting<'_> {
             Some(Ok(sender)) => sender.into(),
             Some(Err(_)) | None => address,
         }
+    }
+
+    /// A recipient's address rewritten, before aliases take its place.
+    pub async fn full_recipient(&self, address: &Address) -> Result<Address, Refusal> {
+        let address = self.reversed(self.router().rewrite(Context::Local, address));
+        self.canonical(Place::EnvelopeRecipient, address).await
     }
 
     async fn canonical(&self, place: Place, address: Address) -> Result<Address, Refusal> {

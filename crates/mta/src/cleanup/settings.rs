@@ -52,7 +52,7 @@ pub struct Cleaner {
     /// Checks of senders, and signatures.
     pub(crate) vouching: Option<Arc<Vouching>>,
     /// Finds viruses.
-    pub(crate) scanner: Option<Scanner>,
+    pub(crate) scanners: Vec<Scanner>,
     /// Looks at attached files.
     pub(crate) attachments: Option<Attachments>,
     /// Judges whether it is spam.
@@ -132,7 +132,7 @@ impl Cleaner {
             milter_checks: (!milter_checks.is_empty()).then(|| Arc::new(milter_checks)),
             milters: None,
             vouching: None,
-            scanner: None,
+            scanners: Vec::new(),
             attachments: None,
             spam: None,
             reports: None,
@@ -154,9 +154,9 @@ impl Cleaner {
         self
     }
 
-    /// Has every message shown to a scanner.
-    pub fn with_scanner(mut self, scanner: Option<Scanner>) -> Cleaner {
-        self.scanner = scanner;
+    /// Has every message shown to these scanners.
+    pub fn with_scanners(mut self, scanners: Vec<Scanner>) -> Cleaner {
+        self.scanners = scanners;
         self
     }
 

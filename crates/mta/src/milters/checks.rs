@@ -99,7 +99,7 @@ impl Checked {
     ) -> Result<(), Refusal> {
         clean.discard |= self.discard;
         for copy in std::mem::take(&mut self.copies) {
-            let more = cleaner.late_recipient(&clean.id, Recipient::new(copy)).await?;
+            let more = cleaner.late_recipient(&clean.id, clean.skip, Recipient::new(copy)).await?;
             clean.envelope.recipients.extend(more);
         }
         if let Some(to) = self.redirect.take() {

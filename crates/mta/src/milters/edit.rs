@@ -21,12 +21,12 @@ const HEAD: usize = 64 * 1024;
 /// Header fields at hand, and the body where it is.
 pub struct Letter {
     fields: Vec<Vec<u8>>,
+    /// Where our own Received stands, which milters cannot touch.
+    own: usize,
     body: Body,
     start: u64,
     /// A new body under way.
     coming: Option<Draft>,
-    /// It ends with a carriage return that may belong to a line end.
-    pending_cr: bool,
     ends_line: bool,
     changed: bool,
     leading_space: bool,
@@ -53,10 +53,10 @@ impl Letter {
         let empty_line = usize::from(head.get(len) == Some(&b'\n'));
         Ok(Letter {
             fields: fields(&head[..len]).map(|field| field.raw.to_vec()).collect(),
+            own: 0,
             start: (len + empty_line) as u64,
             body,
             coming: None,
-            pending_cr: false,
             ends_line: true,
             changed: false,
             leading_space: false,
@@ -98,20 +98,21 @@ impl Letter {
 
     /// Puts a field before the one that is `index`th now.
     pub fn insert(&mut self, index: usize, field: Vec<u8>) {
+        self.own += usize::from(index <= self.own && !self.fields.is_empty());
         self.fields.insert(index.min(self.fields.len()), field);
         self.changed = true;
     }
 
-    /// Changes the field of this name that is `index`th among those behind the first field, which is our own.
-    /// `None` takes it away.
+    /// Changes the field of this name that is `index`th among those but our own. `None` takes it away.
     fn change(&mut self, index: usize, name: &[u8], field: Option<Vec<u8>>) {
         let is_it =
             |raw: &Vec<u8>| Field::parse(raw).is_some_and(|field| field.name().eq_ignore_ascii_case(name));
-        let mut found = self.fields.iter().enumerate().skip(1).filter(|(_, raw)| is_it(raw));
+        let mut found = self.fields.iter().enumerate().filter(|(at, raw)| *at != self.own && is_it(raw));
         let at = found.nth(index.max(1) - 1).map(|(at, _)| at);
         match (at, field) {
             (Some(at), None) => {
                 self.fields.remove(at);
+                self.own -= usize::from(at < self.own);
                 self.changed = true;
             }
             (Some(at), Some(field)) => {
@@ -130,19 +131,11 @@ impl Letter {
         self.changed |= self.fields.len() != before;
     }
 
-    /// A piece of a new body: CR LF becomes LF.
+    /// A piece of a new body: carriage returns go.
     fn body_piece(&mut self, queue: &Queue, piece: &[u8]) -> Result<(), Refusal> {
         let mut draft = self.coming.take().unwrap_or_else(|| queue.draft(0));
-        let mut out = Vec::with_capacity(piece.len() + 1);
-        for byte in piece {
-            if std::mem::take(&mut self.pending_cr) && *byte != b'\n' {
-                out.push(b'\r');
-            }
-            match byte {
-                b'\r' => self.pending_cr = true,
-                byte => out.push(*byte),
-            }
-        }
+        let mut out = piece.to_vec();
+        out.retain(|byte| *byte != b'\r');
         if let Some(last) = out.last() {
             self.ends_line = *last == b'\n';
         }
@@ -154,7 +147,7 @@ impl Letter {
     /// The milter has answered: what it sent is the body now.
     pub fn end_of_body(&mut self) -> Result<(), Refusal> {
         let Some(mut draft) = self.coming.take() else { return Ok(()) };
-        if std::mem::take(&mut self.pending_cr) || !self.ends_line {
+        if !self.ends_line {
             draft.write(b"\n")?;
         }
         self.ends_line = true;
@@ -222,7 +215,12 @@ pub(super) async fn apply(
         Change::Body(piece) => letter.body_piece(&house.queue, &piece)?,
         Change::Quarantine(_) => return Ok(true),
         Change::Sender { address: text, args } => {
-            clean.envelope.sender = cleaner.late_sender(&clean.id, &address(&text)).await?;
+            let (sender, copies) = cleaner.late_sender(&clean.id, clean.skip, &address(&text)).await?;
+            clean.envelope.sender = sender;
+            let known =
+                |copy: &Recipient| clean.envelope.recipients.iter().any(|one| one.address == copy.address);
+            let copies: Vec<Recipient> = copies.into_iter().filter(|copy| !known(copy)).collect();
+            clean.envelope.recipients.extend(copies);
             let command = Command::parse(&args);
             for token in &command.tokens {
                 let accepts = Accepts { smtputf8: false, ..Accepts::default() };
@@ -237,8 +235,11 @@ pub(super) async fn apply(
         }
         Change::AddRecipient { address: text, args } => {
             let address = address(&text);
-            let mut recipient = Recipient::new(address.clone());
-            recipient.original = cleaner.completed(&address);
+            if address.is_null() {
+                log::warn!(target: "cleanup", "{}: ignoring attempt from Milter to add null recipient", clean.id);
+                return Ok(false);
+            }
+            let mut recipient = Recipient::new(address);
             for token in &Command::parse(&args).tokens {
                 match RcptParams::parse(std::slice::from_ref(token), Accepts::default()) {
                     Ok(params) => {
@@ -250,7 +251,7 @@ pub(super) async fn apply(
                     Err(_) => ignored(token.text(), "SMFIR_ADDRCPT_PAR"),
                 }
             }
-            for recipient in cleaner.late_recipient(&clean.id, recipient).await? {
+            for recipient in cleaner.late_recipient(&clean.id, clean.skip, recipient).await? {
                 if !letter.added.contains(&recipient) {
                     letter.added.push(recipient.clone());
                     clean.envelope.recipients.push(recipient);
@@ -266,7 +267,10 @@ pub(super) async fn apply(
                     cleaner.completed(&recipient.original) == gone
                 }
             };
+            let before = clean.envelope.recipients.len();
             clean.envelope.recipients.retain(|recipient| !is_gone(recipient));
+            let gone = before - clean.envelope.recipients.len();
+            clean.envelope.withdrawn += u32::try_from(gone).unwrap_or(u32::MAX);
             letter.added.retain(|recipient| !is_gone(recipient));
         }
     }

@@ -1,4 +1,4 @@
-//! Messages shown to clamd.
+//! Messages shown to scanners: clamd, an ICAP server.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{PIECE, failed, hold_as_it_is, log};
 use crate::cleanup::Clean;
 use crate::house::House;
 
-/// How many scanners are waited for at a time is clamd's affair; how long one may keep a message is ours.
+/// How many scanners are waited for at a time is theirs to say; how long one may keep a message is ours.
 const WHOLE: Duration = Duration::from_secs(900);
 
 /// Shows a message to the scanner, and does what the configuration says of what it finds.
@@ -20,12 +20,12 @@ pub(crate) async fn scan(
     clean: &mut Clean<queue::Draft>,
 ) -> Result<(), Refusal> {
     if scanner.size_limit > 0 && clean.size > scanner.size_limit {
-        log::info!(target: "cleanup", "{}: not scanned: larger than clamd_size_limit", clean.id);
+        log::info!(target: "cleanup", "{}: not scanned: larger than {}", clean.id, scanner.size_parameter);
         return Ok(());
     }
     let body = clean.content.body()?;
     let found = tokio::time::timeout(WHOLE, shown(scanner, &body)).await;
-    match found.unwrap_or_else(|_| Err(Trouble::new("clamd takes too long"))) {
+    match found.unwrap_or_else(|_| Err(Trouble::new("scanning takes too long"))) {
         Ok(Found::Nothing) => Ok(()),
         Ok(Found::Virus(name)) => virus(house, scanner.on_virus, clean, &name),
         Err(trouble) => failed(house, scanner.on_failure, clean, &trouble),

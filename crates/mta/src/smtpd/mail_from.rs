@@ -180,8 +180,8 @@ impl Session {
                 return Err(self.refused(&refusal, &facts));
             }
         }
-        if let Some(reply) = self.tell_mail(&transaction.sender, tokens).await {
-            return Err(Said::error(reply));
+        if let Some(said) = self.tell_mail(&transaction.sender, tokens).await {
+            return Err(said);
         }
         self.has_room(&transaction)?;
         self.messages = self.messages.wrapping_add(1);

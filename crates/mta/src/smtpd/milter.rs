@@ -4,9 +4,11 @@ use filter::NameLookup;
 use filter::milter::{Outcome, Values};
 use mail::{Address, Refusal, Trail};
 use proto::milter::{self, Event, strings};
+use proto::smtp::server::Answer;
 use proto::smtp::{Reply, Token};
 use route::Context;
 
+use super::said::Said;
 use super::session::{Session, facts};
 use crate::milters::{Filtering, reply};
 
@@ -46,13 +48,20 @@ impl Session {
         self.tell(Event::Helo, &strings([name.as_bytes()]), self.macros(), (verb, None, None)).await
     }
 
-    pub(super) async fn tell_mail(&mut self, sender: &Address, params: &[Token<'_>]) -> Option<Reply> {
-        self.milters.as_ref()?;
+    pub(super) async fn tell_mail(&mut self, sender: &Address, params: &[Token<'_>]) -> Option<Said> {
+        if self.milters.as_ref()?.is_lost() {
+            // Postfix's smtpd panics here; the client sees the same.
+            log::warn!(target: self.program(), "a milter has accepted an unknown command: closing the session");
+            return Some(Said::new(Answer::HangUp, false));
+        }
         let mut values = self.macros();
-        let [address, host, mailer] = self.stop_of(sender).await;
+        let [mut address, host, mailer] = self.stop_of(sender).await;
+        if sender.is_null() {
+            address.clear();
+        }
         values.extend([("mail_addr", address), ("mail_host", host), ("mail_mailer", mailer)]);
         let data = path_and_params(sender, params);
-        self.tell(Event::Mail, &data, values, ("MAIL", Some(sender), None)).await
+        self.tell(Event::Mail, &data, values, ("MAIL", Some(sender), None)).await.map(Said::error)
     }
 
     pub(super) async fn tell_recipient(
@@ -66,7 +75,9 @@ impl Session {
         let data = path_and_params(recipient, params);
         if let Some(refusal) = refused {
             let names = ["rcpt_addr", "rcpt_host", "rcpt_mailer"];
-            let told = [refusal.say.clone(), refusal.status().to_string(), "error".to_owned()];
+            // Without the address that the text begins with.
+            let text = refusal.say.split_once(">: ").map_or(&*refusal.say, |(_, text)| text);
+            let told = [text.to_owned(), refusal.status().to_string(), "error".to_owned()];
             values.extend(names.into_iter().zip(told));
             if let Some(chain) = &mut self.milters {
                 chain.refused_recipient(&data, &values).await;

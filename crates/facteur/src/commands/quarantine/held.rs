@@ -1,8 +1,7 @@
-//! Messages in quarantine: held, and with our reason on top.
+//! Messages in quarantine as the running program tells of them, or the queue of one that is down.
 
-use jiff::Timestamp;
 use mail::QueueId;
-use mail::header::Field;
+use mta::quarantine::{Held, reason, subject};
 use queue::State;
 use queue::control::{Answer, Reason, Request};
 
@@ -11,51 +10,17 @@ use crate::commands::reach::Reach;
 /// Bytes in which the header is looked for.
 const HEAD: usize = 256 << 10;
 
-/// One message.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// Its queue id.
-    pub id: QueueId,
-    /// When it came.
-    pub arrival: Timestamp,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Why it is held.
-    pub reason: String,
-    /// Reverse-path.
-    pub sender: String,
-    /// Who would get it.
-    pub recipients: Vec<String>,
-    /// Decoded Subject.
-    pub subject: String,
-}
-
-impl Held {
-    /// One line for programs.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "queue_id": self.id.as_str(),
-            "arrival_time": self.arrival.as_second(),
-            "message_size": self.size,
-            "reason": self.reason,
-            "sender": self.sender,
-            "recipients": self.recipients,
-            "subject": self.subject,
-        })
-    }
-}
-
-/// Why a message is held: our field is the first, above our own Received, where no sender can write.
-fn reason(content: &[u8]) -> Option<String> {
-    let mut fields = mail::header::fields(content);
-    let first: Field<'_> = fields.next()?;
-    first.is("x-quarantine").then(|| String::from_utf8_lossy(first.value()).trim().to_owned())
-}
-
-fn subject(content: &[u8]) -> String {
-    let head = &content[..mail::header::header_len(&content[..content.len().min(HEAD)])];
-    let field = mail::header::fields(head).find(|field| field.is("subject"));
-    field.map(|field| mime::words::decode(field.value()).trim().to_owned()).unwrap_or_default()
+/// One line for programs.
+pub fn json(held: &Held) -> serde_json::Value {
+    serde_json::json!({
+        "queue_id": held.id.as_str(),
+        "arrival_time": held.arrival.as_second(),
+        "message_size": held.size,
+        "reason": held.reason,
+        "sender": held.sender,
+        "recipients": held.recipients,
+        "subject": held.subject,
+    })
 }
 
 /// Everything in quarantine, oldest first.
@@ -115,18 +80,4 @@ fn look(reach: &mut Reach, id: &QueueId) -> Result<Option<(Held, Vec<u8>)>, Stri
         subject: subject(&content),
     };
     Ok(Some((held, content)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_stands_on_top_is_a_reason() {
-        let ours = b"X-Quarantine: spam (score 9.1)\nReceived: from x\nSubject: =?utf-8?q?a=C3=A9?=\n\n";
-        assert_eq!(reason(ours).as_deref(), Some("spam (score 9.1)"));
-        assert_eq!(subject(ours), "aé");
-        assert_eq!(reason(b"Received: from x\nX-Quarantine: forged\n\n"), None);
-        assert_eq!(reason(b""), None);
-    }
 }

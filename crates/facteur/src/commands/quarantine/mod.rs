@@ -1,22 +1,22 @@
 //! `facteur quarantine`: mail that is held because of what is in it: listed with its reason, shown without danger,
 //! released, deleted, expired.
 
-mod digest;
 mod held;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{self, Stdio};
 
 use jiff::tz::TimeZone;
 use lexopt::Arg;
 use mail::QueueId;
 use mail::logline::printable;
+use mta::quarantine::{Held, digest};
 use queue::control::{Alteration, Answer, Request};
 use queue::{Flush, Selection, State};
 use scan::spam::{Class, Sample};
 
-use self::held::Held;
 use super::reach::{self, Intent, Reach};
 use super::{Command, value};
 use crate::config::{self, Config};
@@ -32,8 +32,8 @@ usage: facteur quarantine [-c config_dir] COMMAND
   show QUEUE_ID                           its header and its text, without anything that acts
   release [--learn] QUEUE_ID ...          deliver it; with --learn the filter learns that it is no spam
   delete [--learn] QUEUE_ID ...           remove it; with --learn the filter learns that it is spam
-  expire [--older TIME]                   remove what is older (quarantine_lifetime)
-  digest [--french] [--newer TIME]        mail each recipient a list of what came for him in this time (1d)
+  expire [--older TIME]                   remove what is older (quarantine_lifetime) now
+  digest [--french] [--newer TIME]        mail each recipient a list of what came for him in this time (1d) now
 
 Mail that an administrator or a HOLD action keeps is no quarantine: see 'facteur queue'.";
 
@@ -141,7 +141,7 @@ fn list(reach: &mut Reach, options: &Options) -> Result<u8, String> {
     let mut print = || -> io::Result<()> {
         for held in &shown {
             if options.json {
-                writeln!(out, "{}", held.json())?;
+                writeln!(out, "{}", held::json(held))?;
                 continue;
             }
             let date = mail::date::rfc5322(held.arrival, &TimeZone::system());
@@ -214,9 +214,29 @@ fn digest(reach: &mut Reach, config: &Config, options: &Options) -> Result<u8, S
     all.retain(|held| held.arrival.as_second() >= oldest);
     let sender = format!("postmaster@{}", config.view.get("myorigin"));
     let directory = config::directory(options.config.as_deref());
-    let sent = digest::send(&all, &sender, options.french, &directory)?;
-    println!("Sent: {sent} digest{}", if sent == 1 { "" } else { "s" });
+    let boxes = digest::by_recipient(&all);
+    for (recipient, held) in &boxes {
+        let text = digest::text(recipient, held, &sender, options.french, &TimeZone::system());
+        submit(recipient, &text, &directory).map_err(|what| format!("digest for <{recipient}>: {what}"))?;
+    }
+    println!("Sent: {} digest{}", boxes.len(), if boxes.len() == 1 { "" } else { "s" });
     Ok(0)
+}
+
+/// Hands a message to sendmail. With the null sender, nobody answers it.
+fn submit(recipient: &str, text: &str, config: &Path) -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut child = process::Command::new(program)
+        .args(["sendmail", "-i", "-f", "<>", "-C"])
+        .arg(config)
+        .args(["--", recipient])
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let written = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
+    let ended = child.wait().map_err(|error| error.to_string())?;
+    written.map_err(|error| error.to_string())?;
+    if ended.success() { Ok(()) } else { Err(format!("sendmail: {ended}")) }
 }
 
 /// The time that is so long ago, in seconds since 1970.

@@ -1,14 +1,11 @@
 //! The digest: each recipient is mailed a list of what is held for him.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use jiff::tz::TimeZone;
 use mail::logline::printable;
 
-use super::held::Held;
+use super::Held;
 
 /// Messages that one digest lists.
 const LISTED: usize = 200;
@@ -38,8 +35,8 @@ const FRENCH: Words = Words {
     because: "motif :",
 };
 
-/// The text of one recipient's digest.
-fn text(recipient: &str, held: &[&Held], sender: &str, french: bool, zone: &TimeZone) -> String {
+/// The text of one recipient's digest, header and all.
+pub fn text(recipient: &str, held: &[&Held], sender: &str, french: bool, zone: &TimeZone) -> String {
     let words = if french { FRENCH } else { ENGLISH };
     let language = if french { "fr" } else { "en" };
     let mut text = format!(
@@ -67,38 +64,15 @@ fn text(recipient: &str, held: &[&Held], sender: &str, french: bool, zone: &Time
     text
 }
 
-/// Mails a digest to everybody for whom there is something; gives how many were sent.
-///
-/// # Errors
-/// One could not be handed over; the others were not tried.
-pub fn send(held: &[Held], sender: &str, french: bool, config: &Path) -> Result<usize, String> {
+/// What is held for each recipient.
+pub fn by_recipient(held: &[Held]) -> BTreeMap<&str, Vec<&Held>> {
     let mut boxes: BTreeMap<&str, Vec<&Held>> = BTreeMap::new();
     for held in held {
         for recipient in &held.recipients {
             boxes.entry(recipient).or_default().push(held);
         }
     }
-    for (recipient, held) in &boxes {
-        let text = text(recipient, held, sender, french, &TimeZone::system());
-        submit(recipient, &text, config).map_err(|what| format!("digest for <{recipient}>: {what}"))?;
-    }
-    Ok(boxes.len())
-}
-
-/// Hands a message to sendmail. With the null sender, nobody answers it.
-fn submit(recipient: &str, text: &str, config: &Path) -> Result<(), String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut child = Command::new(program)
-        .args(["sendmail", "-i", "-f", "<>", "-C"])
-        .arg(config)
-        .args(["--", recipient])
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let written = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
-    let ended = child.wait().map_err(|error| error.to_string())?;
-    written.map_err(|error| error.to_string())?;
-    if ended.success() { Ok(()) } else { Err(format!("sendmail: {ended}")) }
+    boxes
 }
 
 #[cfg(test)]
