@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::User;
-use testbed::{Address, Instance, address, neighbour, wait};
+use testbed::{Address, Instance, Kept, address, neighbour, wait};
 
 use super::clamd::Clamd;
-use super::{Daemon, EICAR, Folder, message, offered, site};
+use super::{EICAR, Folder, message, offered, site, start_at};
 
 /// amavisd-new, to which mail comes at `smtp` and goes on to `next`, or which answers a milter at its socket.
 struct Amavis {
     folder: Folder,
     user: User,
     smtp: Address,
-    _daemon: Daemon,
+    _daemon: Kept,
     _clamd: Clamd,
 }
 
@@ -31,16 +31,17 @@ impl Amavis {
         };
         let clamd = Clamd::start(&clamd);
         let (folder, smtp) = (Folder::new(), address());
-        for name in ["tmp", "var", "work"] {
+        for name in ["tmp", "var"] {
             folder.folder(name, Some(&user), 0o750);
         }
         folder.folder("rules", None, 0o755);
         folder.file("rules/own.pre", "loadplugin Mail::SpamAssassin::Plugin::Check\n");
         folder.file("rules/own.cf", "body OWN_CASINO /casino/i\nscore OWN_CASINO 7.5\nuse_bayes 0\n");
         let settings = folder.file("amavisd.conf", &settings(&folder, smtp, next, &clamd));
-        let daemon =
-            Daemon::start(Command::new("perl").arg("-T").arg(amavisd).args(["-c", &settings, "foreground"]));
-        let amavis = Amavis { smtp, user, _daemon: daemon.listening("amavisd", smtp), folder, _clamd: clamd };
+        let mut command = Command::new("perl");
+        command.arg("-T").arg(amavisd).args(["-c", &settings, "foreground"]);
+        let daemon = start_at(&mut command, smtp);
+        let amavis = Amavis { smtp, user, _daemon: daemon, folder, _clamd: clamd };
         wait::until("its socket", || UnixStream::connect(amavis.socket()).ok());
         Some(amavis)
     }
@@ -50,15 +51,15 @@ impl Amavis {
     }
 
     /// The milter that speaks for it.
-    fn milter(&self, program: &Path) -> (Daemon, Address) {
+    fn milter(&self, program: &Path) -> (Kept, Address) {
         let at = address();
         let socket = format!("inet:{}@{}", at.port(), at.ip());
         let (amavis, work, pid) =
-            (self.socket(), self.folder.path("work"), self.folder.path("var/milter.pid"));
+            (self.socket(), self.folder.path("tmp"), self.folder.path("var/milter.pid"));
         let mut command = Command::new(program);
         command.args(["-f", "-s", &socket, "-S", &amavis, "-w", &work, "-p", &pid]);
         command.uid(self.user.uid.as_raw()).gid(self.user.gid.as_raw());
-        (Daemon::start(&mut command).listening("amavisd-milter", at), at)
+        (start_at(&mut command, at), at)
     }
 }
 
@@ -134,7 +135,7 @@ fn amavis_gives_mail_back_behind_the_queue() {
         .start();
     assert_judges(&mx);
     // Who had brought it is known behind amavis, too.
-    mx.wait_log(&["relay=127.0.0", "orig_queue_id=", "orig_client="]);
+    mx.wait_log(&["client=unknown[127.0.0.1]", "orig_queue_id=", "orig_client=unknown[127.0.0.1]"]);
     assert_eq!(offered(&mx, &message("sick", &EICAR.concat())).code, 250);
     mx.wait_log(&["discarded", "Own.Eicar"]);
     assert_eq!(mx.maildir("bob").messages().len(), 1);

@@ -4,14 +4,14 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use testbed::wait;
+use testbed::{Kept, wait};
 
-use super::{Daemon, EICAR, Folder};
+use super::{EICAR, Folder, start};
 
 /// A clamd that knows `Own.Eicar` alone.
 pub struct Clamd {
     folder: Folder,
-    _daemon: Daemon,
+    _daemon: Kept,
 }
 
 impl Clamd {
@@ -28,7 +28,7 @@ impl Clamd {
                 "DatabaseDirectory {signatures}\nLocalSocket {socket}\nForeground yes\nLocalSocketMode 666\n"
             ),
         );
-        let daemon = Daemon::start(Command::new(program).args(["-c", &settings]));
+        let daemon = start(Command::new(program).args(["-c", &settings]));
         wait::until("clamd", || UnixStream::connect(&socket).ok());
         Clamd { folder, _daemon: daemon }
     }

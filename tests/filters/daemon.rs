@@ -4,43 +4,27 @@ use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User};
-use testbed::{Address, wait};
+use nix::unistd::User;
+use testbed::{Address, Kept, wait};
 
 /// Programs in Perl take their time, above all on a busy machine.
 const START: Duration = Duration::from_secs(120);
 
-/// A program that is asked to end with its test, and made to when it does not.
-pub struct Daemon(Child);
-
-impl Daemon {
-    /// Starts it, without any input; what it prints is not kept.
-    pub fn start(command: &mut Command) -> Daemon {
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Daemon(quiet.spawn().expect("it starts"))
-    }
-
-    /// Waits until it listens there.
-    pub fn listening(self, what: &str, at: Address) -> Daemon {
-        let up = wait::within(START, || TcpStream::connect((at.ip(), at.port())).ok());
-        assert!(up.is_some(), "{what} does not start");
-        self
-    }
+/// Starts a program, without any input; what it prints is not kept.
+pub fn start(command: &mut Command) -> Kept {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Kept::new(quiet.spawn().expect("it starts"))
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap_or(i32::MAX));
-        let _ = kill(pid, Signal::SIGTERM);
-        if wait::within(wait::LIMIT, || self.0.try_wait().ok().flatten()).is_none() {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
+/// The same with one that will listen there.
+pub fn start_at(command: &mut Command, at: Address) -> Kept {
+    let kept = start(command);
+    let up = wait::within(START, || TcpStream::connect((at.ip(), at.port())).ok());
+    assert!(up.is_some(), "{command:?} does not start");
+    kept
 }
 
 /// A directory for such a program, that everybody may pass through.

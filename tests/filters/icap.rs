@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testbed::{Address, address, neighbour};
+use testbed::{Address, Kept, address, neighbour};
 
 use super::clamd::Clamd;
-use super::{Daemon, EICAR, Folder, message, offered, site};
+use super::{EICAR, Folder, message, offered, site, start_at};
 
 /// Where Debian has modules of c-icap, by the machine's kind.
 fn modules() -> Option<PathBuf> {
@@ -16,7 +16,7 @@ fn modules() -> Option<PathBuf> {
         .find(|folder| folder.join("virus_scan.so").exists() && folder.join("clamd_mod.so").exists())
 }
 
-fn start(program: &Path, modules: &Path, folder: &Folder, clamd: &Clamd) -> (Daemon, Address) {
+fn start(program: &Path, modules: &Path, folder: &Folder, clamd: &Clamd) -> (Kept, Address) {
     let at = address();
     let (root, modules) = (folder.path(""), modules.display());
     let settings = folder.file(
@@ -37,7 +37,7 @@ fn start(program: &Path, modules: &Path, folder: &Folder, clamd: &Clamd) -> (Dae
     );
     let mut command = Command::new(program);
     command.args(["-N", "-f", &settings]);
-    (Daemon::start(&mut command).listening("c-icap", at), at)
+    (start_at(&mut command, at), at)
 }
 
 #[test]

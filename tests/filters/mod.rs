@@ -7,11 +7,12 @@ mod daemon;
 mod icap;
 mod large;
 mod opendmarc;
+mod quarantine;
 mod rspamd;
 
 use testbed::{Instance, Reply, Site};
 
-use daemon::{Daemon, Folder};
+use daemon::{Folder, start, start_at};
 
 /// In two halves, so that nobody's scanner takes this file for what it is about.
 pub const EICAR: [&str; 2] = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR", "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"];

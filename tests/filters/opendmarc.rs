@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use testbed::{address, neighbour};
 
-use super::{Daemon, Folder, message, offered, site};
+use super::{Folder, message, offered, site, start_at};
 
 /// A resolver that knows one text: `far.test` wants mail that fails to be refused. All else does not exist.
 struct Resolver {
@@ -76,9 +76,11 @@ fn opendmarc_refuses_what_a_domain_wants_refused() {
         "opendmarc.conf",
         &format!(
             "Socket inet:{}@{}\nBackground false\nAuthservID mx.test\nTrustedAuthservIDs mx.test\nRejectFailures true\n\
-             Syslog false\nRequiredHeaders false\nPidFile {}\n",
+             Syslog false\nIgnoreHosts {}\nRequiredHeaders false\nPidFile {}\n",
             at.port(),
             at.ip(),
+            // Instead of 127.0.0.1, who is our stranger.
+            folder.file("ignored", "192.0.2.1\n"),
             folder.path("pid")
         ),
     );
@@ -86,7 +88,7 @@ fn opendmarc_refuses_what_a_domain_wants_refused() {
     command.args(["--mount", "--propagation", "private", "sh", "-c"]);
     command.args(["mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"", &names]);
     command.arg(opendmarc).args(["-f", "-c", &settings]);
-    let _opendmarc = Daemon::start(&mut command).listening("opendmarc", at);
+    let _opendmarc = start_at(&mut command, at);
     let mx = site()
         .set("smtpd_milters", &format!("inet:{}:{}", at.ip(), at.port()))
         .set("milter_default_action", "tempfail")

@@ -5,7 +5,7 @@ use std::process::Command;
 use nix::unistd::User;
 use testbed::{address, neighbour};
 
-use super::{Daemon, Folder, GTUBE, message, offered, site};
+use super::{Folder, GTUBE, message, offered, site, start_at};
 
 #[test]
 fn rspamd_judges_as_a_milter() {
@@ -31,7 +31,7 @@ fn rspamd_judges_as_a_milter() {
     if nobody.is_some() {
         command.args(["-u", "nobody", "-g", "nogroup"]);
     }
-    let _rspamd = Daemon::start(&mut command).listening("rspamd", at);
+    let _rspamd = start_at(&mut command, at);
     // The lines of its documentation.
     let mx = site()
         .set("smtpd_milters", &format!("inet:{}:{}", at.ip(), at.port()))

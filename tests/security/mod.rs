@@ -17,6 +17,7 @@
 //! | 23 what goes out | `gate::outbound` | `gate::outbound`, `mta::policyd` |
 
 mod budget;
+mod content;
 mod half_close;
 pub mod hostile;
 mod injection;

@@ -125,7 +125,9 @@ impl Walk {
         }
         let composite = self.mime.is_composite();
         let limits = Limits { parts: 2, ..Limits::default() };
-        let structure = mime::parse(header, &limits);
+        // Programs that show mail take its fields at their word, also where nothing says that it is MIME.
+        let header = [b"MIME-Version: 1.0\n", header].concat();
+        let structure = mime::parse(&header, &limits);
         let told = &structure.root().mime;
         if self.mime.header_end() == mail::mime::Follows::Header {
             self.header = Some(Vec::new());

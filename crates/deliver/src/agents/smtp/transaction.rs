@@ -10,7 +10,7 @@ use proto::smtp::xtext;
 use queue::Body;
 
 use super::complaint::{self, ours};
-use super::outgoing::{self, Outgoing};
+use super::outgoing::{self, Content, Outgoing};
 use super::round::{Line, Round};
 use super::service::Service;
 use super::session::Session;
@@ -79,7 +79,8 @@ async fn prepare(service: &Service, session: &Session, round: &Round) -> Result<
     let mut mail = format!("<{}>", service.written(&service.outgoing_address(&request.sender).await?));
     // What the conversion makes of the size is not known to the sender of the message.
     if extensions.size.is_some() && !outgoing::is_converted(service, session, request) {
-        mail.push_str(&format!(" SIZE={}", content.as_ref().map_or(size, |bytes| bytes.len() as u64)));
+        let size = if let Content::Rewritten(bytes) = &content { bytes.len() as u64 } else { size };
+        mail.push_str(&format!(" SIZE={size}"));
     }
     if extensions.eight_bit_mime {
         match request.body_type {
@@ -242,13 +243,17 @@ impl Talk<'_> {
     /// Sends the content. When the queue cannot be read any more the connection is cut: half a message must not
     /// look like a whole one.
     async fn content(&mut self, round: &mut Round, outgoing: &Outgoing, keep: bool) -> Result<(), After> {
-        let body = match &outgoing.content {
-            Some(bytes) => Body::from(bytes.clone()),
-            None => round.request.content.clone(),
+        let (body, mut rewrite) = match &outgoing.content {
+            Content::Rewritten(bytes) => (Body::from(bytes.clone()), None),
+            Content::Queued => (round.request.content.clone(), None),
+            Content::OnTheWay => {
+                let rewrite = outgoing::rewrite(self.service, self.session, &round.request);
+                (round.request.content.clone(), Some(rewrite))
+            }
         };
         let mut offset = 0;
         while offset < body.len() {
-            let piece = match read(&body, offset).await {
+            let mut piece = match read(&body, offset).await {
                 Ok(piece) if !piece.is_empty() => piece,
                 other => {
                     let why = other.err().map_or("it is shorter than recorded".to_owned(), |e| e.to_string());
@@ -259,6 +264,15 @@ impl Talk<'_> {
                 }
             };
             offset += piece.len() as u64;
+            if let Some(rewrite) = &mut rewrite {
+                piece = match rewrite.feed(&piece, offset >= body.len()).await {
+                    Ok(out) => out.into(),
+                    Err(refusal) => {
+                        round.refuse(&self.accepted, &refusal, self.line);
+                        return Err(After::Gone);
+                    }
+                };
+            }
             if let Err(event) = self.session.client.content(&piece).await {
                 let refusal = self.session.broken(&event);
                 round.refuse_site(&refusal, self.line);

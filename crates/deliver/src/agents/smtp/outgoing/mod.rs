@@ -4,12 +4,12 @@ mod quoted;
 mod rewrite;
 
 use bytes::Bytes;
-use mail::{BodyType, Refusal, Trouble};
+use mail::{BodyType, Refusal};
 
 use super::service::Service;
 use super::session::Session;
 use crate::Request;
-use rewrite::Rewrite;
+pub use rewrite::Rewrite;
 
 /// Command lines and content of one transaction.
 pub struct Outgoing {
@@ -17,8 +17,18 @@ pub struct Outgoing {
     pub mail: String,
     /// After each `RCPT TO:`.
     pub recipients: Vec<String>,
-    /// The content, where it is not the queued one.
-    pub content: Option<Bytes>,
+    /// The content.
+    pub content: Content,
+}
+
+/// The content as it goes out.
+pub enum Content {
+    /// As it is queued.
+    Queued,
+    /// This.
+    Rewritten(Bytes),
+    /// Too large to be rewritten beforehand: what is queued is rewritten on its way.
+    OnTheWay,
 }
 
 /// A server without 8BITMIME gets 7-bit mail, unless the mail is said to be that already.
@@ -28,30 +38,24 @@ pub fn is_converted(service: &Service, session: &Session, request: &Request) -> 
         && request.body_type != BodyType::SevenBit
 }
 
-/// The content to send to this server; `None` for the queued one as it is.
-pub async fn content(
-    service: &Service,
-    session: &Session,
-    request: &Request,
-) -> Result<Option<Bytes>, Refusal> {
+/// What is sent to this server.
+pub async fn content(service: &Service, session: &Session, request: &Request) -> Result<Content, Refusal> {
     let downgrade = is_converted(service, session, request);
     if !downgrade && service.generic.is_empty() && service.checks.is_empty() {
-        return Ok(None);
+        return Ok(Content::Queued);
     }
-    let text = match request.content.in_memory() {
-        Some(bytes) => bytes.clone(),
-        None => {
-            let content = request.content.clone();
-            let read = tokio::task::spawn_blocking(move || content.bytes()).await;
-            let failed = |error| Trouble::from_error("read the queued content", error);
-            read.map_err(|error| Trouble::from_error("read the queued content", error))?.map_err(failed)?
-        }
-    };
+    let Some(text) = request.content.in_memory() else { return Ok(Content::OnTheWay) };
     // Mail that was declared to be 8-bit may say so in its header, too.
     let plain = text.is_ascii() && request.body_type != BodyType::EightBitMime;
     if service.generic.is_empty() && service.checks.is_empty() && plain {
-        return Ok(None);
+        return Ok(Content::Queued);
     }
-    let out = Rewrite::new(service, request.id.as_str(), &session.name, downgrade).run(&text).await?;
-    Ok(Some(Bytes::from(out)))
+    let out = rewrite(service, session, request).feed(text, true).await?;
+    Ok(Content::Rewritten(Bytes::from(out)))
+}
+
+/// Rewrites the content for this server.
+pub fn rewrite<'a>(service: &'a Service, session: &Session, request: &Request) -> Rewrite<'a> {
+    let downgrade = is_converted(service, session, request);
+    Rewrite::new(service, request.id.as_str(), &session.name, downgrade)
 }

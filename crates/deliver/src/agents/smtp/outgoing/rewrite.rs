@@ -2,7 +2,7 @@
 
 use filter::checks::{Action, Part, Visit};
 use mail::addresses::{self, mailboxes_mut};
-use mail::header::{Field, next_line, trim_line_end};
+use mail::header::{Field, name_end, next_line, trim_line_end};
 use mail::logline::printable;
 use mail::mime::{Follows, Mime};
 use mail::{Address, Class, Refusal};
@@ -52,49 +52,96 @@ enum Left {
     Behind(String),
 }
 
-/// Rewrites a whole message.
+/// Rewrites a message, piece by piece.
 pub struct Rewrite<'a> {
     service: &'a Service,
     /// The message's queue id, for the log.
-    id: &'a str,
+    id: String,
     /// The server, for what is said of a failure.
-    server: &'a str,
+    server: String,
     /// 8-bit parts become quoted-printable.
     downgrade: bool,
     mime: Mime,
+    /// Which header is under way; `None` in a body.
+    header: Option<Part>,
+    /// A field or line whose end has not come.
+    pending: Vec<u8>,
     out: Vec<u8>,
     /// The body at hand is encoded.
     encode: bool,
 }
 
+/// What stands at the beginning of header text.
+enum Piece {
+    /// A field of so many bytes.
+    Field(usize),
+    /// No field.
+    End,
+    /// There is no telling yet.
+    More,
+}
+
 impl<'a> Rewrite<'a> {
     /// For a server of this service.
-    pub fn new(service: &'a Service, id: &'a str, server: &'a str, downgrade: bool) -> Rewrite<'a> {
-        let mime = Mime::new(NESTING, BOUNDARY);
-        Rewrite { service, id, server, downgrade, mime, out: Vec::new(), encode: false }
+    pub fn new(service: &'a Service, id: &str, server: &str, downgrade: bool) -> Rewrite<'a> {
+        Rewrite {
+            service,
+            id: id.to_owned(),
+            server: server.to_owned(),
+            downgrade,
+            mime: Mime::new(NESTING, BOUNDARY),
+            header: Some(Part::Primary),
+            pending: Vec::new(),
+            out: Vec::new(),
+            encode: false,
+        }
     }
 
-    /// The message as it goes out.
-    pub async fn run(mut self, text: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let mut rest = text;
-        let mut header = Some(Part::Primary);
-        while !rest.is_empty() || header.is_some() {
-            if let Some(part) = header.take() {
-                let len = mail::header::header_len(rest);
-                let follows = self.header(&rest[..len], part).await?;
-                rest = &rest[len..];
-                if rest.first() == Some(&b'\n') {
-                    self.out.push(b'\n');
-                    rest = &rest[1..];
+    /// The next piece of the message, the last one or not; gives what goes out so far.
+    pub async fn feed(&mut self, piece: &[u8], last: bool) -> Result<Vec<u8>, Refusal> {
+        let mut buffer = std::mem::take(&mut self.pending);
+        let mut rest = match buffer.is_empty() {
+            true => piece,
+            false => {
+                buffer.extend_from_slice(piece);
+                &buffer
+            }
+        };
+        loop {
+            if let Some(part) = self.header {
+                match header_piece(rest, last) {
+                    Piece::Field(len) => {
+                        let (field, after) = rest.split_at(len);
+                        if let Some(field) = Field::parse(trim_line_end(field)) {
+                            self.header_field(&field, part).await?;
+                        }
+                        rest = after;
+                        continue;
+                    }
+                    Piece::More => break,
+                    Piece::End => {
+                        let follows = self.header_end(part).await?;
+                        if rest.first() == Some(&b'\n') {
+                            self.out.push(b'\n');
+                            rest = &rest[1..];
+                        }
+                        self.header = (follows == Follows::Header).then_some(Part::Nested);
+                        if self.header.is_some() || !rest.is_empty() {
+                            continue;
+                        }
+                        break;
+                    }
                 }
-                header = (follows == Follows::Header).then_some(Part::Nested);
-                continue;
             }
             let line = next_line(rest);
+            if line.is_empty() || !(line.ends_with(b"\n") || last) {
+                break;
+            }
             rest = &rest[line.len()..];
-            header = self.body_line(trim_lf(line)).await?;
+            self.header = self.body_line(trim_lf(line)).await?;
         }
-        Ok(self.out)
+        self.pending = rest.to_vec();
+        Ok(std::mem::take(&mut self.out))
     }
 
     async fn body_line(&mut self, line: &[u8]) -> Result<Option<Part>, Refusal> {
@@ -153,33 +200,38 @@ impl<'a> Rewrite<'a> {
         self.out.push(b'\n');
     }
 
-    async fn header(&mut self, header: &[u8], part: Part) -> Result<Follows, Refusal> {
-        for field in mail::header::fields(header) {
-            if field.is("Content-Type") {
-                self.mime
-                    .content_type(field.value())
-                    .map_err(|_| ours(Class::Never, (6, 0), "MIME nesting exceeds safety limit"))?;
-            }
-            if field.is("Content-Transfer-Encoding") {
-                self.mime.transfer_encoding(field.value());
-                if self.downgrade && self.mime.encoding().is_eight_bit() {
-                    continue;
-                }
-            }
-            self.field(&field, part).await?;
+    async fn header_field(&mut self, field: &Field<'_>, part: Part) -> Result<(), Refusal> {
+        if field.is("Content-Type") {
+            self.mime
+                .content_type(field.value())
+                .map_err(|_| ours(Class::Never, (6, 0), "MIME nesting exceeds safety limit"))?;
         }
+        if field.is("Content-Transfer-Encoding") {
+            self.mime.transfer_encoding(field.value());
+            if self.downgrade && self.mime.encoding().is_eight_bit() {
+                return Ok(());
+            }
+        }
+        let looked_up_as = if mail::mime::is_field(field.name()) { Part::Mime } else { part };
+        self.field(field, part, looked_up_as).await
+    }
+
+    async fn header_end(&mut self, part: Part) -> Result<Follows, Refusal> {
         self.encode = false;
         if self.downgrade && self.mime.encoding().is_eight_bit() {
             self.encode = !self.mime.is_composite();
             let encoding = if self.encode { "quoted-printable" } else { "7bit" };
-            self.push_line(format!("Content-Transfer-Encoding: {encoding}").as_bytes());
+            let text = format!("Content-Transfer-Encoding: {encoding}");
+            if let Some(field) = Field::parse(text.as_bytes()) {
+                // Where it stands decides which checks see it, though it is about MIME.
+                self.field(&field, part, part).await?;
+            }
         }
         Ok(self.mime.header_end())
     }
 
-    async fn field(&mut self, field: &Field<'_>, part: Part) -> Result<(), Refusal> {
+    async fn field(&mut self, field: &Field<'_>, part: Part, looked_up_as: Part) -> Result<(), Refusal> {
         let service = self.service;
-        let looked_up_as = if mail::mime::is_field(field.name()) { Part::Mime } else { part };
         let visit = service.checks.header(looked_up_as, field.raw);
         let replaced;
         let mut text = field.raw;
@@ -231,6 +283,23 @@ impl<'a> Rewrite<'a> {
         addresses::fold(&mut out);
         Ok(Some(out))
     }
+}
+
+/// What header text begins with; `last` when no more comes.
+fn header_piece(text: &[u8], last: bool) -> Piece {
+    let line = next_line(text);
+    if !line.ends_with(b"\n") && !last {
+        return Piece::More;
+    }
+    if name_end(trim_line_end(line)).is_none() {
+        return Piece::End;
+    }
+    let mut len = line.len();
+    while let Some(b' ' | b'\t') = text.get(len) {
+        len += next_line(&text[len..]).len();
+    }
+    // A line that follows may continue the field.
+    if len == text.len() && !last { Piece::More } else { Piece::Field(len) }
 }
 
 /// A carriage return before the line feed is content.
