@@ -66,7 +66,7 @@ impl Amavis {
 fn settings(folder: &Folder, smtp: Address, next: Address, clamd: &Clamd) -> String {
     let (var, tmp, rules) = (folder.path("var"), folder.path("tmp"), folder.path("rules"));
     format!(
-        r"use strict;
+        r#"use strict;
 $max_servers = 2; $daemon_user = 'amavis'; $daemon_group = 'amavis';
 $MYHOME = '{var}'; $TEMPBASE = '{tmp}'; $db_home = '{var}'; $enable_db = 0; $enable_zmq = 0;
 $QUARANTINEDIR = undef; $pid_file = '{var}/pid'; $lock_file = '{var}/lock';
@@ -84,11 +84,11 @@ $final_bad_header_destiny = D_PASS;
 $virus_quarantine_to = $spam_quarantine_to = $banned_quarantine_to = $bad_header_quarantine_to = undef;
 $virus_admin = $spam_admin = undef; $enable_dkim_verification = $enable_dkim_signing = 0;
 @decoders = (['mail', \&do_mime_decode]);
-@av_scanners = (['ClamAV-clamd', \&ask_daemon, ['CONTSCAN {{}}\n', '{}'],
+@av_scanners = (['ClamAV-clamd', \&ask_daemon, ["CONTSCAN {{}}\n", '{}'],
     qr/\bOK$/m, qr/\bFOUND$/m, qr/^.*?: (?!Infected Archive)(.*) FOUND$/m]);
 @av_scanners_backup = ();
 1;
-",
+"#,
         smtp.ip(),
         smtp.port(),
         next.ip(),

@@ -14,7 +14,7 @@ use super::Folder;
 use crate::security::hostile::{packet, say, server};
 
 /// Bytes of the message, about.
-const SIZE: usize = 48 << 20;
+const SIZE: usize = 40 << 20;
 
 /// Bytes by which memory may grow meanwhile, whatever the size of a message.
 const BUDGET: u64 = 24 << 20;

@@ -6,6 +6,7 @@ mod clamd;
 mod daemon;
 mod icap;
 mod large;
+mod milter;
 mod opendmarc;
 mod quarantine;
 mod rspamd;

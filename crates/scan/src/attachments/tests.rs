@@ -152,6 +152,8 @@ fn names_are_read_however_they_are_written() {
     ] {
         assert_eq!(files(&with(fields)), ["b.exe"], "{fields}");
     }
+    let bare = "Subject: x\nContent-Disposition: attachment; filename=b.exe\n\nx\n";
+    assert_eq!(files(bare), ["b.exe"], "where nothing says that it is MIME, too");
     assert_eq!(files("Subject: x\n\nhello\nbegin 644 old.exe\nM'\n`\nend\n"), ["old.exe"]);
     let attached = message("b.exe", b"x").replace("Subject: x", "Subject: y");
     let forwarded = format!("Content-Type: message/rfc822\n\n{attached}");
