@@ -165,9 +165,9 @@ mod tests {
             head.starts_with("RESPMOD icap://127.0.0.1:1344/avscan ICAP/1.0\r\nHost: 127.0.0.1:1344\r\n")
         );
         // The offsets tell where the parts begin.
-        assert!(head.ends_with("Encapsulated: req-hdr=0, res-hdr=55, res-body=110"), "{head}");
-        assert!(rest[55..].starts_with("HTTP/1.1 200 OK\r\n"), "{rest}");
-        assert_eq!(&rest[110..], "e\r\nSubject: x\n\ny\n\r\n0\r\n\r\n");
+        assert!(head.ends_with("Encapsulated: req-hdr=0, res-hdr=51, res-body=100"), "{head}");
+        assert!(rest[51..].starts_with("HTTP/1.1 200 OK\r\n"), "{rest}");
+        assert_eq!(&rest[100..], "e\r\nSubject: x\n\ny\n\r\n0\r\n\r\n");
         for (answer, name) in [
             (
                 b"ICAP/1.0 200 OK\r\nX-Infection-Found: Type=0; Resolution=2; Threat=Own.Eicar;\r\n\r\n".as_slice(),
