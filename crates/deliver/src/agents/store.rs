@@ -243,8 +243,10 @@ mod tests {
     async fn marked_mail_goes_to_the_junk_mailbox() {
         let directory = tempfile::tempdir().unwrap();
         let agent = agent(directory.path(), "joe@site.test:x:1000:1000::/h::\n");
-        for content in [&b"X-Spam-Flag: YES\nSubject: s\n\nx\n"[..], b"Subject: X\n\nX-Spam-Flag: YES\n"] {
-            let request = testing::request("sender@far.test", &["joe@site.test"], content);
+        let contents = [&b"X-Spam-Flag: YES\nSubject: s\n\nx\n"[..], b"Subject: X\n\nX-Spam-Flag: YES\n"];
+        for (second, content) in (0..).zip(contents) {
+            let mut request = testing::request("sender@far.test", &["joe@site.test"], content);
+            request.arrival = jiff::Timestamp::from_second(second).unwrap();
             assert_eq!(testing::words(&agent.deliver(request).await), ["0 store 2.0.0 delivered to mailbox"]);
         }
         assert_eq!(inbox(directory.path(), "joe@site.test").view().len(), 1);
