@@ -9,9 +9,10 @@
 //! | 3 half a message | `half_close` | `proto` |
 //! | 4 what survives a refusal | `leftovers` | `mta::smtpd` |
 //! | 5 before a login | `budget` | `proto` (limits of lines), `imap` (literals) |
+//! | 6, 7, 14 structure, archives, patterns | `content` | `scan::attachments`, `mime`, `tables` |
 //! | 8 injection | `injection` | `tables` (keys of data bases) |
 //! | 15 DNS | `gate::names`: loops, lame servers, null and numeric exchangers | `net::dns`, `sign::spf` (the suite of the standard, void look-ups), `net::tls` (TLSA) |
-//! | 16 hostile peers | `hostile`: policy servers, next hops, milters, clamd | `filter::policy`, `mta::policyd`, `tables` |
+//! | 16 hostile peers | `hostile`: policy servers, next hops, milters, clamd; `content`: ICAP, spamd, rspamd | `filter::policy`, `mta::policyd`, `tables` |
 //! | 19 poisoned memories, local users | `local_users` | `gate::greylist::memory`, `mta::verify` |
 //! | 20 bans | `gate::bans` | `gate::bans` |
 //! | 23 what goes out | `gate::outbound` | `gate::outbound`, `mta::policyd` |
