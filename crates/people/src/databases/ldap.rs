@@ -168,6 +168,7 @@ fn connection(settings: &Fields) -> Result<Settings, String> {
         timeout: PATIENCE,
         idle: IDLE,
         bytes: LARGEST,
+        chase: false,
     })
 }
 

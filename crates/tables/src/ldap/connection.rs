@@ -10,7 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::ber::{
     BOOLEAN, ENUMERATED, INTEGER, OCTETS, Reader, SEQUENCE, Short, nested, put, put_number, split,
 };
-use super::{Bind, Entry, Found, Place, Search, Settings};
+use super::{Bind, Entry, Found, Place, REFERRAL, Search, Settings};
 use crate::client::Stream;
 use crate::trust;
 
@@ -126,15 +126,18 @@ impl Connection {
         });
         let id = self.send(request).await?;
         let mut budget = self.bytes;
-        let mut entries = Vec::new();
+        let (mut entries, mut references) = (Vec::new(), Vec::new());
         loop {
             let (tag, content) = self.receive(id, &mut budget).await?;
             match tag {
                 SEARCH_ENTRY => entries.push(entry(&content).ok_or_else(malformed)?),
-                SEARCH_REFERENCE => {}
+                SEARCH_REFERENCE => references.push(urls(&content).ok_or_else(malformed)?),
                 tag => {
                     let verdict = verdict(tag, SEARCH_DONE, &content)?;
-                    return Ok(Found { entries, code: verdict.code, text: verdict.text });
+                    if verdict.code == REFERRAL {
+                        references.push(referral(&content).ok_or_else(malformed)?);
+                    }
+                    return Ok(Found { entries, code: verdict.code, text: verdict.text, references });
                 }
             }
         }
@@ -193,6 +196,24 @@ fn verdict(tag: u8, expected: u8, content: &[u8]) -> Result<Verdict> {
     let words = String::from_utf8_lossy(reader.expect(OCTETS).ok_or_else(malformed)?);
     let name = result_name(code);
     Ok(Verdict { code, text: if words.is_empty() { name.to_owned() } else { format!("{name}: {words}") } })
+}
+
+/// Where a result sends on to. RFC 4511 4.1.10.
+fn referral(content: &[u8]) -> Option<Vec<String>> {
+    let mut reader = Reader(content);
+    reader.number(ENUMERATED)?;
+    reader.expect(OCTETS)?;
+    reader.expect(OCTETS)?;
+    urls(reader.expect(0xa3)?)
+}
+
+fn urls(content: &[u8]) -> Option<Vec<String>> {
+    let mut list = Reader(content);
+    let mut urls = Vec::new();
+    while !list.0.is_empty() {
+        urls.push(String::from_utf8_lossy(list.expect(OCTETS)?).into_owned());
+    }
+    Some(urls)
 }
 
 fn entry(content: &[u8]) -> Option<Entry> {

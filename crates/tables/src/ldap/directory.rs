@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
-use super::{Bind, Found, INVALID_CREDENTIALS, Search, Settings};
+use super::{Bind, Found, INVALID_CREDENTIALS, Search, Settings, chase};
 use crate::source::reason;
 
 /// A directory. Cheap to clone.
@@ -45,6 +45,15 @@ impl Directory {
     /// # Errors
     /// No server answers in time, or not as it should.
     pub async fn search(&self, search: &Search<'_>) -> Result<Found, Trouble> {
+        let found = self.search_here(search).await?;
+        if !self.0.settings.chase || found.references.is_empty() {
+            return Ok(found);
+        }
+        chase::follow(&self.0.settings, self.0.program, search, found).await
+    }
+
+    /// The same without following referrals.
+    pub(super) async fn search_here(&self, search: &Search<'_>) -> Result<Found, Trouble> {
         // Nothing is begun at the first poll, for those who poll once to see whether an answer is at hand.
         tokio::task::yield_now().await;
         let inner = &self.0;

@@ -4,6 +4,7 @@
 //! no nesting of it is followed deeper than the protocol goes.
 
 mod ber;
+mod chase;
 mod connection;
 mod directory;
 pub mod filter;
@@ -90,6 +91,8 @@ pub struct Settings {
     pub idle: Duration,
     /// Bytes of one answer.
     pub bytes: usize,
+    /// Whether referrals to other servers are followed; those are asked without a name.
+    pub chase: bool,
 }
 
 /// How far below the base a search goes.
@@ -152,8 +155,12 @@ pub struct Found {
     pub code: u32,
     /// The server's words for it.
     pub text: String,
+    /// Referrals: each has the URLs of servers of which one is to be asked further.
+    pub references: Vec<Vec<String>>,
 }
 
+/// Others are to be asked.
+pub const REFERRAL: u32 = 10;
 /// The base or entry does not exist.
 pub const NO_SUCH_OBJECT: u32 = 32;
 /// Name and password do not fit.

@@ -29,6 +29,7 @@ pub struct Connection {
     dialect: Dialect,
     budget: Arc<AtomicUsize>,
     bytes: usize,
+    latin1: bool,
 }
 
 impl Drop for Connection {
@@ -82,11 +83,17 @@ impl Connection {
                 drive(config.connect_raw(stream, NoTls).await)?
             }
         };
-        Ok(Connection { client, driver, dialect: Dialect { kind: Kind::Pgsql, backslash }, budget, bytes })
+        let latin1 = target.charset.is_some();
+        let dialect = Dialect { kind: Kind::Pgsql, backslash };
+        Ok(Connection { client, driver, dialect, budget, bytes, latin1 })
     }
 
     pub async fn ask(&mut self, statement: &Statement) -> Result<Answer, Failure> {
-        let text = statement.render(self.dialect).map_err(Failure::Said)?;
+        let mut text = statement.render(self.dialect).map_err(Failure::Said)?;
+        if self.latin1 {
+            // Our bytes, each taken as a character.
+            text = text.bytes().map(char::from).collect();
+        }
         self.budget.store(self.bytes, Ordering::Relaxed);
         let messages = self.client.simple_query(&text).await.map_err(|error| self.failure(&error))?;
         let mut answer = Answer::default();
@@ -102,7 +109,7 @@ impl Connection {
                     let mut values = Vec::with_capacity(row.len());
                     for n in 0..row.len() {
                         let value = row.try_get(n).map_err(|error| Failure::Broken(words(&error)))?;
-                        values.push(value.map(str::to_owned));
+                        values.push(value.map(|text| self.value(text)).transpose()?);
                     }
                     if let Some(rows) = &mut rows {
                         rows.add(values)?;
@@ -118,6 +125,18 @@ impl Connection {
             }
         }
         Ok(answer)
+    }
+
+    /// A value in the character set of the session.
+    fn value(&self, text: &str) -> Result<String, Failure> {
+        if !self.latin1 {
+            return Ok(text.to_owned());
+        }
+        let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
+        let bytes = bytes.map_err(|_| Failure::Said("a value cannot be written in LATIN1".to_owned()))?;
+        String::from_utf8(bytes).map_err(|_| {
+            Failure::Said("a value is not UTF-8 when it comes in LATIN1: set encoding = UTF8".to_owned())
+        })
     }
 
     fn failure(&self, error: &Error) -> Failure {

@@ -116,7 +116,7 @@ pub struct Target {
     pub tls: Tls,
     /// The file is only read (SQLite).
     pub read_only: bool,
-    /// MySQL's session character set.
+    /// The character set of the session: any of MySQL's, `latin1` for PostgreSQL; `None` is UTF-8.
     pub charset: Option<String>,
 }
 

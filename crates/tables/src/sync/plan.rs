@@ -223,6 +223,7 @@ impl Draft {
             timeout: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             bytes: LIMITS.bytes,
+            chase: false,
         };
         Ok(Source::Ldap { settings: Box::new(settings), url })
     }

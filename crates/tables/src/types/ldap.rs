@@ -102,6 +102,7 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
                 timeout,
                 idle: databases.limits.idle,
                 bytes: databases.limits.bytes,
+                chase: config.yes("chase_referrals", false)?,
             },
             program,
         ),
@@ -119,9 +120,6 @@ fn tell_ignored(config: &Config, table: &str, program: &str) {
         if config.get(name).is_some() {
             told(name, "use database_cache_time for a memory of answers");
         }
-    }
-    if config.given("chase_referrals").is_some_and(|value| !matches!(value.as_str(), "0" | "no")) {
-        told("chase_referrals", "referrals to other servers are not followed");
     }
     for name in ["tls_cipher_suite", "tls_random_file", "debuglevel", "sasl_realm", "sasl_minssf"] {
         if config.given(name).is_some_and(|value| value != "0") {

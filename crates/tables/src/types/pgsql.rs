@@ -24,11 +24,17 @@ fn open(opening: &Opening<'_>) -> Result<Arc<dyn Table>, String> {
     plain.password = config.given("password");
     plain.database = Some(config.required("dbname", name)?);
     plain.tls = Tls::default().sslmode("prefer")?;
+    // 3.7 tells every server that what it sends is Latin-1; the setting is that of 3.8.
+    plain.charset = match config.text("encoding", "LATIN1").to_ascii_uppercase().as_str() {
+        "LATIN1" => Some("latin1".to_owned()),
+        "UTF8" | "UTF-8" | "UNICODE" => None,
+        other => return Err(format!("encoding = {other}: use UTF8 or LATIN1")),
+    };
     let hosts = config.given("hosts").unwrap_or_else(|| "localhost".to_owned());
     let mut target: Option<Target> = None;
     for host in words(&hosts) {
         let mut one = if Target::is_uri(host) {
-            let mut one = Target::uri(host)?;
+            let mut one = Target { charset: plain.charset.clone(), ..Target::uri(host)? };
             one.user = one.user.or_else(|| plain.user.clone());
             one.password = one.password.or_else(|| plain.password.clone());
             one.database = one.database.or_else(|| plain.database.clone());
