@@ -26,11 +26,14 @@ pub const KIND: Kind = Kind {
 /// For a whole login: a failed one waits there, too.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct DovecotAuth(PathBuf);
+struct DovecotAuth {
+    socket: PathBuf,
+    patience: Duration,
+}
 
 fn open(opening: &Opening<'_>) -> Result<Arc<dyn PassDb>, String> {
     opening.only(&[])?;
-    Ok(Arc::new(DovecotAuth(opening.path()?)))
+    Ok(Arc::new(DovecotAuth { socket: opening.path()?, patience: PATIENCE }))
 }
 
 impl PassDb for DovecotAuth {
@@ -40,8 +43,9 @@ impl PassDb for DovecotAuth {
         password: &'a Password,
     ) -> Boxed<'a, Result<Checked, Trouble>> {
         Box::pin(async move {
-            let trouble = |what: String| Trouble::new(format!("dovecot-auth:{}: {what}", self.0.display()));
-            match timeout(PATIENCE, self.ask(request, password)).await {
+            let trouble =
+                |what: String| Trouble::new(format!("dovecot-auth:{}: {what}", self.socket.display()));
+            match timeout(self.patience, self.ask(request, password)).await {
                 Ok(answer) => answer.map_err(trouble),
                 Err(_) => Err(trouble("no answer in time".to_owned())),
             }
@@ -52,7 +56,7 @@ impl PassDb for DovecotAuth {
 impl DovecotAuth {
     async fn ask(&self, request: &Request<'_>, password: &Password) -> Result<Checked, String> {
         let text = |error: std::io::Error| error.to_string();
-        let mut stream = UnixStream::connect(&self.0).await.map_err(text)?;
+        let mut stream = UnixStream::connect(&self.socket).await.map_err(text)?;
         let mut machine = Machine::new();
         stream.write_all(&machine.hello(std::process::id())).await.map_err(text)?;
         let mut buffer = [0; 4096];
@@ -88,6 +92,61 @@ impl DovecotAuth {
                 Event::Refused { .. } => return Ok(Checked::Wrong),
                 Event::Ask(_) => return Err("it asks further in PLAIN".to_owned()),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::Facts;
+
+    /// What a server says over and over, or once where that is all.
+    const SAID: &[(&[u8], bool)] = &[
+        (b"", false),
+        (b"x", true),
+        (b"\0\xff\n", true),
+        (b"VERSION\t1\t1\n", true),
+        (b"VERSION\t9\t9\nDONE\n", false),
+        (b"VERSION\t1\t1\nMECH\tPLAIN\nSPID\t1\nCUID\t1\nDONE\n", false),
+        (b"VERSION\t1\t1\nMECH\tPLAIN\nSPID\t1\nCUID\t1\nDONE\nOK\t99\tuser=root\n", false),
+        (b"VERSION\t1\t1\nMECH\tPLAIN\nSPID\t1\nCUID\t1\nDONE\nOK\n", false),
+        (b"OK\t1\tuser=root\n", true),
+    ];
+
+    #[tokio::test]
+    async fn what_is_no_dovecot_lets_nobody_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("auth");
+        let listener = UnixListener::bind(&socket).unwrap();
+        std::thread::spawn(move || {
+            for (mut stream, (said, again)) in listener.incoming().flatten().zip(SAID) {
+                std::thread::spawn(move || {
+                    let _ = stream.write_all(said);
+                    while *again && stream.write_all(said).is_ok() {}
+                    let _ = stream.read_to_end(&mut Vec::new());
+                });
+            }
+        });
+        let database = DovecotAuth { socket, patience: Duration::from_millis(300) };
+        let (facts, fields) = (Facts::of("imap"), Fields::default());
+        let request = Request {
+            user: "joe",
+            original: "joe",
+            login: None,
+            facts: &facts,
+            mechanism: "PLAIN",
+            password: None,
+            fields: &fields,
+        };
+        let password = Password::new("hush").unwrap();
+        for (said, _) in SAID {
+            let said = String::from_utf8_lossy(said);
+            let trouble = database.check(&request, &password).await.expect_err(&said).to_string();
+            assert!(!trouble.contains("hush"), "{trouble}");
         }
     }
 }

@@ -127,3 +127,33 @@ fn files_are_checked() {
         assert!(said.contains(why), "{said} instead of {why}");
     }
 }
+
+#[tokio::test]
+async fn an_issuer_that_babbles_or_never_ends_is_trouble() {
+    for (said, again) in [
+        (&b""[..], false),
+        (b"HTTP/1.1 200 OK\r\n", true),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n{", true),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", true),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{\"a", false),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\xff\xfe{}", false),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", false),
+        (b"220 mx.test ESMTP\r\n", false),
+        (b"[[[[[[[[[[[[[[[[", true),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.write_all(said);
+                while again && stream.write_all(said).is_ok() {}
+                let _ = stream.read(&mut [0; 4096]);
+            }
+        });
+        let settings = format!("introspection_url = http://{address}/\ntimeout_msecs = 500\n");
+        let (_folder, database) = database(&settings);
+        let shown = String::from_utf8_lossy(said);
+        let trouble = login(&database.unwrap(), "joe", "hush").await.expect_err(&shown).to_string();
+        assert!(!trouble.contains("hush"), "{trouble}");
+    }
+}

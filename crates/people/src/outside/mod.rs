@@ -10,6 +10,7 @@ mod libpam;
 mod program;
 
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -67,7 +68,7 @@ pub(crate) fn ask(job: &Job) -> Result<Checked, Trouble> {
 /// Makes the check, by a process of its own, and gives the answer as a packet.
 pub fn answer(job: &Job) -> Vec<u8> {
     let checked = match &job.program {
-        Some(program) => program::check(program, job),
+        Some(program) => program::check(program, job, PATIENCE),
         None => pam(job),
     };
     encode(&checked)
@@ -76,17 +77,15 @@ pub fn answer(job: &Job) -> Vec<u8> {
 /// Starts our own binary, which asks PAM.
 fn pam(job: &Job) -> Result<Checked, String> {
     let binary = std::env::current_exe().map_err(|error| format!("cannot find our own program: {error}"))?;
-    let mut child = Command::new(binary)
+    let child = Command::new(binary)
         .arg(COMMAND)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .map_err(|error| format!("cannot start a process: {error}"))?;
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(&job.encode());
-    }
-    let answer = program::output(child, PATIENCE)?;
+    let answer = program::output(child, job.encode(), PATIENCE)?;
     decode(&answer.bytes).unwrap_or_else(|_| Err(format!("PAM's process died ({})", answer.status)))
 }
 

@@ -4,11 +4,15 @@
 //! `gid` and whatever `EXTRA` names become fields, as in Dovecot.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::{Job, LONGEST, PATIENCE};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::{Job, LONGEST};
 use crate::Fields;
 use crate::databases::Checked;
 
@@ -18,8 +22,9 @@ const SHELL: &str = "exec 3<&0 4>&1 </dev/null >/dev/null; exec \"$@\"";
 /// What a program that says yes runs: its environment goes to descriptor 4, each variable with a NUL behind it.
 const REPLY: &str = "exec env -0 >&4";
 
-pub fn check(program: &Path, job: &Job) -> Result<Checked, String> {
-    let mut child = Command::new("/bin/sh")
+/// Asks the program, for so long at most.
+pub fn check(program: &Path, job: &Job, patience: Duration) -> Result<Checked, String> {
+    let child = Command::new("/bin/sh")
         .args(["-c", SHELL, "sh"])
         .arg(program)
         .args(["/bin/sh", "-c", REPLY])
@@ -31,13 +36,11 @@ pub fn check(program: &Path, job: &Job) -> Result<Checked, String> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .map_err(|error| format!("cannot start it: {error}"))?;
-    if let Some(mut input) = child.stdin.take() {
-        // One that does not read it has its reasons.
-        let _ = write!(input, "{}\0{}\0\0", job.user, job.password.text());
-    }
-    let output = output(child, PATIENCE)?;
+    let input = format!("{}\0{}\0\0", job.user, job.password.text());
+    let output = output(child, input.into_bytes(), patience)?;
     match output.status.code() {
         Some(0) => Ok(Checked::Right(fields(&output.bytes))),
         Some(1) => Ok(Checked::Wrong),
@@ -52,26 +55,34 @@ pub struct Output {
     pub status: ExitStatus,
 }
 
-/// Waits for a child, so long at most.
-pub fn output(mut child: Child, patience: Duration) -> Result<Output, String> {
+/// Gives a child, which leads a process group, its input and waits for its end, so long at most. What it said to the end
+/// of its output counts; one that says too much is cut off.
+pub fn output(mut child: Child, input: Vec<u8>, patience: Duration) -> Result<Output, String> {
     let (done, waited) = std::sync::mpsc::channel();
-    let output = child.stdout.take();
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(output) = output {
-            // One that says more than this makes no sense.
-            let _ = output.take(LONGEST as u64).read_to_end(&mut bytes);
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let group = Pid::from_raw(i32::try_from(child.id()).expect("process numbers are small"));
+    std::thread::spawn(move || {
+        if let Some(mut stdin) = stdin {
+            // One that does not read it has its reasons.
+            let _ = stdin.write_all(&input);
         }
-        let _ = done.send(bytes);
     });
-    let said = waited.recv_timeout(patience);
-    if said.is_err() {
-        let _ = child.kill();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(stdout) = stdout {
+            let _ = stdout.take(LONGEST as u64).read_to_end(&mut bytes);
+        }
+        // Nobody waits any more when it was too slow.
+        let _ = done.send(child.wait().map(|status| Output { bytes, status }));
+    });
+    match waited.recv_timeout(patience) {
+        Ok(ended) => ended.map_err(|error| format!("waiting for it: {error}")),
+        Err(_) => {
+            // With whatever it has started: then the threads see an end, too.
+            let _ = killpg(group, Signal::SIGKILL);
+            Err(format!("no answer within {} seconds", patience.as_secs()))
+        }
     }
-    let status = child.wait().map_err(|error| format!("waiting for it: {error}"))?;
-    let _ = reader.join();
-    let bytes = said.map_err(|_| format!("no answer within {} seconds", patience.as_secs()))?;
-    Ok(Output { bytes, status })
 }
 
 fn fields(environment: &[u8]) -> Fields {

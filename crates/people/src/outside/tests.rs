@@ -66,3 +66,25 @@ fn a_program_answers_by_its_exit_status_and_environment() {
     let missing = super::ask(&job(Some(folder.path().join("none")), "x"));
     assert!(missing.is_err(), "{missing:?}");
 }
+
+#[test]
+fn a_program_that_never_ends_or_says_too_much_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, script, limit) in [
+        ("silent", "sleep 600", 1),
+        // Its output ends, and it does not.
+        ("closed", "exec 4>&-; sleep 600", 1),
+        // Something it started goes on with its output.
+        ("left", "sleep 600 4>&4 & sleep 600", 1),
+        ("endless", "yes >&4", 60),
+        ("babble", "printf '\\377\\000=\\000USER' >&4; exit 7", 60),
+    ] {
+        let program = folder.path().join(name);
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // More than a pipe holds, which none of them reads.
+        let job = job(None, &"hush".repeat(20_000));
+        let said = program::check(&program, &job, Duration::from_secs(limit)).unwrap_err();
+        assert!(!said.contains("hush"), "{name}: {said}");
+    }
+}
