@@ -23,7 +23,7 @@ mod sysexits;
 mod testing;
 
 pub use agent::{Agent, Boxed};
-pub use agents::smtp::destination;
+pub use agents::smtp::{destination, tlsrpt};
 pub use agents::{AGENTS, AgentKind, Setup};
 pub use office::{Letter, Pass, Reinject};
 pub use request::{Delivered, Feedback, Purpose, Report, Request, Target, Transcript};

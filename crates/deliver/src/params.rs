@@ -5,10 +5,12 @@
 mod lmtp;
 mod local;
 mod smtp;
+mod tlsrpt;
 
 pub use lmtp::{LMTP, LMTP_NAMES, LmtpClient};
 pub use local::LocalAgent;
 pub use smtp::{SmtpClient, SmtpSasl, SmtpTimeouts};
+pub use tlsrpt::Tlsrpt;
 
 conf::params! {
     /// What all agents share.

@@ -34,6 +34,7 @@ pub const GROUPS: &[Group] = &[
     group("net", "TLS", net::params::Tls::DECLARATIONS),
     group("net", "TLS of the SMTP server", net::params::ServerTls::DECLARATIONS),
     group("net", "TLS of the SMTP client", net::params::ClientTls::DECLARATIONS),
+    group("deliver", "Reports about TLS", deliver::params::Tlsrpt::DECLARATIONS),
     group("net", "TLS of the LMTP client", net::params::LMTP_TLS),
     group("net", "tlsproxy", net::params::TLSPROXY),
     group("route", "Rewriting", route::params::Rewrite::DECLARATIONS),

@@ -96,8 +96,10 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
         limits::transport(view, master, name, mistakes);
     }
     let people = People::read(view, people::Parts { clock: Arc::new(seconds) }, mistakes);
+    let tlsrpt = crate::tlsrpt::Settings::read(view, &resolver, mistakes).map(Arc::new);
     Setup {
         people,
+        tlsrpt,
         router,
         cleaners,
         carriers,

@@ -73,6 +73,8 @@ pub struct Setup {
     pub zone: TimeZone,
     /// Who may log in.
     pub people: People,
+    /// Who hears how TLS went, when anybody does.
+    pub tlsrpt: Option<Arc<crate::tlsrpt::Settings>>,
 }
 
 impl Setup {

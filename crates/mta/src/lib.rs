@@ -26,6 +26,7 @@ pub mod requeue;
 pub mod road;
 mod scanning;
 pub mod smtpd;
+pub mod tlsrpt;
 pub mod training;
 pub mod verify;
 pub mod verp;

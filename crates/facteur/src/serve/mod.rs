@@ -299,6 +299,7 @@ async fn run(
     tokio::spawn(mta::training::run(house.clone()));
     tokio::spawn(mta::dmarc_reports::run(house.clone()));
     tokio::spawn(mta::quarantine::run(house.clone()));
+    tokio::spawn(mta::tlsrpt::run(house.clone()));
     let queue_directory = PathBuf::from(config.view.get("queue_directory"));
     if let Err(error) = local::open(
         &queue_directory,

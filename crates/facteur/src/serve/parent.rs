@@ -352,9 +352,26 @@ fn named(config: &Config, files: &mut HashSet<PathBuf>) {
     for name in view.registry().names() {
         named_files(&view.get(name), files);
     }
-    for (_, value) in config.master.services.iter().flat_map(|service| &service.overrides) {
+    for (name, value) in config.master.services.iter().flat_map(|service| &service.overrides) {
         named_files(&view.expand(value), files);
+        if name == "tls_server_sni_maps" {
+            named_chains(&view.expand(value), files);
+        }
     }
+    named_chains(&view.get("tls_server_sni_maps"), files);
+}
+
+/// Files with keys that the source texts of `tls_server_sni_maps` name.
+fn named_chains(maps: &str, files: &mut HashSet<PathBuf>) {
+    let mut texts = HashSet::new();
+    named_files(maps, &mut texts);
+    for line in texts.iter().filter_map(|text| std::fs::read_to_string(text).ok()).flat_map(lines) {
+        named_files(&line, files);
+    }
+}
+
+fn lines(text: String) -> Vec<String> {
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 /// Absolute paths in a value: alone, or behind the type of a table.

@@ -32,6 +32,15 @@ enum Matching {
     Sha512,
 }
 
+/// As a zone file has it.
+impl std::fmt::Display for Tlsa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (usage, selector) = (if self.own { 3 } else { 2 }, u8::from(self.key_only));
+        write!(f, "{usage} {selector} {} ", self.matching as u8)?;
+        self.data.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 impl Tlsa {
     /// Reads a record; `None` for one that cannot be used: an unknown number, a digest of the wrong length, or the
     /// usages 0 and 1, which RFC 7672 3.1.3 rules out for SMTP.

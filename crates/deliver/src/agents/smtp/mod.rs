@@ -16,6 +16,7 @@ mod sasl;
 mod service;
 mod session;
 mod tls;
+pub mod tlsrpt;
 mod transaction;
 mod watch;
 mod xforward;
@@ -234,7 +235,8 @@ impl Client {
             Target::Unix(..) => Policy::none(),
             Target::Tcp(address) => {
                 let (nexthop, domain, host) = (hop.nexthop, hop.domain, place.host.as_str());
-                let server = Server { nexthop, domain, host, place: *address, insecure_mx };
+                let sender = round.request.sender.as_str();
+                let server = Server { nexthop, domain, host, place: *address, insecure_mx, sender };
                 match service.tls.policy(&server).await {
                     Ok(policy) => policy,
                     Err(refusal) => return Tried::Silent(refusal),

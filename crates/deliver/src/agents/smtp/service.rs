@@ -23,11 +23,12 @@ use super::mta_sts::{Sts, Web};
 use super::names::Names;
 use super::refused_logins::RefusedLogins;
 use super::tls::{Dns, TlsRules};
+use super::tlsrpt::Reports;
 use super::transaction;
 use crate::agents::open::Opener;
 use crate::agents::status_filter::StatusFilter;
 use crate::agents::{Setup, log_name};
-use crate::params::{LMTP_NAMES, SmtpClient, SmtpSasl, SmtpTimeouts};
+use crate::params::{LMTP_NAMES, SmtpClient, SmtpSasl, SmtpTimeouts, Tlsrpt};
 
 /// One service's settings, with its tables open.
 pub struct Service {
@@ -105,7 +106,10 @@ impl Service {
         let sts = (tls.smtp_tls_mta_sts && look_up.mx)
             .then(|| mta_sts(&mut open, &tls, &paths, look_up.protocols, setup, &program))
             .flatten();
-        let dns = Dns { names: names.clone(), unfit: unfit_for_dane(&client, lmtp), sts };
+        let tlsrpt: Tlsrpt = open.block();
+        let reports = (tlsrpt.smtp_tlsrpt_enable && look_up.mx)
+            .then(|| Reports::new(&tlsrpt, &paths.data_directory, setup.resolver.clone(), program.clone()));
+        let dns = Dns { names: names.clone(), unfit: unfit_for_dane(&client, lmtp), sts, reports };
         let tls =
             TlsRules::new(tls, policy_maps, dns, general.tls_append_default_CA, lmtp, Arc::clone(&program));
         let default_port = destination::port(&client.smtp_tcp_port, &site.known_tcp_ports);

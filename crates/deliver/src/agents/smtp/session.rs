@@ -14,7 +14,8 @@ use proto::smtp::reply::Received;
 
 use super::complaint::{self, ours};
 use super::service::Service;
-use super::tls::{Level, Policy};
+use super::tls::{Level, Policy, Server};
+use super::tlsrpt::{Basis, Failure, Outcome};
 
 /// Where a session leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -293,13 +294,19 @@ impl Session {
                 }
                 Ok(false)
             }
-            Level::May => Ok(offered),
             _ if offered => Ok(true),
-            _ => Err(NoSession::Refused(ours(
-                Class::Later,
-                (7, 4),
-                format!("TLS is required, but was not offered by host {}", self.name),
-            ))),
+            Level::May => {
+                note(service, wish, |_, _| no_starttls());
+                Ok(false)
+            }
+            _ => {
+                note(service, wish, |_, _| no_starttls());
+                Err(NoSession::Refused(ours(
+                    Class::Later,
+                    (7, 4),
+                    format!("TLS is required, but was not offered by host {}", self.name),
+                )))
+            }
         }
     }
 
@@ -309,6 +316,7 @@ impl Session {
         if reply.is_ok() {
             return Ok(true);
         }
+        note(service, wish, |_, _| no_starttls());
         if wish.policy.level == Level::May {
             return Ok(false);
         }
@@ -336,6 +344,9 @@ impl Session {
                     log::info!(target: &service.program, "SSL_connect error to {}: {error:?}", self.relay);
                 }
                 self.dead = true;
+                note(service, wish, |_, _| {
+                    Outcome::Failed(Failure::ValidationFailure, "handshake failure".to_owned())
+                });
                 let refusal = ours(Class::Later, (7, 5), "Cannot start TLS: handshake failure");
                 return Err(if wish.retry_in_clear && wish.policy.level == Level::May {
                     NoSession::RetryInClear(refusal)
@@ -354,6 +365,7 @@ impl Session {
         wish: &Wish<'_>,
         summary: &Summary,
     ) -> Result<(), NoSession> {
+        note(service, wish, |basis, host| Outcome::of(basis, host, summary));
         if service.tls.loglevel() > 0 {
             log::info!(
                 target: &service.program,
@@ -386,4 +398,23 @@ impl Session {
             let _ = self.client.next().await;
         }
     }
+}
+
+/// Tells how TLS went with a server.
+fn note(service: &Service, wish: &Wish<'_>, outcome: impl FnOnce(&Basis, &str) -> Outcome) {
+    let Target::Tcp(address) = &wish.place.to else { return };
+    let (host, basis) = (wish.place.host.as_str(), &wish.policy.basis);
+    let server = Server {
+        nexthop: wish.nexthop,
+        domain: wish.destination,
+        host,
+        place: *address,
+        insecure_mx: false,
+        sender: wish.sender,
+    };
+    service.tls.note(&server, basis, &outcome(basis, host));
+}
+
+fn no_starttls() -> Outcome {
+    Outcome::Failed(Failure::StarttlsNotSupported, String::new())
 }

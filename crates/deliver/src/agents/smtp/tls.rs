@@ -17,6 +17,7 @@ use super::complaint::ours;
 use super::dane::{self, Dane};
 use super::mta_sts::{Mode, Sts, Web};
 use super::names::Names;
+use super::tlsrpt::{self, Basis, Failure, Outcome, Reports};
 
 /// `smtp_tls_security_level`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +74,8 @@ pub struct Policy {
     anchors: Vec<PathBuf>,
     /// The public authorities count, whatever the configuration says of them.
     public: bool,
+    /// What of it the domain has asked for.
+    pub basis: Basis,
 }
 
 impl Policy {
@@ -85,6 +88,7 @@ impl Policy {
             exclude: Vec::new(),
             anchors: Vec::new(),
             public: false,
+            basis: Basis::Nothing,
         }
     }
 }
@@ -101,6 +105,8 @@ pub struct Server<'a> {
     pub place: SocketAddr,
     /// An MX record led here that DNSSEC does not vouch for.
     pub insecure_mx: bool,
+    /// Reverse-path of the message.
+    pub sender: &'a str,
 }
 
 /// Where TLSA records come from.
@@ -111,6 +117,8 @@ pub struct Dns {
     pub unfit: Option<&'static str>,
     /// What domains say of themselves (`smtp_tls_mta_sts`).
     pub sts: Option<Sts<Web>>,
+    /// Who hears how it went (`smtp_tlsrpt_enable`).
+    pub reports: Option<Reports>,
 }
 
 /// The TLS settings of one service.
@@ -174,9 +182,15 @@ impl TlsRules {
                 format!("client TLS configuration problem: {} lookup error", self.map_name),
             )
         })?;
-        let policy = match self.level(found.as_deref(), server) {
+        // Reports go out whatever is wrong with TLS: it may be what they are about (RFC 8460 3).
+        let report = found.is_none() && self.dns.reports.as_ref().is_some_and(|to| to.is_from(server.sender));
+        let level = self.level(found.as_deref(), server);
+        let policy = match level.map(|level| if report { level.min(Level::May) } else { level }) {
             Ok(level @ (Level::Dane | Level::DaneOnly)) => {
-                let tlsa = self.dane(level, server).await.map_err(|why| self.no_policy(server, why))?;
+                let tlsa = self.dane(level, server).await.map_err(|(failure, why)| {
+                    self.note(server, &Basis::Tlsa(Vec::new()), &Outcome::Failed(failure, String::new()));
+                    self.no_policy(server, why)
+                })?;
                 self.build(found.as_deref(), tlsa, server)
             }
             Ok(level) => self.build(found.as_deref(), (level, Vec::new()), server),
@@ -186,7 +200,7 @@ impl TlsRules {
             log::warn!(target: &self.program, "{}", mail::logline::printable(&complaint));
             self.no_policy(server, "client TLS configuration problem".to_owned())
         })?;
-        if found.is_some() { Ok(policy) } else { self.with_sts(policy, server).await }
+        if found.is_some() || report { Ok(policy) } else { self.with_sts(policy, server).await }
     }
 
     /// What the domain wants, where neither a table nor DANE says more.
@@ -198,22 +212,43 @@ impl TlsRules {
             return Ok(policy);
         };
         let now = clock::wall().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let Some(wanted) = sts.policy(domain, now).await else { return Ok(policy) };
-        if wanted.mode != Mode::Enforce {
-            return Ok(policy);
-        }
-        if !wanted.allows(host) {
+        let wanted = match sts.policy(domain, now).await {
+            Ok(Some(wanted)) if wanted.mode != Mode::None => wanted,
+            Ok(_) => return Ok(policy),
+            Err(fault) => {
+                policy.basis = Basis::StsFault(fault);
+                return Ok(policy);
+            }
+        };
+        policy.basis = Basis::Sts(wanted.clone());
+        if wanted.mode == Mode::Enforce && !wanted.allows(host) {
+            self.note(server, &policy.basis, &Outcome::unlisted());
             let why = format!("MTA-STS policy of {domain} does not list host {host}");
             log::warn!(target: &self.program, "{}", mail::logline::printable(&why));
             return Err(ours(Class::Later, (7, 5), why));
         }
-        policy.level = Level::Verify;
+        // A policy under test is looked at in the same way, and then nothing comes of it but a report.
+        if wanted.mode == Mode::Enforce {
+            policy.level = Level::Verify;
+            policy.protocols = ">=TLSv1.2".to_owned();
+            policy.exclude.extend(self.params.smtp_tls_mandatory_exclude_ciphers.iter().cloned());
+        }
         policy.identity.names = vec![host.to_owned()];
         policy.identity.sni = self.server_name(Some("hostname"), domain, host);
-        policy.protocols = ">=TLSv1.2".to_owned();
-        policy.exclude.extend(self.params.smtp_tls_mandatory_exclude_ciphers.iter().cloned());
         policy.public = true;
         Ok(policy)
+    }
+
+    /// Tells of a session to a server, or of none.
+    pub fn note(&self, server: &Server<'_>, basis: &Basis, outcome: &Outcome) {
+        let Server { nexthop, domain, host, place, sender, .. } = *server;
+        // `[host]` and `host:port` are no domains that could want a report, and of reports there are none.
+        if let Some(reports) = &self.dns.reports
+            && nexthop.eq_ignore_ascii_case(domain)
+            && !reports.is_from(sender)
+        {
+            reports.note(&tlsrpt::Session { domain, host, address: place.ip(), basis }, outcome);
+        }
     }
 
     fn no_policy(&self, server: &Server<'_>, why: String) -> Refusal {
@@ -237,9 +272,9 @@ impl TlsRules {
     }
 
     /// What becomes of the levels `dane` and `dane-only` for a server. The error says why mail must wait.
-    async fn dane(&self, level: Level, server: &Server<'_>) -> Result<(Level, Vec<Tlsa>), String> {
+    async fn dane(&self, level: Level, server: &Server<'_>) -> Result<(Level, Vec<Tlsa>), (Failure, String)> {
         let without = |instead: Level, why: &str| match level {
-            Level::DaneOnly => Err(why.to_owned()),
+            Level::DaneOnly => Err((Failure::DaneRequired, why.to_owned())),
             _ => Ok((instead, Vec::new())),
         };
         if let Some(unfit) = self.dns.unfit {
@@ -266,7 +301,10 @@ impl TlsRules {
             Ok(Dane::Unusable) => without(Level::Encrypt, "TLSA records unusable"),
             Ok(Dane::Records(_)) if insecure == Some(Level::Encrypt) => Ok((Level::Encrypt, Vec::new())),
             Ok(Dane::Records(records)) => Ok((level, records)),
-            Err(_) => Err(format!("TLSA lookup error for {}:{}", server.host, server.place.port())),
+            Err(_) => {
+                let why = format!("TLSA lookup error for {}:{}", server.host, server.place.port());
+                Err((Failure::DnssecInvalid, why))
+            }
         }
     }
 
@@ -331,6 +369,10 @@ impl TlsRules {
         }
         // A server may choose by name the certificate that its TLSA records are about (RFC 7672 8.1).
         let sni = if tlsa.is_empty() { sni } else { Some("hostname".to_owned()) };
+        let basis = match tlsa.as_slice() {
+            [] => Basis::Nothing,
+            records => Basis::Tlsa(records.iter().map(Tlsa::to_string).collect()),
+        };
         let mut identity =
             Identity { sni: self.server_name(sni.as_deref(), domain, host), tlsa, ..Identity::default() };
         match level {
@@ -357,7 +399,7 @@ impl TlsRules {
         if anchors.is_empty() && matches!(level, Level::Verify | Level::Secure) {
             anchors = params.smtp_tls_trust_anchor_file.iter().map(PathBuf::from).collect();
         }
-        Ok(Policy { level, identity, protocols, exclude, anchors, public: false })
+        Ok(Policy { level, identity, protocols, exclude, anchors, public: false, basis })
     }
 
     /// SNI is sent only when asked for, as Postfix does without DANE.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use conf::Severity;
+use conf::{Severity, View};
 use sign::dkim::{Published, SignAs, published};
 
 use super::{USAGE, record};
@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 
 /// Prints the record of every key.
 pub fn show(words: Vec<OsString>) -> Result<u8, String> {
-    for (name, key) in keys(words)? {
+    for (name, key) in keys(&view(words)?)? {
         println!("; {name} ({})", key.key.algorithm());
         print!("{}", record::zone(&key.domain, &key.selector, &key.key));
     }
@@ -20,8 +20,9 @@ pub fn show(words: Vec<OsString>) -> Result<u8, String> {
 
 /// Compares every key with its record; 1 when one is not as it must be.
 pub fn check(words: Vec<OsString>) -> Result<u8, String> {
-    let keys = keys(words)?;
-    let resolver = net::dns::Resolver::system().map_err(|trouble| trouble.to_string())?;
+    let view = view(words)?;
+    let keys = keys(&view)?;
+    let resolver = super::resolver(&view)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let mut status = 0;
@@ -45,7 +46,7 @@ pub fn check(words: Vec<OsString>) -> Result<u8, String> {
     Ok(status)
 }
 
-fn keys(words: Vec<OsString>) -> Result<Vec<(String, SignAs)>, String> {
+fn view(words: Vec<OsString>) -> Result<View, String> {
     let mut directory = None;
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -55,9 +56,12 @@ fn keys(words: Vec<OsString>) -> Result<Vec<(String, SignAs)>, String> {
         }
     }
     let directory = config::directory(directory.as_deref().map(Path::new));
-    let view = Config::main_only(&directory, "postfix").view;
+    Ok(Config::main_only(&directory, "postfix").view)
+}
+
+fn keys(view: &View) -> Result<Vec<(String, SignAs)>, String> {
     let mut mistakes = Vec::new();
-    let settings = sign::Settings::read(&view, &mut mistakes);
+    let settings = sign::Settings::read(view, &mut mistakes);
     for mistake in &mistakes {
         eprintln!("facteur dkim: {mistake}");
     }

@@ -7,6 +7,9 @@ mod rotate;
 
 use std::ffi::OsString;
 
+use conf::View;
+use net::dns::Resolver;
+
 use super::Command;
 
 /// The command.
@@ -41,4 +44,9 @@ fn run(words: Vec<OsString>) -> u8 {
             1
         }
     }
+}
+
+/// Asks DNS as the configuration says.
+fn resolver(view: &View) -> Result<Resolver, String> {
+    Resolver::configured(view).map_err(|trouble| trouble.to_string())
 }

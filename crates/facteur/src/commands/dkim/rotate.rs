@@ -9,6 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use conf::View;
 use lexopt::Arg::{Long, Short};
 use sign::dkim::{PrivateKey, Published, generate, published};
 use sign::opendkim::{OpenDkim, file_of};
@@ -42,7 +43,7 @@ pub fn run(words: Vec<OsString>) -> Result<u8, String> {
     let now = ours.iter().find(used).ok_or(format!("no key of {domain} is in use: make one with genkey"))?;
     match ours.iter().rev().find(|key| !used(key) && key.name != now.name && newer(key, now)) {
         None => prepare(&tables, &keys, &domain, now),
-        Some(next) => take_over(&tables, &senders, &domain, now, next),
+        Some(next) => take_over(&view, &tables, &senders, &domain, (now, next)),
     }
 }
 
@@ -71,10 +72,16 @@ fn prepare(tables: &Tables, text: &str, domain: &str, now: &Key) -> Result<u8, S
 }
 
 /// Has mail signed with the next key, if the DNS knows it.
-fn take_over(tables: &Tables, senders: &str, domain: &str, now: &Key, next: &Key) -> Result<u8, String> {
+fn take_over(
+    view: &View,
+    tables: &Tables,
+    senders: &str,
+    domain: &str,
+    (now, next): (&Key, &Key),
+) -> Result<u8, String> {
     let key = load(next)?;
     let name = format!("{}._domainkey.{domain}", next.selector);
-    let resolver = net::dns::Resolver::system().map_err(|trouble| trouble.to_string())?;
+    let resolver = super::resolver(view)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     match runtime.block_on(published(&resolver, &name, &key)) {
@@ -96,7 +103,7 @@ fn take_over(tables: &Tables, senders: &str, domain: &str, now: &Key, next: &Key
 }
 
 impl Tables {
-    fn of(view: &conf::View) -> Result<Tables, String> {
+    fn of(view: &View) -> Result<Tables, String> {
         let config = view.get("dkim_config");
         let file = (!config.is_empty()).then(|| OpenDkim::read(Path::new(&config), &mut Vec::new()));
         let path = |parameter: &str, setting: &str| {

@@ -18,6 +18,9 @@ const LARGEST: usize = 68 * 1024;
 /// For the whole of it (RFC 8461 3.3 suggests a minute).
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How the error begins when no authority vouches for a page.
+pub(super) const UNTRUSTED: &str = "certificate of";
+
 /// Names, and pages that authorities vouch for.
 pub struct Web {
     /// Asks DNS.
@@ -71,7 +74,7 @@ impl Web {
         let (stream, summary) = secured.map_err(|error| format!("TLS with {host}: {error:?}"))?;
         if summary.trust < Trust::Verified {
             let why = summary.why_untrusted.unwrap_or_else(|| "no certificate".to_owned());
-            return Err(format!("certificate of {host}: {why}"));
+            return Err(format!("{UNTRUSTED} {host}: {why}"));
         }
         let target = "/.well-known/mta-sts.txt".to_owned();
         let url = Url { tls: true, host: host.clone(), port: self.port, target, user: None };

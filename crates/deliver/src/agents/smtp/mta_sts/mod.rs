@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fetch::UNTRUSTED;
 pub use fetch::Web;
 pub use policy::{Mode, Policy};
 
@@ -45,13 +46,23 @@ struct Known {
     id: String,
     /// When it was fetched, or its fetching failed; seconds since 1970.
     at: u64,
-    /// `None` after a failure.
-    policy: Option<Arc<Policy>>,
+    policy: Result<Arc<Policy>, Fault>,
+}
+
+/// Why there is no policy where a record promises one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The page cannot be had.
+    Unreachable,
+    /// No authority vouches for its server.
+    Untrusted,
+    /// It is no policy.
+    Malformed,
 }
 
 impl Known {
     fn in_force(&self, now: u64) -> Option<Arc<Policy>> {
-        self.policy.clone().filter(|policy| now < self.at.saturating_add(policy.max_age.as_secs()))
+        self.policy.clone().ok().filter(|policy| now < self.at.saturating_add(policy.max_age.as_secs()))
     }
 }
 
@@ -62,41 +73,49 @@ impl<O: Outside> Sts<O> {
     }
 
     /// The policy of a domain that is in force; `now` in seconds since 1970.
-    pub async fn policy(&self, domain: &str, now: u64) -> Option<Arc<Policy>> {
+    ///
+    /// # Errors
+    /// There should be one, and it could not be had: the domain is treated as one without a policy.
+    pub async fn policy(&self, domain: &str, now: u64) -> Result<Option<Arc<Policy>>, Fault> {
         let domain = domain.trim_end_matches('.').to_ascii_lowercase();
         if !is_name(&domain) {
-            return None;
+            return Ok(None);
         }
         let known = self.remembered(&domain);
         let old = known.as_ref().and_then(|known| known.in_force(now));
         // Without an id there is nothing new, and what holds goes on.
-        let Some(id) = self.outside.id(&domain).await else { return old };
-        if let Some(known) = &known {
-            let rests = known.policy.is_none() && now < known.at.saturating_add(REST);
-            if known.id == id && (old.is_some() || rests) {
-                return old;
+        let Some(id) = self.outside.id(&domain).await else { return Ok(old) };
+        if let Some(known) = known.filter(|known| known.id == id) {
+            match known.policy {
+                _ if old.is_some() => return Ok(old),
+                Err(fault) if now < known.at.saturating_add(REST) => return Err(fault),
+                _ => {}
             }
         }
         let fetched = match self.outside.fetch(&domain).await {
-            Ok(text) => Policy::parse(&text).map(|policy| (policy, text)).map_err(str::to_owned),
-            Err(why) => Err(why),
+            Ok(text) => match Policy::parse(&text) {
+                Ok(policy) => Ok((policy, text)),
+                Err(why) => Err((Fault::Malformed, why.to_owned())),
+            },
+            Err(why) if why.starts_with(UNTRUSTED) => Err((Fault::Untrusted, why)),
+            Err(why) => Err((Fault::Unreachable, why)),
         };
         match fetched {
             Ok((policy, text)) => {
                 let policy = Arc::new(policy);
                 self.write(&domain, &id, now, &text);
-                self.remember(domain, Known { id, at: now, policy: Some(policy.clone()) });
-                Some(policy)
+                self.remember(domain, Known { id, at: now, policy: Ok(policy.clone()) });
+                Ok(Some(policy))
             }
-            Err(why) => {
+            Err((fault, why)) => {
                 let why = mail::logline::printable(&why);
                 log::warn!(target: &self.program, "MTA-STS policy of {domain}: {why}");
-                match &old {
-                    // The old one holds until it ends; its id makes us ask again, after a rest.
-                    Some(_) => {}
-                    None => self.remember(domain, Known { id, at: now, policy: None }),
+                // The old one holds until it ends; its id makes us ask again.
+                if old.is_some() {
+                    return Ok(old);
                 }
-                old
+                self.remember(domain, Known { id, at: now, policy: Err(fault) });
+                Err(fault)
             }
         }
     }
@@ -142,7 +161,7 @@ fn read(file: &Path) -> Option<Known> {
     let (head, text) = text.split_once('\n')?;
     let (id, at) = head.split_once(' ')?;
     let policy = Policy::parse(text).ok()?;
-    Some(Known { id: id.to_owned(), at: at.parse().ok()?, policy: Some(Arc::new(policy)) })
+    Some(Known { id: id.to_owned(), at: at.parse().ok()?, policy: Ok(Arc::new(policy)) })
 }
 
 #[cfg(test)]
@@ -196,8 +215,9 @@ mod tests {
         let fake = Fake::new();
         let begin = || Sts::new(fake.clone(), folder.path().join("sts"), "smtp".into());
         let mut sts = begin();
-        let mode =
-            async |sts: &Sts<Fake>, now: u64| sts.policy("X.test.", now).await.map(|policy| policy.mode);
+        let mode = async |sts: &Sts<Fake>, now: u64| {
+            sts.policy("X.test.", now).await.ok().flatten().map(|policy| policy.mode)
+        };
         fake.set(None, Ok(ENFORCE));
         assert_eq!(mode(&sts, 0).await, None);
         fake.set(Some("a"), Err("no route"));
@@ -228,7 +248,7 @@ mod tests {
         let sts = Sts::new(Fake::new(), std::env::temp_dir().join("never-made"), "smtp".into());
         sts.outside.set(Some("a"), Ok(ENFORCE));
         for name in ["", "..", "../x.test", "a/b.test", ".x.test", "localhost", "x.test\0"] {
-            assert!(sts.policy(name, 0).await.is_none(), "{name:?}");
+            assert_eq!(sts.policy(name, 0).await, Ok(None), "{name:?}");
         }
         assert_eq!(sts.outside.fetched(), 0);
     }
