@@ -25,3 +25,4 @@ mod seeds;
 mod signatures;
 mod takeover;
 mod tidy;
+mod zones;

@@ -5,3 +5,4 @@ mod differential;
 mod logins;
 mod pam;
 mod restart;
+mod saslauthd;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{Address, Client, Maildir, Site, command, kept, wait};
+use crate::{Address, Client, Maildir, Site, command, kept, secrets, wait};
 
 /// What a command said and how it ended.
 #[derive(Debug)]
@@ -191,6 +191,10 @@ impl Drop for Instance {
             // It may have ended by itself; either way nothing stays behind.
             let _ = child.kill();
             let _ = child.wait();
+        }
+        // A test that failed has said why; of the others none may leave a password in a log.
+        if !std::thread::panicking() {
+            secrets::check(self.site.path());
         }
     }
 }

@@ -14,6 +14,7 @@ mod name_server;
 pub mod neighbour;
 mod program;
 mod random;
+mod secrets;
 mod sink;
 mod site;
 pub mod tls;

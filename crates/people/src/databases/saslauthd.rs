@@ -68,8 +68,8 @@ impl PassDb for Saslauthd {
             let socket = self.socket();
             let asked = timeout(self.patience, ask(&socket, fields)).await;
             let answer = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-            let answer =
-                answer.map_err(|error| Trouble::from_error(format!("saslauthd {}", socket.display()), error))?;
+            let answer = answer
+                .map_err(|error| Trouble::from_error(format!("saslauthd {}", socket.display()), error))?;
             // Whoever says neither has said nothing.
             match answer.get(..2) {
                 Some(b"OK") => Ok(Checked::Right(Fields::default())),
