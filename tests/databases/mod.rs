@@ -6,3 +6,4 @@ mod logins;
 mod pam;
 mod restart;
 mod saslauthd;
+mod tls;

@@ -1,5 +1,6 @@
 //! A real saslauthd, which asks an IMAP server of ours.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use testbed::{Client, Kept, Site, address, neighbour, wait};
@@ -51,6 +52,8 @@ fn saslauthd_is_asked_by_its_socket() {
                     "-m",
                 ])
                 .arg(folder.path())
+                // When it ends it ends all of its group.
+                .process_group(0)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())

@@ -55,7 +55,7 @@ fn signed_zones_decide_over_certificates() {
     zones.put("half.test", &host("x", &[&stale]), State::Forged(NOUGHT, usual.clone().leak()));
     let resolver = zones.start();
     let sender = Site::new("sender.test")
-        .set("dns_servers", &resolver.to_string())
+        .set("resolv_conf", &resolver)
         .set("smtp_dns_support_level", "dnssec")
         .set("smtp_host_lookup", "dns")
         .set("smtp_tls_security_level", "dane")

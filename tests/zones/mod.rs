@@ -5,6 +5,7 @@ mod reports;
 mod sts;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -36,12 +37,18 @@ struct Zones {
 }
 
 impl Zones {
-    /// `None` where the programs are not installed.
+    /// `None` where the programs are not installed, or port 53 is not ours to take.
     fn new() -> Option<Zones> {
+        if !neighbour::root() {
+            return None;
+        }
         let [unbound, keygen, signer] = neighbour::installed(["unbound", "ldns-keygen", "ldns-signzone"])?;
         let directory = tempfile::Builder::new().prefix("facteur-zones-").tempdir().expect("/tmp is there");
+        // The program reads the resolv.conf in it without root's rights.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         let (running, zones) = (None, Vec::new());
-        Some(Zones { directory, address: address(), unbound, keygen, signer, running, zones })
+        let address = Address::new(address().ip(), 53);
+        Some(Zones { directory, address, unbound, keygen, signer, running, zones })
     }
 
     fn path(&self) -> &Path {
@@ -99,8 +106,8 @@ impl Zones {
         }
     }
 
-    /// Starts the resolver, or starts it again with the zones as they are now; gives its address.
-    fn start(&mut self) -> Address {
+    /// Starts the resolver, or starts it again with the zones as they are now; gives the resolv.conf that names it.
+    fn start(&mut self) -> String {
         self.running = None;
         let dir = self.path().display().to_string();
         let mut text = format!(
@@ -135,7 +142,9 @@ impl Zones {
         self.running = Some(Kept::new(child));
         let address = self.address;
         wait::until("unbound", || std::net::TcpStream::connect(address).ok().map(drop));
-        address
+        let file = self.path().join("resolv.conf");
+        fs::write(&file, format!("nameserver {}\n", address.ip())).expect("it is ours");
+        file.display().to_string()
     }
 }
 

@@ -33,7 +33,7 @@ fn a_domain_hears_how_tls_with_its_servers_went() {
     );
     let resolver = zones.start();
     let mut sender = Site::new("sender.test")
-        .set("dns_servers", &resolver.to_string())
+        .set("resolv_conf", &resolver)
         .set("smtp_dns_support_level", "dnssec")
         .set("smtp_host_lookup", "dns")
         .set("smtp_tls_security_level", "dane")

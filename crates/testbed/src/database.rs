@@ -146,6 +146,41 @@ impl Database {
         Some(database)
     }
 
+    /// Gives a data base server of SQL a certificate for its address, and starts it again; the file of the authority.
+    pub fn with_tls(&mut self) -> PathBuf {
+        let (authority, chain) = crate::tls::certificate(&self.address.ip().to_string());
+        let split = chain.find("-----BEGIN CERTIFICATE").expect("a key, then a certificate");
+        let [ca, key, certificate] =
+            [("ca.pem", authority.as_str()), ("key.pem", &chain[..split]), ("cert.pem", &chain[split..])]
+                .map(|(name, text)| {
+                    let path = self.path().join(name);
+                    fs::write(&path, text).expect("it is ours");
+                    path
+                });
+        if let Some((uid, gid)) = self.account {
+            chown(&key, Some(uid), Some(gid)).expect("root may");
+        }
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        let (key, certificate) = (key.display(), certificate.display());
+        let postgres = self.program.ends_with("postgres");
+        let more = match postgres {
+            true => [
+                "-cssl=on".to_owned(),
+                format!("-cssl_key_file={key}"),
+                format!("-cssl_cert_file={certificate}"),
+            ],
+            false => [
+                format!("--ssl-ca={}", ca.display()),
+                format!("--ssl-key={key}"),
+                format!("--ssl-cert={certificate}"),
+            ],
+        };
+        self.arguments.extend(more);
+        self.kill();
+        self.start();
+        ca
+    }
+
     /// OpenLDAP with `dc=test`; `cn=mail,dc=test` with [`PASSWORD`] may do everything.
     pub fn slapd() -> Option<Database> {
         let [server, client] = programs(["slapd", "ldapadd"])?;
