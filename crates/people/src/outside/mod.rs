@@ -77,14 +77,9 @@ pub fn answer(job: &Job) -> Vec<u8> {
 /// Starts our own binary, which asks PAM.
 fn pam(job: &Job) -> Result<Checked, String> {
     let binary = std::env::current_exe().map_err(|error| format!("cannot find our own program: {error}"))?;
-    let child = Command::new(binary)
-        .arg(COMMAND)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("cannot start a process: {error}"))?;
+    let mut command = Command::new(binary);
+    command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let child = program::start(&mut command).map_err(|error| format!("cannot start a process: {error}"))?;
     let answer = program::output(child, job.encode(), PATIENCE)?;
     decode(&answer.bytes).unwrap_or_else(|_| Err(format!("PAM's process died ({})", answer.status)))
 }

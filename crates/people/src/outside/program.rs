@@ -3,13 +3,13 @@
 //! A program that says yes runs the command it was given, which here tells its environment: `USER`, `HOME`, `uid`,
 //! `gid` and whatever `EXTRA` names become fields, as in Dovecot.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
 use nix::unistd::Pid;
 
 use super::{Job, LONGEST};
@@ -24,7 +24,8 @@ const REPLY: &str = "exec env -0 >&4";
 
 /// Asks the program, for so long at most.
 pub fn check(program: &Path, job: &Job, patience: Duration) -> Result<Checked, String> {
-    let child = Command::new("/bin/sh")
+    let mut command = Command::new("/bin/sh");
+    command
         .args(["-c", SHELL, "sh"])
         .arg(program)
         .args(["/bin/sh", "-c", REPLY])
@@ -36,9 +37,8 @@ pub fn check(program: &Path, job: &Job, patience: Duration) -> Result<Checked, S
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("cannot start it: {error}"))?;
+        .process_group(0);
+    let child = start(&mut command).map_err(|error| format!("cannot start it: {error}"))?;
     let input = format!("{}\0{}\0\0", job.user, job.password.text());
     let output = output(child, input.into_bytes(), patience)?;
     match output.status.code() {
@@ -47,6 +47,17 @@ pub fn check(program: &Path, job: &Job, patience: Duration) -> Result<Checked, S
         Some(3) => Ok(Checked::Unknown),
         _ => Err(format!("it ended with {}", output.status)),
     }
+}
+
+/// Starts a program that listens to signals. Whoever checks for others waits for its own in another way, and has them
+/// blocked; a program would inherit that, and a script that is ended by SIGTERM would go on and say yes. Those that may
+/// be waiting here stay blocked: they are not for the program.
+pub fn start(command: &mut Command) -> io::Result<Child> {
+    let mask = [Signal::SIGHUP, Signal::SIGUSR1].into_iter().collect::<SigSet>();
+    let before = mask.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let child = command.spawn();
+    before.thread_set_mask()?;
+    child
 }
 
 /// What a child said, and how it ended.

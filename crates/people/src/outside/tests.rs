@@ -88,3 +88,15 @@ fn a_program_that_never_ends_or_says_too_much_is_ended() {
         assert!(!said.contains("hush"), "{name}: {said}");
     }
 }
+
+#[test]
+fn a_program_can_be_ended_though_whoever_checks_waits_for_signals() {
+    use nix::sys::signal::{SigSet, Signal};
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("check");
+    std::fs::write(&program, "#!/bin/sh\nkill -TERM $$\nexec \"$@\"\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Of this thread alone, as the process that checks has it from the parent.
+    [Signal::SIGTERM, Signal::SIGHUP].into_iter().collect::<SigSet>().thread_block().unwrap();
+    assert!(ask(&job(Some(program), "secret")).is_err(), "it died before it said yes");
+}
