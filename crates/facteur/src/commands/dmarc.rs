@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
 
 use jiff::Timestamp;
 use lexopt::Arg;
 use mail::logline::printable;
 use sign::aggregate::{Listed, Pending, Received, Row, Settings, Store, finished};
 
+use super::submit::submit;
 use super::{Command, value};
 use crate::config::{self, Config};
 
@@ -129,22 +129,6 @@ fn send(store: &Store, settings: &Settings, dry: bool, config: &Path) -> Result<
         }
     }
     Ok(())
-}
-
-/// Hands a report to sendmail.
-fn submit(sender: &str, to: &str, text: &str, config: &Path) -> Result<(), String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut child = Process::new(program)
-        .args(["sendmail", "-i", "-f", sender, "-C"])
-        .arg(config)
-        .args(["--", to])
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let written = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
-    let ended = child.wait().map_err(|error| error.to_string())?;
-    written.map_err(|error| error.to_string())?;
-    if ended.success() { Ok(()) } else { Err(format!("sendmail: {ended}")) }
 }
 
 fn date(seconds: i64) -> String {

@@ -35,6 +35,7 @@ mod refused;
 pub mod sendmail;
 mod spam;
 mod store;
+mod submit;
 mod sync;
 mod trace;
 

@@ -5,8 +5,7 @@ mod held;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::{self, Stdio};
+use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use lexopt::Arg;
@@ -18,6 +17,7 @@ use queue::{Flush, Selection, State};
 use scan::spam::{Class, Sample};
 
 use super::reach::{self, Intent, Reach};
+use super::submit::submit;
 use super::{Command, value};
 use crate::config::{self, Config};
 
@@ -217,26 +217,11 @@ fn digest(reach: &mut Reach, config: &Config, options: &Options) -> Result<u8, S
     let boxes = digest::by_recipient(&all);
     for (recipient, held) in &boxes {
         let text = digest::text(recipient, held, &sender, options.french, &TimeZone::system());
-        submit(recipient, &text, &directory).map_err(|what| format!("digest for <{recipient}>: {what}"))?;
+        submit("<>", recipient, &text, &directory)
+            .map_err(|what| format!("digest for <{recipient}>: {what}"))?;
     }
     println!("Sent: {} digest{}", boxes.len(), if boxes.len() == 1 { "" } else { "s" });
     Ok(0)
-}
-
-/// Hands a message to sendmail. With the null sender, nobody answers it.
-fn submit(recipient: &str, text: &str, config: &Path) -> Result<(), String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut child = process::Command::new(program)
-        .args(["sendmail", "-i", "-f", "<>", "-C"])
-        .arg(config)
-        .args(["--", recipient])
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let written = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
-    let ended = child.wait().map_err(|error| error.to_string())?;
-    written.map_err(|error| error.to_string())?;
-    if ended.success() { Ok(()) } else { Err(format!("sendmail: {ended}")) }
 }
 
 /// The time that is so long ago, in seconds since 1970.
