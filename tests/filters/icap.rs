@@ -56,5 +56,6 @@ fn an_icap_server_finds_what_comes_in() {
     // A service that is not there is a failure, and no verdict.
     let mx = site().set("icap_service", &format!("icap://{}:{}/other", at.ip(), at.port())).start();
     assert_eq!(offered(&mx, &message("well", "x")).code, 451);
-    mx.wait_log(&["the ICAP server says: ICAP/1.0 404"]);
+    // What it said may be lost when it hangs up at once.
+    mx.wait_log(&["warning: ", "the ICAP server"]);
 }

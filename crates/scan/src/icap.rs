@@ -108,7 +108,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         };
         match timeout(*limit, writing).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Trouble::new(format!("the ICAP server: {error}"))),
+            // It may have said why it went away.
+            Ok(Err(error)) => {
+                let mut piece = [0; 512];
+                match timeout(self.limit, self.stream.read(&mut piece)).await {
+                    Ok(Ok(len)) if len > 0 => self.said.extend_from_slice(&piece[..len]),
+                    _ if self.said.is_empty() => {
+                        return Err(Trouble::new(format!("the ICAP server: {error}")));
+                    }
+                    _ => {}
+                }
+                Ok(())
+            }
             Err(_) => Err(Trouble::new("the ICAP server does not read what it is shown")),
         }
     }

@@ -18,7 +18,7 @@ use crate::house::House;
 pub use settings::Settings;
 
 /// How often it is looked whether something is due.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Bytes in which the header is looked for.
 const HEAD: usize = 256 << 10;
@@ -117,17 +117,16 @@ async fn send_digests(house: &Arc<House>) {
     }
 }
 
-/// What is in quarantine and came when `wanted` says; oldest first. It reads the disk.
+/// What is in quarantine and came when `wanted` says; oldest first. Of that it reads the headers.
 fn all(house: &House, wanted: impl Fn(Timestamp) -> bool) -> Vec<Held> {
     let (mut found, mut last) = (Vec::new(), None);
     loop {
         let briefs = house.queue.briefs(last.as_ref(), AT_ONCE);
         let Some(end) = briefs.last() else { break };
         last = Some(end.id.clone());
-        for brief in briefs.into_iter().filter(|brief| brief.state == State::Hold) {
+        for brief in briefs.into_iter().filter(|brief| brief.state == State::Hold && wanted(brief.arrival)) {
             // A message that has gone meanwhile is nobody's.
-            let stored = house.queue.load(&brief.id).ok().filter(|stored| wanted(stored.arrival));
-            found.extend(stored.and_then(|stored| held(&stored)));
+            found.extend(house.queue.load(&brief.id).ok().and_then(|stored| held(&stored)));
         }
     }
     found.sort_by(|a, b| a.arrival.cmp(&b.arrival).then_with(|| a.id.as_str().cmp(b.id.as_str())));
