@@ -138,15 +138,7 @@ mod tests {
         let clock: Clock = Arc::new(move || clock.load(Ordering::Relaxed));
         let cache = Cache::new(1500, hour, Duration::ZERO, false, clock).unwrap();
         let (facts, fields) = (Facts::of("imap"), Fields::default());
-        let request = Request {
-            user: "joe",
-            original: "joe",
-            login: None,
-            facts: &facts,
-            mechanism: "PLAIN",
-            password: None,
-            fields: &fields,
-        };
+        let request = Request::plain("joe", &facts, &fields);
         let password = Password::new("secret").unwrap();
         let key = cache.key(&request, &password);
         cache.keep(key, &Ok(Found { user: "joe".into(), ..Found::default() }));

@@ -10,8 +10,7 @@ use conf::words::{COMMA_SPACE, words};
 
 use crate::Fields;
 use crate::chain::{PassChain, PassLink, Rule};
-use crate::databases::{Opening, PassDb, cyrus_sql, saslauthd, sasldb};
-use crate::open::Opener;
+use crate::databases::{Broken, PassDb, cyrus_sql, saslauthd, sasldb};
 use crate::sasl::{self, Mechanism};
 
 /// Where files of options lie when `cyrus_sasl_config_path` says nothing, besides `sasl` in the directory of main.cf.
@@ -98,7 +97,7 @@ pub(crate) struct Method {
 impl Method {
     /// Reads the file of an application. Whatever is wrong or not known is told with file, and does not make anybody's
     /// login right.
-    pub fn read(application: &Application, opener: &Opener, told: &mut dyn FnMut(String)) -> Method {
+    pub fn read(application: &Application, told: &mut dyn FnMut(String)) -> Method {
         let Some(file) = application.file() else {
             let looked: Vec<_> =
                 application.candidates().iter().map(|file| file.display().to_string()).collect();
@@ -111,10 +110,15 @@ impl Method {
         };
         let shown = file.display().to_string();
         let mut told = |text: String| told(format!("{shown}: {text}"));
-        let options = options(&file, &mut told).unwrap_or_else(|wrong| {
-            told(wrong);
-            Fields::default()
-        });
+        let options = match options(&file, &mut told) {
+            Ok(options) => options,
+            Err(wrong) => {
+                told(wrong.clone());
+                // Nobody knows what stands in it: that is no reason to tell anybody that his password is wrong.
+                let chain = PassChain { users: vec![broken(&shown, wrong)], ..PassChain::default() };
+                return Method { chain, mechanisms: mechanisms(None, false, &mut told) };
+            }
+        };
         let mut chain = PassChain::default();
         let mut secrets = false;
         for method in words(options.get("pwcheck_method").unwrap_or("auxprop"), COMMA_SPACE) {
@@ -122,18 +126,17 @@ impl Method {
                 "saslauthd" => Ok(vec![daemon(application, &options)]),
                 "auxprop" => {
                     secrets = true;
-                    plugins(application, &options, opener)
+                    plugins(application, &options)
                 }
                 other => Err(format!("pwcheck_method: {other}: saslauthd and auxprop are known")),
             };
             match opened {
                 Ok(databases) => chain.users.extend(databases.into_iter().map(link)),
-                Err(wrong) => told(wrong),
+                Err(wrong) => {
+                    told(wrong.clone());
+                    chain.users.push(broken(method, wrong));
+                }
             }
-        }
-        if chain.users.is_empty() {
-            told("no method of checking passwords is left, so nobody can log in".to_owned());
-            return Method { chain, mechanisms: Vec::new() };
         }
         Method { chain, mechanisms: mechanisms(options.get("mech_list"), secrets, &mut told) }
     }
@@ -171,23 +174,14 @@ fn daemon(application: &Application, options: &Fields) -> Database {
 }
 
 /// The databases of `auxprop_plugin`.
-fn plugins(application: &Application, options: &Fields, opener: &Opener) -> Result<Vec<Database>, String> {
+fn plugins(application: &Application, options: &Fields) -> Result<Vec<Database>, String> {
     let realm = [&application.local_domain, &application.host].into_iter().find(|realm| !realm.is_empty());
     let realm = realm.map(String::as_str).unwrap_or_default();
     let plugin = |name: &str| -> Result<Database, String> {
         match name {
             "sasldb" => {
-                let mut own = Fields::default();
-                own.set("realm", realm);
-                let argument = options.get("sasldb_path").unwrap_or(sasldb::FILE);
-                let opening = Opening {
-                    argument,
-                    options: &own,
-                    directory: opener.directory.clone(),
-                    clock: opener.clock.clone(),
-                };
-                let open = sasldb::KIND.passdb.ok_or("sasldb keeps passwords")?;
-                Ok((format!("sasldb:{argument}"), open(&opening)?))
+                let file = options.get("sasldb_path").unwrap_or(sasldb::FILE);
+                Ok((format!("sasldb:{file}"), Arc::new(sasldb::Sasldb::of(file.into(), realm))))
             }
             "sql" => Ok(("sql".to_owned(), Arc::new(cyrus_sql::CyrusSql::read(options, realm)?))),
             other => Err(format!("auxprop_plugin: {other}: sasldb and sql are known")),
@@ -199,6 +193,11 @@ fn plugins(application: &Application, options: &Fields, opener: &Opener) -> Resu
 fn link((name, database): Database) -> PassLink {
     let rule = Rule::take(name, &mut Fields::default()).expect("no option can be wrong");
     PassLink { rule, database }
+}
+
+/// A method that cannot be used: whoever is not found by another one is told to come back.
+fn broken(name: &str, wrong: String) -> PassLink {
+    link((name.to_owned(), Arc::new(Broken(wrong))))
 }
 
 /// What is offered: of `mech_list` what works. A daemon is told a password and knows none, so that without one at hand
@@ -236,9 +235,8 @@ mod tests {
             host: "mx.test".to_owned(),
             queue_directory: "/spool".into(),
         };
-        let opener = Opener { directory: PathBuf::new(), clock: Arc::new(|| 0) };
         let mut told = Vec::new();
-        let method = Method::read(&application, &opener, &mut |text| told.push(text));
+        let method = Method::read(&application, &mut |text| told.push(text));
         (method, told)
     }
 
@@ -273,11 +271,9 @@ mod tests {
     fn what_is_not_known_is_told_with_the_file() {
         let text = "pwcheck_method: authdaemond\nkeytab: /x\nnonsense\nmech_list: digest-md5\n";
         let (method, told) = read(text);
-        assert!(method.chain.users.is_empty() && method.mechanisms.is_empty());
+        assert_eq!(names(&method), (vec!["authdaemond"], vec![]), "it fails, and knows nobody");
         let said = told.join("\n");
-        for part in
-            ["smtpd.conf: line 2: keytab", "line 3: \"name: value\"", "authdaemond", "nobody can log in"]
-        {
+        for part in ["smtpd.conf: line 2: keytab", "line 3: \"name: value\"", "authdaemond", "digest-md5"] {
             assert!(said.contains(part), "{part}: {said}");
         }
         let (method, told) = read("pwcheck_method: saslauthd\nmech_list: PLAIN CRAM-MD5 GSSAPI\n");

@@ -101,8 +101,7 @@ impl People {
         told: &mut dyn FnMut(String),
     ) -> People {
         let params = Logins::read(view, &mut Vec::new());
-        let opener = Opener { directory: params.directory_database.clone(), clock: parts.clock.clone() };
-        let method = Method::read(application, &opener, told);
+        let method = Method::read(application, told);
         let names = Names::of_realm(&application.local_domain);
         People::assembled(&params, method, UserChain::default(), names, false, parts)
     }

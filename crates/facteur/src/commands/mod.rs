@@ -11,6 +11,7 @@ mod explain;
 mod gate;
 mod init;
 mod install_links;
+mod journal;
 pub mod manual;
 mod newaliases;
 mod pam_check;

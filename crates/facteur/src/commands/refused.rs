@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Command;
-use crate::config::{self, Config};
-use crate::trace::{self, Event};
+use super::journal::Asked;
+use crate::trace::Event;
 
 /// The command.
 pub const COMMAND: Command =
@@ -42,32 +41,16 @@ fn run(words: Vec<OsString>) -> u8 {
 }
 
 fn work(words: Vec<OsString>) -> Result<(), String> {
-    let mut parser = lexopt::Parser::from_args(words);
-    let mut given: Option<PathBuf> = None;
-    let mut json = false;
-    let mut addresses = Vec::new();
-    while let Some(argument) = parser.next().map_err(|error| format!("{error}\n{USAGE}"))? {
-        match argument {
-            lexopt::Arg::Short('c') => given = Some(super::value(&mut parser)?.into()),
-            lexopt::Arg::Long("json") | lexopt::Arg::Short('j') => json = true,
-            lexopt::Arg::Value(value) => addresses.push(value.to_string_lossy().to_lowercase()),
-            other => return Err(format!("{}\n{USAGE}", other.unexpected())),
-        }
-    }
+    let asked = Asked::parse(words, USAGE)?;
+    let addresses: Vec<_> = asked.words.iter().map(|address| address.to_lowercase()).collect();
     if addresses.is_empty() || addresses.iter().any(|address| !address.contains('@')) {
         return Err(format!("an address has an @\n{USAGE}"));
     }
-    let config = Config::main_only(&config::directory(given.as_deref()), "facteur");
-    let directory = config.view.get("data_directory");
-    let events = trace::read(Path::new(&directory)).map_err(|error| {
-        format!(
-            "no journal to read: {error}; the program keeps one while it runs, unless trace_size_limit is 0"
-        )
-    })?;
+    let events = asked.events()?;
     let mut out = io::stdout().lock();
     let printed = refusals(&events, &addresses)
         .iter()
-        .try_for_each(|one| if json { print_json(one, &mut out) } else { print_text(one, &mut out) });
+        .try_for_each(|one| if asked.json { print_json(one, &mut out) } else { print_text(one, &mut out) });
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
 use super::Command;
-use crate::config::{self, Config};
-use crate::trace::{self, Event};
+use super::journal::Asked;
+use crate::trace::Event;
 
 /// The command.
 pub const COMMAND: Command =
@@ -32,29 +31,14 @@ fn run(words: Vec<OsString>) -> u8 {
 }
 
 fn work(words: Vec<OsString>) -> Result<u8, String> {
-    let mut parser = lexopt::Parser::from_args(words);
-    let mut given: Option<PathBuf> = None;
-    let mut json = false;
-    let mut keys = Vec::new();
-    while let Some(argument) = parser.next().map_err(|error| format!("{error}\n{USAGE}"))? {
-        match argument {
-            lexopt::Arg::Short('c') => given = Some(super::value(&mut parser)?.into()),
-            lexopt::Arg::Long("json") | lexopt::Arg::Short('j') => json = true,
-            lexopt::Arg::Value(value) => keys.push(value.to_string_lossy().into_owned()),
-            other => return Err(format!("{}\n{USAGE}", other.unexpected())),
-        }
-    }
-    let [key] = keys.as_slice() else { return Err(format!("one thing to look for, please\n{USAGE}")) };
-    let config = Config::main_only(&config::directory(given.as_deref()), "facteur");
-    let directory = config.view.get("data_directory");
-    let events = trace::read(Path::new(&directory)).map_err(|error| {
-        format!(
-            "no journal to read: {error}; the program keeps one while it runs, unless trace_size_limit is 0"
-        )
-    })?;
+    let asked = Asked::parse(words, USAGE)?;
+    let [key] = asked.words.as_slice() else {
+        return Err(format!("one thing to look for, please\n{USAGE}"));
+    };
+    let events = asked.events()?;
     let found = journeys(&events, key);
     let mut out = io::stdout().lock();
-    let printed = if json { print_json(&found, &mut out) } else { print_text(&found, &mut out) };
+    let printed = if asked.json { print_json(&found, &mut out) } else { print_text(&found, &mut out) };
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ if found.is_empty() => {

@@ -1,15 +1,16 @@
 //! The real Dovecot, on a port of its own.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use testbed::Kept;
 
 /// A running Dovecot; it ends when dropped.
 pub struct Dovecot {
     pub address: SocketAddr,
-    child: Child,
+    _process: Kept,
     _home: TempDir,
 }
 
@@ -40,16 +41,7 @@ impl Dovecot {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Dovecot { address, child, _home: home })
-    }
-}
-
-impl Drop for Dovecot {
-    fn drop(&mut self) {
-        // SIGTERM, so that its children end too.
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").arg(pid).status();
-        let _ = self.child.wait();
+        Some(Dovecot { address, _process: Kept::new(child), _home: home })
     }
 }
 

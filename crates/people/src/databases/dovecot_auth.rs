@@ -133,15 +133,7 @@ mod tests {
         });
         let database = DovecotAuth { socket, patience: Duration::from_millis(300) };
         let (facts, fields) = (Facts::of("imap"), Fields::default());
-        let request = Request {
-            user: "joe",
-            original: "joe",
-            login: None,
-            facts: &facts,
-            mechanism: "PLAIN",
-            password: None,
-            fields: &fields,
-        };
+        let request = Request::plain("joe", &facts, &fields);
         let password = Password::new("hush").unwrap();
         for (said, _) in SAID {
             let said = String::from_utf8_lossy(said);

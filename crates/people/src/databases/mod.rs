@@ -136,6 +136,14 @@ pub struct Request<'a> {
     pub fields: &'a Fields,
 }
 
+#[cfg(test)]
+impl<'a> Request<'a> {
+    /// What PLAIN asks about a user.
+    pub fn plain(user: &'a str, facts: &'a Facts, fields: &'a Fields) -> Request<'a> {
+        Request { user, original: user, login: None, facts, mechanism: "PLAIN", password: None, fields }
+    }
+}
+
 impl Request<'_> {
     /// The values of `%` variables.
     pub fn vars(&self) -> Vars<'_> {

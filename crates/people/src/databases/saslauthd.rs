@@ -126,15 +126,7 @@ mod tests {
         });
         let database = Saslauthd::of(vec![folder.path().join("none"), socket]);
         let (facts, fields) = (Facts::of("imap"), Fields::default());
-        let request = Request {
-            user: "joe",
-            original: "joe",
-            login: None,
-            facts: &facts,
-            mechanism: "PLAIN",
-            password: None,
-            fields: &fields,
-        };
+        let request = Request::plain("joe", &facts, &fields);
         let password = Password::new("word").unwrap();
         assert_eq!(database.check(&request, &password).await.unwrap(), Checked::Right(Fields::default()));
         assert_eq!(database.check(&request, &password).await.unwrap(), Checked::Wrong);
@@ -165,15 +157,7 @@ mod tests {
         let patience = Duration::from_millis(300);
         let database = Saslauthd { sockets: vec![socket], realm: String::new(), patience };
         let (facts, fields) = (Facts::of("imap"), Fields::default());
-        let request = Request {
-            user: "joe",
-            original: "joe",
-            login: None,
-            facts: &facts,
-            mechanism: "PLAIN",
-            password: None,
-            fields: &fields,
-        };
+        let request = Request::plain("joe", &facts, &fields);
         let password = Password::new("hush").unwrap();
         for _ in 0..2 {
             let trouble = database.check(&request, &password).await.unwrap_err().to_string();

@@ -20,15 +20,23 @@ pub const KIND: Kind = Kind {
 /// Where Cyrus SASL has it.
 pub const FILE: &str = "/etc/sasldb2";
 
-struct Sasldb {
+/// The file.
+pub struct Sasldb {
     file: PathBuf,
     realm: String,
+}
+
+impl Sasldb {
+    /// This file; `realm` is that of names without one.
+    pub fn of(file: PathBuf, realm: &str) -> Sasldb {
+        Sasldb { file, realm: realm.to_owned() }
+    }
 }
 
 fn open(opening: &Opening<'_>) -> Result<Sasldb, String> {
     opening.only(&["realm"])?;
     let file = if opening.argument.is_empty() { PathBuf::from(FILE) } else { opening.path()? };
-    Ok(Sasldb { file, realm: opening.option("realm", "") })
+    Ok(Sasldb::of(file, &opening.option("realm", "")))
 }
 
 impl PassDb for Sasldb {

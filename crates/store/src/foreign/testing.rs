@@ -75,7 +75,7 @@ impl Dovecot {
             .spawn()
             .unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = testbed::kept::outcome(child);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success() && said.is_empty(), "doveadm {words:?}: {said}");
         String::from_utf8(output.stdout).unwrap()

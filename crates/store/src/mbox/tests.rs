@@ -175,7 +175,7 @@ fn nothing_is_lost_beside_procmail_and_mail() {
             .spawn()
             .unwrap();
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait().unwrap();
+        testbed::kept::outcome(child);
     };
     let rc = home.path().join("rc");
     let gone = std::sync::Mutex::new(Vec::new());

@@ -4,10 +4,10 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use testbed::neighbour;
+use testbed::{Kept, neighbour};
 
 use super::script::Script;
 
@@ -21,8 +21,9 @@ pub fn installed() -> Option<PathBuf> {
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Ends before its directory goes.
+    _process: Kept,
     directory: tempfile::TempDir,
-    child: Child,
 }
 
 /// Starts one with these settings.
@@ -61,7 +62,7 @@ pub fn start(program: &Path, settings: &[(String, String)]) -> Server {
         .stderr(fs::File::create(dir.join("errors")).unwrap())
         .spawn()
         .unwrap();
-    let server = Server { address, directory, child };
+    let server = Server { address, _process: Kept::new(child), directory };
     for _ in 0..200 {
         if TcpStream::connect(address).is_ok() {
             return server;
@@ -90,13 +91,5 @@ impl Server {
         for file in super::script::files(&maildir) {
             fs::set_permissions(file, open.clone()).unwrap();
         }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Its master ends its children when it is asked to.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
     }
 }
