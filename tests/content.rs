@@ -236,6 +236,18 @@ for source, target in (('INBOX', 'Junk'), ('Junk', 'INBOX'))[:int(sys.argv[3])]:
 mail.logout()
 "#;
 
+/// Marks the first message as junk, and takes that keyword away, which says nothing.
+const MARKS: &str = r#"
+import imaplib, sys
+mail = imaplib.IMAP4(sys.argv[1], int(sys.argv[2]), timeout=30)
+mail.login('ann@box.test', 'secret')
+mail.select('INBOX')
+assert mail.store('1', '+FLAGS', '($NotJunk)')[0] == 'OK'
+assert mail.store('1', 'FLAGS', '($Junk)')[0] == 'OK'
+assert mail.store('1', '-FLAGS', '($Junk)')[0] == 'OK'
+mail.logout()
+"#;
+
 #[test]
 fn mail_that_is_moved_to_junk_is_learned() {
     let Some([python]) = neighbour::installed(["python3"]) else { return };
@@ -288,6 +300,13 @@ fn mail_that_is_moved_to_junk_is_learned() {
     wait::until("the second message", || (mx.log().matches("status=sent").count() >= 2).then_some(()));
     moves("2");
     learned("0", "2");
+    // Who marks a message without moving it says as much.
+    let marked = Command::new(&python)
+        .args(["-c", MARKS, &imap.ip().to_string(), &imap.port().to_string()])
+        .output()
+        .expect("it starts");
+    assert!(marked.status.success(), "{marked:?}{}", mx.log());
+    learned("1", "1");
 }
 
 #[test]

@@ -308,3 +308,37 @@ fn messages(file: &Path) -> usize {
     let text = fs::read_to_string(file).expect("it is there");
     text.lines().filter(|line| line.starts_with("From ")).count()
 }
+
+#[test]
+fn moves_to_junk_teach_the_filter_and_only_for_oneself() {
+    let Some(house) = House::start(|site| {
+        site.set("mynetworks", "192.0.2.0/24")
+            .set("spam_check", "facteur")
+            .set("spam_learn_from_junk", "site")
+    }) else {
+        return;
+    };
+    house.mail(&["ann"], 1);
+    let mut ann = house.login("ann");
+    for command in ["SELECT INBOX", "MOVE 1 Junk"] {
+        let said = ann.ask(command);
+        assert!(said.contains("\nt OK") || said.starts_with("t OK"), "{said}");
+    }
+    let learned = |who: &str| {
+        let status = house.mx.run("spam", &["status"]).out;
+        let line = status.lines().find(|line| line.starts_with(who))?.to_owned();
+        Some(line.split_whitespace().rev().take(2).map(str::to_owned).collect::<Vec<_>>())
+    };
+    let known = wait::within(wait::LIMIT, || learned("ann@box.test"));
+    assert!(known.is_some() && learned("the site").is_some(), "{}", house.mx.log());
+    // Everybody may leave something, and the file tells whose it is: bob cannot teach for ann, nor see what is there.
+    let place = house.mx.site().path().join("queue/training");
+    let mode = fs::metadata(&place).expect("it is there").mode();
+    assert_eq!(mode & 0o7777, 0o3733);
+    let forged = place.join("forged");
+    fs::write(place.join(".forged"), "ham ann@box.test\nSubject: x\n\ny\n").expect("root may");
+    chown(place.join(".forged"), Some(USERS[1].1), None).expect("root may");
+    fs::rename(place.join(".forged"), &forged).expect("root may");
+    house.mx.wait_log(&["warning: spam filter: uid 61402 may not teach for ann@box.test"]);
+    wait::until("it is removed", || (!forged.exists()).then_some(()));
+}

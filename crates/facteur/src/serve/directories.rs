@@ -26,10 +26,10 @@ pub fn prepare(view: &View) -> Result<(), String> {
     // Anybody may leave mail here while the program is down; nobody may read or remove another's.
     make(&queue.join("maildrop"), 0o1733, owner, group)?;
     make(&data, 0o700, owner, None)?;
-    // Who reads mail leaves here what the spam filter is to learn, with the rights of the mailboxes' owner.
-    let reader = root.then(|| user(&view.get("mail_uid"))).flatten();
+    // Who reads mail leaves here what the spam filter is to learn, with the rights of the mailbox's owner; what is left is of
+    // the learner's group.
     let learner = root.then(|| primary_group(&view.get("mail_owner"))).flatten();
-    make(&queue.join("training"), if root { 0o2770 } else { 0o700 }, reader.or(owner), learner)?;
+    make(&queue.join("training"), if root { 0o3733 } else { 0o700 }, owner, learner)?;
     if let Some(owner) = owner {
         // The queue's owner may not make them beside the others, which are root's.
         make(&queue.join("journal"), 0o700, Some(owner), None)?;

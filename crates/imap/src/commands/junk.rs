@@ -1,5 +1,6 @@
-//! Mail that somebody moves to his junk mailbox, or out of it, teaches the spam filter.
+//! Mail that somebody moves to his junk mailbox, or out of it, or that he marks as junk, teaches the spam filter.
 
+use scan::Training;
 use scan::spam::Class;
 use store::{Folder, Mailbox, Name, SpecialUse};
 
@@ -20,16 +21,41 @@ pub(super) fn learn(session: &Session, target: &dyn Mailbox, uids: &[u32]) {
         return;
     };
     let Ok(folders) = user.account.folders() else { return };
-    let Some(class) = class(&folders, &selected.mailbox.name(), &target.name()) else { return };
+    if let Some(class) = class(&folders, &selected.mailbox.name(), &target.name()) {
+        leave(training, &user.name, class, target, uids);
+    }
+}
+
+/// The same for messages of the selected mailbox that were given these keywords.
+pub(super) fn learn_from_keywords(session: &Session, keywords: &[String], uids: &[u32]) {
+    if let (Some(training), Some(user), Ok(selected), Some(class)) =
+        (&session.settings.training, &session.user, session.selected(), marked(keywords))
+    {
+        leave(training, &user.name, class, &*selected.mailbox, uids);
+    }
+}
+
+fn leave(training: &Training, user: &str, class: Class, mailbox: &dyn Mailbox, uids: &[u32]) {
     for uid in uids.iter().take(MOST) {
-        let left = target.body_range(*uid, 0..BYTES).map_err(|error| error.to_string());
-        let left = left.and_then(|message| {
-            training.leave(&user.name, class, &message).map_err(|error| error.to_string())
-        });
+        let left = mailbox.body_range(*uid, 0..BYTES).map_err(|error| error.to_string());
+        let left =
+            left.and_then(|message| training.leave(user, class, &message).map_err(|error| error.to_string()));
         if let Err(what) = left {
-            log::warn!(target: "imap", "spam filter does not learn from {}: {what}", user.name);
+            log::warn!(target: "imap", "spam filter does not learn from {user}: {what}");
             return;
         }
+    }
+}
+
+/// What keywords say (RFC 9051 2.3.2), those that older clients use too; nothing where they say both.
+fn marked(keywords: &[String]) -> Option<Class> {
+    let has = |names: &[&str]| {
+        keywords.iter().any(|keyword| names.iter().any(|name| keyword.eq_ignore_ascii_case(name)))
+    };
+    match (has(&["$Junk", "Junk"]), has(&["$NotJunk", "NotJunk", "NonJunk"])) {
+        (true, false) => Some(Class::Spam),
+        (false, true) => Some(Class::Ham),
+        _ => None,
     }
 }
 
@@ -79,6 +105,22 @@ mod tests {
             (&marked, "Werbung", "Work", Some(Class::Ham)),
         ] {
             assert_eq!(class(folders, &name(from), &name(to)), said, "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn keywords_that_say_something() {
+        for (keywords, said) in [
+            (&["$Junk"][..], Some(Class::Spam)),
+            (&["JUNK", "work"], Some(Class::Spam)),
+            (&["$NotJunk"], Some(Class::Ham)),
+            (&["nonjunk"], Some(Class::Ham)),
+            (&["$Junk", "NonJunk"], None),
+            (&["$Forwarded"], None),
+            (&[], None),
+        ] {
+            let keywords: Vec<String> = keywords.iter().map(|keyword| (*keyword).to_owned()).collect();
+            assert_eq!(marked(&keywords), said, "{keywords:?}");
         }
     }
 }

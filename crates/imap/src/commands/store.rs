@@ -2,7 +2,7 @@
 
 use store::{FlagChange, Flags, Mode, UidSet};
 
-use super::Call;
+use super::{Call, junk};
 use crate::grammar::fetch::{How, Store};
 use crate::grammar::{Bad, set};
 use crate::session::{Answer, Done, Fail, Session, Tell};
@@ -18,6 +18,8 @@ pub fn store(session: &mut Session, call: &mut Call<'_>) -> Answer {
         session.enable_condstore();
     }
     let (flags, keywords) = split_flags(&wanted.flags)?;
+    // Who takes keywords away says nothing by it.
+    let said = if wanted.how == How::Remove { Vec::new() } else { keywords.clone() };
     let mut change = FlagChange { keywords, ..change(wanted.how, flags) };
     change.unchanged_since = wanted.unchanged_since;
     let uids: UidSet = uids.into_iter().collect();
@@ -26,6 +28,7 @@ pub fn store(session: &mut Session, call: &mut Call<'_>) -> Answer {
     let outcome = selected.mailbox.store(&uids, &change)?;
     let (stored, left) = (outcome.stored, outcome.modified);
     let known = selected.known.clone();
+    junk::learn_from_keywords(session, &said, &stored);
     // Numbers as the client counts them.
     let code = match left.is_empty() {
         true => String::new(),

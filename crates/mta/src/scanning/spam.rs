@@ -7,6 +7,7 @@ use filter::reversed;
 use mail::logline::printable;
 use mail::{Blame, Detail, Refusal, Trouble};
 use net::dns::Resolver;
+use nix::unistd::User;
 use scan::spam::{Finding, Sample, Verdict};
 use scan::{Judge, SpamCheck};
 use tables::Tables;
@@ -29,6 +30,8 @@ pub(crate) struct SpamGate {
     resolver: Resolver,
     /// Domains of users who log in with their local part alone.
     home: Vec<String>,
+    /// Who keeps everybody's mailboxes (`mail_uid`).
+    pub(crate) keeper: Option<u32>,
 }
 
 impl SpamGate {
@@ -60,6 +63,7 @@ impl SpamGate {
             links: parse("spam_link_lists", &check.link_lists),
             check: check.into(),
             resolver: resolver.clone(),
+            keeper: number_of(&view.get("mail_uid")),
             home: ["myorigin", "mydomain", "myhostname"]
                 .iter()
                 .map(|name| view.get(name).to_lowercase())
@@ -67,10 +71,14 @@ impl SpamGate {
         })
     }
 
-    /// Learns what was left to be learned; gives how many messages. Blocks.
-    pub(crate) fn learn(&self, today: i64) -> Result<usize, Trouble> {
+    /// Learns what was left to be learned by those who `may` teach for a user; gives how many messages. Blocks.
+    pub(crate) fn learn(
+        &self,
+        today: i64,
+        may: impl Fn(&str, u32) -> Result<bool, Trouble>,
+    ) -> Result<usize, Trouble> {
         match (&self.check.judge, &self.check.training) {
-            (Judge::Own(own), Some(training)) => training.collect(own, self.check.site_learns, today),
+            (Judge::Own(own), Some(training)) => training.collect(own, self.check.site_learns, today, may),
             _ => Ok(0),
         }
     }
@@ -83,6 +91,12 @@ impl SpamGate {
         let local = local.map(|(local, _)| local.to_owned());
         std::iter::once(only.clone()).chain(local).collect()
     }
+}
+
+/// The number of a user by number or name.
+fn number_of(user: &str) -> Option<u32> {
+    let named = || User::from_name(user).ok().flatten().map(|user| user.uid.as_raw());
+    user.parse().ok().or_else(named)
 }
 
 /// Judges a message, marks it, and has it refused or held where the configuration says so.
