@@ -66,6 +66,7 @@ impl<T: Tree> Household<T> {
                 household.subscribe(name, true)?;
             }
         }
+        household.end_moves()?;
         // Room is asked for at every message: counted once, then kept up to date.
         if !household.common.limits.is_unlimited() {
             household.usage()?;
@@ -81,7 +82,11 @@ impl<T: Tree> Household<T> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn mailbox(&self, name: &Name) -> Result<Arc<Shared<T::Files>>> {
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.common.ledger
+    }
+
+    pub(super) fn shared(&self, name: &Name) -> Result<Arc<Shared<T::Files>>> {
         let mut open = self.opened();
         if let Some(known) = open.get(name) {
             return Ok(Arc::clone(known));
@@ -145,7 +150,7 @@ impl<T: Tree> Household<T> {
     }
 
     fn id(&self, mailbox: Option<&Name>) -> Result<i64> {
-        mailbox.map_or(Ok(0), |name| Ok(self.mailbox(name)?.id))
+        mailbox.map_or(Ok(0), |name| Ok(self.shared(name)?.id))
     }
 
     fn count(&self) -> Result<Usage> {
@@ -153,7 +158,7 @@ impl<T: Tree> Household<T> {
         let names =
             self.tree.names()?.into_iter().filter(|(_, selectable)| *selectable).map(|(name, _)| name);
         for name in std::iter::once(Name::inbox()).chain(names) {
-            match self.mailbox(&name).and_then(|mailbox| mailbox.refresh()) {
+            match self.shared(&name).and_then(|mailbox| mailbox.refresh()) {
                 Ok(view) => {
                     usage.messages += u64::from(view.len());
                     usage.bytes += view.iter().map(|entry| u64::from(entry.size)).sum::<u64>();
@@ -202,7 +207,7 @@ impl<T: Tree> Account for Household<T> {
             return Err(Error::Exists);
         }
         self.tree.create(name)?;
-        let mailbox = self.mailbox(name)?;
+        let mailbox = self.shared(name)?;
         if let Some(special) = special_use {
             self.common.ledger.set_special_use(mailbox.id, special)?;
         }
@@ -253,7 +258,7 @@ impl<T: Tree> Account for Household<T> {
         }
         if from.is_inbox() {
             self.create(to, None)?;
-            let (inbox, target) = (self.mailbox(from)?, self.mailbox(to)?);
+            let (inbox, target) = (self.shared(from)?, self.shared(to)?);
             inbox.move_to(&crate::UidSet::all(), target.as_ref())?;
             return Ok(());
         }
@@ -309,7 +314,7 @@ impl<T: Tree> Account for Household<T> {
     }
 
     fn status(&self, name: &Name) -> Result<Status> {
-        let mailbox = self.mailbox(name)?;
+        let mailbox = self.shared(name)?;
         let view = mailbox.refresh()?;
         let mut status = Status {
             uidvalidity: view.uidvalidity,
@@ -332,13 +337,13 @@ impl<T: Tree> Account for Household<T> {
     }
 
     fn open(&self, name: &Name) -> Result<Arc<dyn Mailbox>> {
-        let mailbox = self.mailbox(name)?;
+        let mailbox = self.shared(name)?;
         match mailbox.refresh() {
             Ok(_) => Ok(mailbox),
             // Deleted by another program; what is there by this name now, if anything, is another mailbox.
             Err(Error::Gone | Error::NoMailbox) => {
                 self.opened().remove(name);
-                Ok(self.mailbox(name)?)
+                Ok(self.shared(name)?)
             }
             Err(error) => Err(error),
         }
@@ -368,13 +373,13 @@ impl<T: Tree> Account for Household<T> {
     }
 
     fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered> {
-        let mailbox = match self.mailbox(delivery.mailbox) {
+        let mailbox = match self.shared(delivery.mailbox) {
             Err(Error::NoMailbox) if delivery.create => {
                 match self.create(delivery.mailbox, None) {
                     Ok(_) | Err(Error::Exists) => {}
                     Err(error) => return Err(error),
                 }
-                self.mailbox(delivery.mailbox)?
+                self.shared(delivery.mailbox)?
             }
             other => other?,
         };

@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS acl (
   PRIMARY KEY (mailbox, identifier)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS delivery (
   id TEXT PRIMARY KEY, at INTEGER NOT NULL, uidnext INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS moving (
+  id INTEGER PRIMARY KEY, process INTEGER NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
+  uidnext INTEGER NOT NULL, uids TEXT NOT NULL);
 ";
 
 /// Deliveries are remembered for this long, in seconds: longer than any queue tries.
@@ -86,7 +89,7 @@ pub struct Change<'a> {
     pub anew: bool,
 }
 
-fn failed(error: rusqlite::Error) -> Error {
+pub(super) fn failed(error: rusqlite::Error) -> Error {
     Error::Trouble(mail::Trouble::new(format!("facteur.db: {error}")))
 }
 
@@ -139,7 +142,7 @@ impl Ledger {
         Ok(connection)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

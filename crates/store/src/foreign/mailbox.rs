@@ -21,14 +21,14 @@ pub struct Shared<F> {
     /// The book's number and MAILBOXID; they do not change while the mailbox is open.
     pub(super) id: i64,
     guid: String,
-    state: Mutex<State<F>>,
+    pub(super) state: Mutex<State<F>>,
     /// The view of `state`, to be had without waiting for who works on it.
     view: Mutex<Arc<View>>,
     watch: Watch,
     gone: AtomicBool,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -69,7 +69,7 @@ impl<F: Files> Shared<F> {
     }
 
     /// Works on the newest state; afterwards all see what has changed.
-    fn work<T>(&self, work: impl FnOnce(&mut State<F>, i64) -> Result<T>) -> Result<T> {
+    pub(super) fn work<T>(&self, work: impl FnOnce(&mut State<F>, i64) -> Result<T>) -> Result<T> {
         if self.gone.load(Ordering::Acquire) {
             return Err(Error::Gone);
         }
@@ -80,7 +80,7 @@ impl<F: Files> Shared<F> {
         done
     }
 
-    fn publish(&self, state: &State<F>) {
+    pub(super) fn publish(&self, state: &State<F>) {
         let mut view = lock(&self.view);
         if !Arc::ptr_eq(&view, &state.view) {
             *view = Arc::clone(&state.view);
@@ -91,7 +91,7 @@ impl<F: Files> Shared<F> {
     }
 
     /// The files of these messages with what else is known of them, for a mailbox of the same kind.
-    fn sources(&self, uids: &UidSet) -> Result<Option<Vec<(u32, Source)>>> {
+    pub(super) fn sources(&self, uids: &UidSet) -> Result<Option<Vec<(u32, Source)>>> {
         self.work(|state, _| {
             let view = Arc::clone(&state.view);
             let wanted: Vec<u32> =
@@ -153,7 +153,7 @@ impl<F: Files> Shared<F> {
     }
 
     /// Removes messages and says so in the ledger and the view.
-    fn remove(&self, wanted: impl FnOnce(&View) -> Vec<u32>) -> Result<UidSet> {
+    pub(super) fn remove(&self, wanted: impl FnOnce(&View) -> Vec<u32>) -> Result<UidSet> {
         let mut usage = Usage::default();
         let gone = self.work(|state, now| {
             let uids = wanted(&state.view);
@@ -301,9 +301,10 @@ impl<F: Files> Mailbox for Shared<F> {
     }
 
     fn move_to(&self, uids: &UidSet, to: &dyn Mailbox) -> Result<CopyOutcome> {
-        let outcome = self.copy(uids, to)?;
-        self.remove(|_| outcome.from.clone())?;
-        Ok(outcome)
+        match to.as_any().downcast_ref::<Shared<F>>() {
+            Some(to) => self.move_within(uids, to),
+            None => crate::copy::move_by_reading(self, uids, to),
+        }
     }
 
     fn renumber(&self, uidvalidity: u32, uidnext: u32) -> Result<()> {

@@ -13,6 +13,7 @@ mod account;
 mod crash_tests;
 mod delivery;
 mod mailbox;
+mod moving;
 mod state;
 mod summaries;
 #[cfg(test)]
@@ -120,6 +121,18 @@ pub trait Files: Send + 'static {
     /// Puts messages in by linking files of another mailbox of this kind, all or none. `None` where that cannot be,
     /// and they have to be copied.
     fn link(&mut self, sources: &[Source], words: &mut Words, now: i64) -> Result<Option<Vec<Added>>>;
+
+    /// Takes the files of another mailbox of this kind away from it: each is in one of both at any moment. Gives those
+    /// that came, durably, by their places in `sources`. `None` where that cannot be, and they have to be copied.
+    fn take(
+        &mut self,
+        sources: &[Source],
+        words: &mut Words,
+        now: i64,
+    ) -> Result<Option<Vec<(usize, Added)>>>;
+
+    /// The files of these messages were taken by another mailbox.
+    fn let_go(&mut self, uids: &[u32], now: i64) -> Result<()>;
 }
 
 /// A message that is a file.

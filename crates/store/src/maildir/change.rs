@@ -9,6 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use nix::errno::Errno;
+
 use super::files::{Maildir, Message};
 use super::name::{self, Info};
 use super::uidlist::Record;
@@ -31,6 +33,42 @@ struct Ready {
     flags: Flags,
     keywords: u64,
     facts: Facts,
+}
+
+impl Ready {
+    fn added(&self) -> Added {
+        let Message { uid, base, .. } = &self.message;
+        let seen = Seen { uid: *uid, flags: self.flags, keywords: self.keywords, key: unique::key(base) };
+        Added { seen, facts: self.facts }
+    }
+}
+
+/// A message of another mailbox, under this name, without a UID and its flags in the name.
+fn one(source: &Source, from: PathBuf, base: Vec<u8>, words: &mut Words, now: i64) -> Ready {
+    let extensions = match name::size(&base, b'W') {
+        Some(_) => String::new(),
+        None => format!("W{}", source.facts.size),
+    };
+    let keywords = source.keywords.iter().fold(0, |sum, word| sum | words.bit(word).unwrap_or(0));
+    Ready {
+        from,
+        message: Message {
+            uid: 0,
+            extensions: extensions.into_bytes().into(),
+            base: base.into(),
+            suffix: Box::default(),
+            new: false,
+        },
+        flags: source.flags,
+        keywords,
+        facts: Facts { saved: now, ..source.facts },
+    }
+}
+
+/// Renames, unless there is a file of the new name.
+fn rename_anew(from: &Path, to: &Path) -> nix::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE)
 }
 
 impl Maildir {
@@ -120,19 +158,7 @@ impl Maildir {
     ) -> Result<Option<Vec<Added>>> {
         let tmp = self.home.directory.join("tmp");
         let mut ready: Vec<Ready> = Vec::with_capacity(sources.len());
-        let mut taken: HashSet<Box<[u8]>> =
-            self.messages.iter().map(|message| message.base.clone()).collect();
-        for source in sources {
-            let old =
-                source.path.file_name().map(|name| name::base(name.as_bytes()).to_vec()).unwrap_or_default();
-            let wire = u64::from(source.facts.size);
-            let base = match taken.insert(old.as_slice().into()) {
-                true => old,
-                false => {
-                    let stored = std::fs::metadata(&source.path).map_or(wire, |meta| meta.len());
-                    unique::base(now, stored, wire)
-                }
-            };
+        for (source, base) in sources.iter().zip(self.landings(sources, now)) {
             let path = tmp.join(std::ffi::OsStr::from_bytes(&base));
             match std::fs::hard_link(&source.path, &path) {
                 Ok(()) => {}
@@ -145,29 +171,80 @@ impl Maildir {
                     };
                 }
             }
-            let extensions = match name::size(&base, b'W') {
-                Some(_) => String::new(),
-                None => format!("W{wire}"),
-            };
-            let keywords = source.keywords.iter().fold(0, |sum, word| sum | words.bit(word).unwrap_or(0));
-            ready.push(Ready {
-                from: path,
-                message: Message {
-                    uid: 0,
-                    extensions: extensions.into_bytes().into(),
-                    base: base.into(),
-                    suffix: Box::default(),
-                    new: false,
-                },
-                flags: source.flags,
-                keywords,
-                facts: Facts { saved: now, ..source.facts },
-            });
+            ready.push(one(source, path, base, words, now));
         }
         for one in &mut ready {
             one.message.suffix = self.info(one.flags, one.keywords, words, now)?.name(b"").into();
         }
         self.put(ready, now).map(Some)
+    }
+
+    /// The names that files of another mailbox get here: their own where those are free.
+    fn landings(&self, sources: &[Source], now: i64) -> Vec<Vec<u8>> {
+        let mut taken: HashSet<Box<[u8]>> =
+            self.messages.iter().map(|message| message.base.clone()).collect();
+        let name = |source: &Source| {
+            let old = source.path.file_name().map(|name| name::base(name.as_bytes()).to_vec());
+            let old = old.unwrap_or_default();
+            if taken.insert(old.as_slice().into()) {
+                return old;
+            }
+            let wire = u64::from(source.facts.size);
+            let stored = std::fs::metadata(&source.path).map_or(wire, |meta| meta.len());
+            unique::base(now, stored, wire)
+        };
+        sources.iter().map(name).collect()
+    }
+
+    /// Renames files of another mailbox into this one; each is in one of both at any moment. Gives those that came, by
+    /// their places in `sources`: one that is gone by now does not. `None` where none can be renamed.
+    pub(super) fn take_all(
+        &mut self,
+        sources: &[Source],
+        words: &mut Words,
+        now: i64,
+    ) -> Result<Option<Vec<(usize, Added)>>> {
+        let mut wanted: Vec<Ready> = Vec::with_capacity(sources.len());
+        for (source, base) in sources.iter().zip(self.landings(sources, now)) {
+            let mut one = one(source, source.path.clone(), base, words, now);
+            one.message.suffix = self.info(one.flags, one.keywords, words, now)?.name(b"").into();
+            wanted.push(one);
+        }
+        let lock = self.uids.lock(now)?;
+        self.number(&mut wanted)?;
+        // A line without a file is nothing; a file without a line would get another UID from whoever looks first.
+        let records: Vec<Record> = wanted.iter().map(|one| one.message.record()).collect();
+        self.uids.append(&records)?;
+        let mut came = Vec::with_capacity(wanted.len());
+        for (at, one) in wanted.into_iter().enumerate() {
+            let to = self.path(&one.message);
+            match rename_anew(&one.from, &to) {
+                Ok(()) => came.push((at, one)),
+                Err(Errno::ENOENT) => {}
+                // Another file system, or one that cannot promise to replace nothing.
+                Err(Errno::EXDEV | Errno::EINVAL | Errno::ENOSYS) if came.is_empty() => return Ok(None),
+                Err(error) => {
+                    log::error!("rename {} to {}: {}", one.from.display(), to.display(), error.desc());
+                    break;
+                }
+            }
+        }
+        drop(lock);
+        if came.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        sync(&self.home.directory.join("cur"))?;
+        let added = came.iter().map(|(at, one)| (*at, one.added())).collect();
+        self.messages.extend(came.into_iter().map(|(_, one)| one.message));
+        self.note()?;
+        Ok(Some(added))
+    }
+
+    /// The files of these messages are another mailbox's now.
+    pub(super) fn let_go_of(&mut self, uids: &[u32], now: i64) -> Result<()> {
+        self.removed(uids);
+        self.note()?;
+        self.compress_some_time(now)
     }
 
     /// Moves files that are ready to their places and gives them UIDs, durably. None stays when one fails.
@@ -176,16 +253,7 @@ impl Maildir {
             return Ok(Vec::new());
         }
         let lock = self.uids.lock(now)?;
-        // Others may have given UIDs since the last look; their files are for the next one to see.
-        if self.uids.changed()? {
-            self.uids.read()?.ok_or(Error::Gone)?;
-            self.doubt();
-        }
-        let mut uid = self.uids.head().next_uid;
-        for one in &mut ready {
-            one.message.uid = uid;
-            uid = uid.checked_add(1).ok_or(Error::Limit("UIDs of a mailbox"))?;
-        }
+        self.number(&mut ready)?;
         let done = self.move_in(&ready);
         let records: Vec<Record> = ready.iter().map(|one| one.message.record()).collect();
         if let Err(error) = done.and_then(|()| self.uids.append(&records)) {
@@ -197,19 +265,25 @@ impl Maildir {
             return Err(error);
         }
         drop(lock);
-        let added = ready.iter().map(|one| Added {
-            seen: Seen {
-                uid: one.message.uid,
-                flags: one.flags,
-                keywords: one.keywords,
-                key: unique::key(&one.message.base),
-            },
-            facts: one.facts,
-        });
-        let added = added.collect();
+        let added = ready.iter().map(Ready::added).collect();
         self.messages.extend(ready.into_iter().map(|one| one.message));
         self.note()?;
         Ok(added)
+    }
+
+    /// Gives the next UIDs. The list is locked.
+    fn number(&mut self, ready: &mut [Ready]) -> Result<()> {
+        // Others may have given UIDs since the last look; their files are for the next one to see.
+        if self.uids.changed()? {
+            self.uids.read()?.ok_or(Error::Gone)?;
+            self.doubt();
+        }
+        let mut uid = self.uids.head().next_uid;
+        for one in ready {
+            one.message.uid = uid;
+            uid = uid.checked_add(1).ok_or(Error::Limit("UIDs of a mailbox"))?;
+        }
+        Ok(())
     }
 
     fn move_in(&self, ready: &[Ready]) -> Result<()> {
@@ -263,10 +337,12 @@ impl Maildir {
         }
         self.removed(&gone);
         self.note()?;
-        if self.stale() > 64 && self.stale() > self.messages.len() / 4 {
-            self.compress(now)?;
-        }
+        self.compress_some_time(now)?;
         Ok(gone)
+    }
+
+    fn compress_some_time(&mut self, now: i64) -> Result<()> {
+        if self.stale() > 64 && self.stale() > self.messages.len() / 4 { self.compress(now) } else { Ok(()) }
     }
 
     /// Writes the list without the lines of removed messages.

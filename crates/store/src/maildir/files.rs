@@ -437,12 +437,15 @@ impl Matched {
             found.iter().enumerate().map(|(at, found)| (&*found.base, at)).collect();
         let mut matched =
             Matched { here: Vec::with_capacity(found.len()), missing: Vec::new(), unknown: Vec::new() };
-        for (n, record) in list.records.iter().enumerate() {
+        // A file that was taken away and brought back has two lines: the last one counts, as with Dovecot.
+        for (n, record) in list.records.iter().enumerate().rev() {
             match by_base.remove(&*record.base) {
                 Some(at) => matched.here.push((n, at)),
                 None => matched.missing.push(n),
             }
         }
+        matched.here.reverse();
+        matched.missing.reverse();
         matched.unknown = by_base.into_values().collect();
         matched.unknown.sort_unstable();
         matched

@@ -96,4 +96,17 @@ impl Files for Maildir {
     fn link(&mut self, sources: &[Source], words: &mut Words, now: i64) -> Result<Option<Vec<Added>>> {
         self.link_all(sources, words, now)
     }
+
+    fn take(
+        &mut self,
+        sources: &[Source],
+        words: &mut Words,
+        now: i64,
+    ) -> Result<Option<Vec<(usize, Added)>>> {
+        self.take_all(sources, words, now)
+    }
+
+    fn let_go(&mut self, uids: &[u32], now: i64) -> Result<()> {
+        self.let_go_of(uids, now)
+    }
 }

@@ -57,6 +57,31 @@ fn messages_come_change_and_go() {
     assert!(home.path().join("Maildir/.Work.2026/maildirfolder").exists());
 }
 
+#[test]
+fn what_is_moved_to_and_fro_keeps_its_last_uid() {
+    let home = tempfile::tempdir().unwrap();
+    let trash = Name::new("Trash").unwrap();
+    let first = account(home.path(), "");
+    first.create(&trash, None).unwrap();
+    let (inbox, other) = (first.open(&Name::inbox()).unwrap(), first.open(&trash).unwrap());
+    inbox.append(&[message("one"), message("two")]).unwrap();
+    let before = inbox.view().modseq;
+    let moved = inbox.move_to(&[1].into_iter().collect(), other.as_ref()).unwrap();
+    assert_eq!((moved.from, moved.to, moved.uidvalidity), (vec![1], vec![1], other.view().uidvalidity));
+    assert_eq!((uids(&inbox), uids(&other)), (vec![2], vec![1]));
+    assert_eq!(inbox.vanished_since(before).unwrap().to_string(), "1");
+    other.move_to(&UidSet::all(), inbox.as_ref()).unwrap();
+    assert_eq!((uids(&inbox), uids(&other)), (vec![2, 3], vec![]));
+    // Into the mailbox where it is.
+    inbox.move_to(&[2].into_iter().collect(), inbox.as_ref()).unwrap();
+    assert_eq!(uids(&inbox), [3, 4]);
+    assert_eq!(&inbox.body(3).unwrap()[..], b"Subject: one\r\n\r\none\r\n");
+    drop((inbox, other, first));
+    let again = account(home.path(), "").open(&Name::inbox()).unwrap();
+    assert_eq!(uids(&again), [3, 4]);
+    assert_eq!(&again.body(3).unwrap()[..], b"Subject: one\r\n\r\none\r\n");
+}
+
 /// Dovecot and we take turns on one account; after each turn both must see the same.
 fn in_turns(location: &str, separator: char) {
     let Some(dovecot) = Dovecot::new(location) else { return };

@@ -89,4 +89,17 @@ impl Files for Mbox {
     fn link(&mut self, _sources: &[Source], _words: &mut Words, _now: i64) -> Result<Option<Vec<Added>>> {
         Ok(None)
     }
+
+    fn take(
+        &mut self,
+        _sources: &[Source],
+        _words: &mut Words,
+        _now: i64,
+    ) -> Result<Option<Vec<(usize, Added)>>> {
+        Ok(None)
+    }
+
+    fn let_go(&mut self, _uids: &[u32], _now: i64) -> Result<()> {
+        Ok(())
+    }
 }
