@@ -6,6 +6,7 @@
 
 mod address;
 mod client;
+mod crowd;
 pub mod database;
 mod instance;
 pub mod kept;
@@ -22,6 +23,7 @@ pub mod wait;
 
 pub use address::{Address, address};
 pub use client::{Client, Reply, crlf};
+pub use crowd::{Crowd, Exchange};
 pub use database::Database;
 pub use instance::{Instance, Spoken};
 pub use kept::Kept;

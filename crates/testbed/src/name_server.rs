@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
+
 use crate::address;
 
 /// Types by number (RFC 1035 3.2.2, RFC 3596).
@@ -43,6 +45,8 @@ impl NameServer {
         let zone = Zone::parse(zone);
         let ip = address().ip();
         let socket = UdpSocket::bind((ip, 53)).expect("root may use port 53");
+        // Questions of many sessions may come at once; one that is dropped is asked again much later.
+        setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).expect("root may have a large buffer");
         socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a time above zero");
         let (asked, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (count, end) = (asked.clone(), over.clone());

@@ -1,14 +1,15 @@
 //! One question to one server: by UDP, and by TCP when the answer does not fit.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::Name;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 
 use super::answer::{belongs, record_type};
+use super::lines::{Lines, opened_with};
 use super::{Kind, salvage};
 
 /// What we tell servers we take by UDP: it fits every path (DNS flag day 2020).
@@ -30,16 +31,23 @@ impl From<io::Error> for Failure {
 }
 
 /// Asks one server. Whoever calls this sets the time limit.
-pub(super) async fn ask(server: SocketAddr, name: &Name, kind: Kind, tcp: bool) -> Result<Message, Failure> {
-    let message = ask_once(server, name, kind, tcp, true).await?;
+pub(super) async fn ask(
+    lines: &Lines,
+    server: SocketAddr,
+    name: &Name,
+    kind: Kind,
+    tcp: bool,
+) -> Result<Message, Failure> {
+    let message = ask_once(lines, server, name, kind, tcp, true).await?;
     if matches!(message.metadata.response_code, ResponseCode::FormErr | ResponseCode::NotImp) {
         // A server from before EDNS. RFC 6891 7.
-        return ask_once(server, name, kind, tcp, false).await;
+        return ask_once(lines, server, name, kind, tcp, false).await;
     }
     Ok(message)
 }
 
 async fn ask_once(
+    lines: &Lines,
     server: SocketAddr,
     name: &Name,
     kind: Kind,
@@ -47,8 +55,8 @@ async fn ask_once(
     edns: bool,
 ) -> Result<Message, Failure> {
     let id = random_id();
-    let question = question(id, name, kind, edns)?;
-    if !tcp && let Some(message) = by_udp(server, id, &question, name, kind).await? {
+    let question = question(id, name, kind, edns);
+    if !tcp && let Some(message) = by_udp(lines, server, id, &question, name, kind).await? {
         return Ok(message);
     }
     by_tcp(server, id, &question, name, kind).await
@@ -61,19 +69,26 @@ fn random_id() -> u16 {
     u16::from_ne_bytes(bytes)
 }
 
-fn question(id: u16, name: &Name, kind: Kind, edns: bool) -> io::Result<Vec<u8>> {
-    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-    message.metadata.recursion_desired = true;
-    // Asks a validating server to say whether it has proof (RFC 6840 5.7).
-    message.metadata.authentic_data = true;
-    message.add_query(Query::query(name.clone(), record_type(kind)));
-    if edns {
-        let mut edns = Edns::new();
-        edns.set_max_payload(UDP_PAYLOAD).set_version(0);
-        edns.set_dnssec_ok(kind == Kind::Tlsa);
-        message.set_edns(edns);
+/// The question as it goes out. RFC 1035 4.1, RFC 6891 6.1.2.
+fn question(id: u16, name: &Name, kind: Kind, edns: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(288);
+    out.extend(id.to_be_bytes());
+    // Recursion desired; and AD asks a validating server to say whether it has proof (RFC 6840 5.7).
+    out.extend([0x01, 0x20, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)]);
+    for label in name.iter() {
+        out.push(u8::try_from(label.len()).expect("a label of a name has at most 63 bytes"));
+        out.extend(label);
     }
-    message.to_vec().map_err(io::Error::other)
+    out.push(0);
+    out.extend(u16::from(record_type(kind)).to_be_bytes());
+    out.extend([0, 1]);
+    if edns {
+        let wants_proof = if kind == Kind::Tlsa { 0x80 } else { 0 };
+        out.extend([0, 0, 41]);
+        out.extend(UDP_PAYLOAD.to_be_bytes());
+        out.extend([0, 0, wants_proof, 0, 0, 0]);
+    }
+    out
 }
 
 /// The message, when it is for us.
@@ -94,26 +109,43 @@ fn is_truncated(bytes: &[u8], id: u16) -> bool {
 
 /// `None` when the answer did not fit.
 async fn by_udp(
+    lines: &Lines,
     server: SocketAddr,
     id: u16,
     question: &[u8],
     name: &Name,
     kind: Kind,
 ) -> Result<Option<Message>, Failure> {
-    let any =
-        if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-    // A socket for each question: the system picks a port nobody can foresee.
-    let socket = UdpSocket::bind((any, 0)).await?;
-    socket.connect(server).await?;
-    socket.send(question).await?;
+    let line = match lines.take(server) {
+        Some(line) => {
+            line.get_ref().send(question)?;
+            line
+        }
+        None => opened_with(server, question)?,
+    };
     let mut buffer = vec![0; 4096];
     loop {
-        let len = socket.recv(&mut buffer).await?;
-        if is_truncated(&buffer[..len], id) {
-            return Ok(None);
-        }
-        if let Some(answer) = read(&buffer[..len], id, name, kind) {
-            return answer.map(Some);
+        let mut ready = line.readable().await?;
+        // All that is there: an answer that came too late may stand before ours.
+        loop {
+            let len = match line.get_ref().recv(&mut buffer) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready.clear_ready();
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if is_truncated(&buffer[..len], id) {
+                return Ok(None);
+            }
+            if let Some(answer) = read(&buffer[..len], id, name, kind) {
+                let answer = answer?;
+                ready.clear_ready();
+                drop(ready);
+                lines.put_back(server, line);
+                return Ok(Some(answer));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod answer;
 mod cache;
 mod exchange;
 mod files;
+mod lines;
 mod resolver;
 mod salvage;
 

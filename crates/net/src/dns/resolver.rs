@@ -14,6 +14,7 @@ use super::answer::{Meaning, meaning, text, to_name};
 use super::cache::Cache;
 use super::exchange::{Failure, ask};
 use super::files::{Hosts, Settings};
+use super::lines::Lines;
 use super::{Answer, Completion, Data, HostLookup, Kind, Missing, Protocols};
 use crate::clock;
 
@@ -31,6 +32,7 @@ struct Shared {
     files: Option<(PathBuf, PathBuf)>,
     loaded: Mutex<Loaded>,
     cache: Cache,
+    lines: Lines,
     turn: AtomicUsize,
 }
 
@@ -84,7 +86,8 @@ impl Resolver {
 
     fn build(loaded: Loaded, files: Option<(PathBuf, PathBuf)>) -> Resolver {
         let cache = Cache::new(loaded.settings.cache_entries);
-        Resolver(Arc::new(Shared { files, loaded: Mutex::new(loaded), cache, turn: AtomicUsize::new(0) }))
+        let (loaded, lines) = (Mutex::new(loaded), Lines::default());
+        Resolver(Arc::new(Shared { files, loaded, cache, lines, turn: AtomicUsize::new(0) }))
     }
 
     /// Records of `name`; follows CNAMEs. A final dot makes no difference; `search` domains are not tried.
@@ -234,7 +237,8 @@ impl Resolver {
         for _ in 0..settings.attempts.max(1) {
             for n in 0..settings.servers.len() {
                 let server = settings.servers[(first + n) % settings.servers.len()];
-                match tokio::time::timeout(settings.timeout, ask(server, name, kind, settings.tcp)).await {
+                let asked = ask(&self.0.lines, server, name, kind, settings.tcp);
+                match tokio::time::timeout(settings.timeout, asked).await {
                     Ok(Ok(message)) => match meaning(&message, name, kind) {
                         Meaning::NextServer(text) => why = format!("{server}: {text}"),
                         meaning => return meaning,

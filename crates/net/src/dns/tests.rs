@@ -1,5 +1,6 @@
 //! The resolver against a scripted name server on 127.0.0.1.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,8 @@ enum Reply {
     Silence,
     /// A forged answer with another id, then this one.
     AfterForgery(Vec<(&'static str, RData)>),
+    /// That there is no such name, and once more.
+    TwiceNo,
     /// A header that promises a record, and rubbish.
     Garbage,
     /// A record with a label that is too long, then these.
@@ -38,6 +41,8 @@ enum Reply {
 struct Server {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
+    /// The ports that questions came from.
+    ports: Arc<Mutex<HashSet<u16>>>,
 }
 
 type Script = fn(&str, RecordType) -> Reply;
@@ -79,6 +84,10 @@ fn replies(request: &Message, reply: Reply, tcp: bool) -> Vec<Vec<u8>> {
             let mut forged = answer(request, vec![("a.test", RData::A(A::new(6, 6, 6, 6)))]);
             forged.metadata.id = request.metadata.id.wrapping_add(1);
             return vec![forged.to_vec().unwrap(), answer(request, records).to_vec().unwrap()];
+        }
+        Reply::TwiceNo => {
+            let no = replies(request, Reply::Code(ResponseCode::NXDomain), tcp).remove(0);
+            return vec![no.clone(), no];
         }
         Reply::Garbage => {
             let mut bytes = answer(request, Vec::new()).to_vec().unwrap();
@@ -128,10 +137,13 @@ async fn serve(script: Script) -> Server {
     };
     let run = Arc::new(Mutex::new(run));
     let by_udp = run.clone();
+    let ports = Arc::new(Mutex::new(HashSet::new()));
+    let seen = ports.clone();
     tokio::spawn(async move {
         let mut buffer = vec![0; 4096];
         loop {
             let (len, from) = udp.recv_from(&mut buffer).await.unwrap();
+            seen.lock().unwrap().insert(from.port());
             let replies = by_udp.lock().unwrap()(&buffer[..len], false);
             for reply in replies {
                 udp.send_to(&reply, from).await.unwrap();
@@ -151,7 +163,7 @@ async fn serve(script: Script) -> Server {
             }
         }
     });
-    Server { address, asked }
+    Server { address, asked, ports }
 }
 
 fn resolver(servers: &[&Server]) -> Resolver {
@@ -208,6 +220,7 @@ fn script(asked: &str, kind: RecordType) -> Reply {
         ("silent.test", _) => Reply::Silence,
         ("big.test", _) => Reply::Big(vec![("big.test", a(9))]),
         ("forged.test", _) => Reply::AfterForgery(vec![("forged.test", a(1))]),
+        (name, _) if name.ends_with(".twice.test") => Reply::TwiceNo,
         ("garbage.test", _) => Reply::Garbage,
         ("lame.test", _) => Reply::Lame,
         ("ancient.test", _) => Reply::Ancient(vec![("ancient.test", a(8))]),
@@ -289,6 +302,22 @@ async fn answers_are_kept_and_doubts_are_not() {
         resolver.lookup("fail.test", Kind::A).await.unwrap_err();
     }
     assert_eq!(server.asked.load(Ordering::SeqCst), 5);
+}
+
+#[tokio::test]
+async fn a_server_on_this_machine_is_asked_from_few_ports_and_its_late_answers_are_passed_over() {
+    let server = serve(script).await;
+    let resolver = resolver(&[&server]);
+    let no = async |name: String| resolver.lookup(&name, Kind::A).await.unwrap_err();
+    for n in 0..20 {
+        assert_eq!(no(format!("n{n}.twice.test")).await, Missing::NoSuchName);
+    }
+    assert_eq!(server.ports.lock().unwrap().len(), 1);
+    let four = ["a", "b", "c", "d"].map(|name| no(format!("{name}.twice.test")));
+    let [a, b, c, d] = four;
+    let (a, b, c, d) = tokio::join!(a, b, c, d);
+    assert_eq!([a, b, c, d], [const { Missing::NoSuchName }; 4]);
+    assert_eq!(server.ports.lock().unwrap().len(), 4);
 }
 
 #[tokio::test]
