@@ -2,6 +2,7 @@
 
 mod auf;
 mod differential;
+mod directory;
 mod logins;
 mod pam;
 mod restart;

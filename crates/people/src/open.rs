@@ -1,6 +1,5 @@
 //! From the lists of parameters to chains of open databases.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chain::{PassChain, PassLink, Rule, UserChain, UserLink};
@@ -10,7 +9,7 @@ use crate::listed::{self, Listed};
 /// What databases are opened with.
 pub struct Opener {
     /// `directory_database`.
-    pub directory: PathBuf,
+    pub directory: String,
     /// Seconds since 1970.
     pub clock: Clock,
 }
@@ -77,7 +76,7 @@ impl Opener {
         let opening = Opening {
             argument: &listed.argument,
             options: &listed.options,
-            directory: self.directory.clone(),
+            directory: &self.directory,
             clock: self.clock.clone(),
         };
         open(&opening).map_err(|wrong| format!("{parameter}: {}: {wrong}", listed.name()))

@@ -51,7 +51,10 @@ conf::params! {
         auth_worker_max_count: Int(1..=500) = "30", own;
         /// How many logins may wait for their password to be hashed; more are temporary failures.
         auth_hash_queue_limit: Int(1..) = "1000", own;
-        /// The file of the directory of accounts, which `facteur user` and its kin edit.
-        directory_database: Path = "$data_directory/directory.sqlite", own;
+        /// Where the directory of accounts is, which `facteur user` and its kin edit: the path of an SQLite file, or
+        /// `mysql://user:password@host/database`, or `postgresql://...`.
+        ///
+        /// `</file` stands for what the first line of that file says, which only root need be able to read.
+        directory_database: Text = "$data_directory/directory.sqlite", own;
     }
 }

@@ -392,31 +392,35 @@ async fn the_directory_has_app_passwords_and_closed_accounts() {
     let path = folder.path().join("directory.sqlite");
     let people = people(&format!("directory_database = {}\n", path.display()));
     assert_eq!(login(&people, "joe@x.org", "secret").await, Err(Why::Temporary), "there is no directory yet");
-    let directory = Directory::create(&path).unwrap();
+    let directory = Directory::new(&path.display().to_string()).unwrap();
+    directory.create().await.unwrap();
     let hash = schemes::generate("SSHA512", "secret", "").unwrap();
     let change =
         Change { password: Some(hash), quota: Some("1G".into()), uid: Some(5000), ..Change::default() };
-    directory.add_account("joe@x.org", &change, 1).unwrap();
+    directory.add_account("joe@x.org", &change, 1).await.unwrap();
     let joe = login(&people, "Joe@X.org", "secret").await.unwrap();
     assert_eq!(
         (joe.user.as_str(), joe.uid, joe.quota.join(" ").as_str()),
         ("joe@x.org", Some(5000), "*:storage=1G")
     );
-    let phone = directory.add_app_password("joe@x.org", "phone", &["imap".into()], None, 1).unwrap();
-    let smtp = directory.add_app_password("joe@x.org", "printer", &["smtp".into()], None, 1).unwrap();
-    let old = directory.add_app_password("joe@x.org", "old", &[], Some(999_999_999), 1).unwrap();
+    let phone = directory.add_app_password("joe@x.org", "phone", &["imap".into()], None, 1).await.unwrap();
+    let smtp = directory.add_app_password("joe@x.org", "printer", &["smtp".into()], None, 1).await.unwrap();
+    let old = directory.add_app_password("joe@x.org", "old", &[], Some(999_999_999), 1).await.unwrap();
     assert_eq!(login(&people, "joe@x.org", &phone).await.unwrap().user, "joe@x.org");
     assert_eq!(login(&people, "joe@x.org", &smtp).await, Err(Why::Credentials), "not for imap");
     assert_eq!(login(&people, "joe@x.org", &old).await, Err(Why::Credentials), "too late");
     let used: Vec<_> =
-        directory.app_passwords("joe@x.org").unwrap().iter().map(|app| app.last_used).collect();
+        directory.app_passwords("joe@x.org").await.unwrap().iter().map(|app| app.last_used).collect();
     assert_eq!(used, [None, Some(1_000_000_000), None]);
     assert_eq!(people.users().await.unwrap(), ["joe@x.org"]);
-    directory.change_account("joe@x.org", &Change { disabled: Some(true), ..Change::default() }, 2).unwrap();
+    directory
+        .change_account("joe@x.org", &Change { disabled: Some(true), ..Change::default() }, 2)
+        .await
+        .unwrap();
     assert_eq!(login(&people, "joe@x.org", "secret").await, Err(Why::Disabled));
     assert_eq!(login(&people, "joe@x.org", &phone).await, Err(Why::Disabled));
     assert!(people.lookup("joe@x.org", &facts()).await.unwrap().is_some(), "mail still arrives");
-    directory.delete_account("joe@x.org").unwrap();
+    directory.delete_account("joe@x.org").await.unwrap();
     assert_eq!(login(&people, "joe@x.org", "secret").await, Err(Why::Credentials));
 }
 

@@ -58,6 +58,7 @@ pub const COMMANDS: &[&Command] = &[
     &accounts::APP_PASSWORD,
     &accounts::DIRECTORY,
     &accounts::DOMAIN,
+    &accounts::TOTP,
     &accounts::USER,
     &gate::BAN,
     &adopt::COMMAND,

@@ -376,7 +376,7 @@ fn lines(text: String) -> Vec<String> {
 
 /// Absolute paths in a value: alone, or behind the type of a table.
 fn named_files(value: &str, files: &mut HashSet<PathBuf>) {
-    for word in value.split([',', ' ', '\t', '\r', '\n', '{', '}', '=']) {
+    for word in value.split([',', ' ', '\t', '\r', '\n', '{', '}', '=', '<']) {
         let path = if word.starts_with('/') {
             Some(word)
         } else {

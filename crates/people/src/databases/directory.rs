@@ -1,11 +1,10 @@
 //! `directory`: our own accounts, which `facteur user` edits.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use mail::Trouble;
 
-use super::{Checked, Clock, Kind, Opening, PassDb, Password, Request, Row, Secret, UserDb, elsewhere};
+use super::{Checked, Clock, Kind, Opening, PassDb, Password, Request, Row, Secret, UserDb};
 use crate::directory::{Directory, Entry};
 use crate::{Boxed, Fields, schemes};
 
@@ -18,29 +17,22 @@ pub const KIND: Kind = Kind {
 };
 
 struct Database {
-    directory: Arc<Directory>,
+    directory: Directory,
     clock: Clock,
 }
 
 fn open(opening: &Opening<'_>) -> Result<Database, String> {
     opening.only(&[])?;
-    let path =
-        if opening.argument.is_empty() { opening.directory.clone() } else { PathBuf::from(opening.argument) };
-    Ok(Database { directory: Arc::new(Directory::new(path)), clock: opening.clock.clone() })
-}
-
-impl Database {
-    async fn entry(&self, name: &str) -> Result<Option<Entry>, Trouble> {
-        let (directory, name) = (self.directory.clone(), name.to_owned());
-        elsewhere(move || directory.account(&name)).await
-    }
+    let place = if opening.argument.is_empty() { opening.directory } else { opening.argument };
+    Ok(Database { directory: Directory::new(place)?, clock: opening.clock.clone() })
 }
 
 impl PassDb for Database {
     fn find<'a>(&'a self, request: &'a Request<'a>) -> Boxed<'a, Result<Option<Row>, Trouble>> {
         Box::pin(async move {
             // Mechanisms without a password in clear come here alone: a closed account has no secret.
-            let Some(entry) = self.entry(request.user).await?.filter(|entry| !entry.disabled) else {
+            let Some(entry) = self.directory.account(request.user).await?.filter(|entry| !entry.disabled)
+            else {
                 return Ok(None);
             };
             let fields = [("user", entry.name.clone())].into_iter().collect();
@@ -53,37 +45,36 @@ impl PassDb for Database {
         request: &'a Request<'a>,
         password: &'a Password,
     ) -> Boxed<'a, Result<Checked, Trouble>> {
-        let (directory, user) = (self.directory.clone(), request.user.to_owned());
-        let (service, password, now) = (request.facts.service.clone(), password.clone(), (self.clock)());
-        Box::pin(elsewhere(move || {
-            let Some(entry) = directory.account(&user)? else { return Ok(Checked::Unknown) };
+        Box::pin(async move {
+            let (directory, user, now) = (&self.directory, request.user, (self.clock)());
+            let Some(entry) = directory.account(user).await? else { return Ok(Checked::Unknown) };
             if entry.disabled {
                 return Ok(Checked::Disabled);
             }
-            for app in directory.app_passwords(&user)? {
-                let right = schemes::verify(password.text(), &user, &app.stored, "").unwrap_or(false);
-                if right && app.opens(&service, now) {
-                    directory.app_password_used(&app, now)?;
+            for app in directory.app_passwords(user).await? {
+                // One fast digest each.
+                let right = schemes::verify(password.text(), user, &app.stored, "").unwrap_or(false);
+                if right && app.opens(&request.facts.service, now) {
+                    directory.app_password_used(&app, now).await?;
                     let fields = [("user", entry.name.clone()), ("app_password", app.name)];
                     return Ok(Checked::Right(fields.into_iter().collect()));
                 }
             }
             Ok(if entry.password.is_some() { Checked::Compare } else { Checked::Wrong })
-        }))
+        })
     }
 }
 
 impl UserDb for Database {
     fn find<'a>(&'a self, request: &'a Request<'a>) -> Boxed<'a, Result<Option<Fields>, Trouble>> {
-        Box::pin(async move { Ok(self.entry(request.user).await?.map(fields)) })
+        Box::pin(async move { Ok(self.directory.account(request.user).await?.map(fields)) })
     }
 
     fn users(&self) -> Boxed<'_, Result<Option<Vec<String>>, Trouble>> {
-        let directory = self.directory.clone();
-        Box::pin(elsewhere(move || {
-            let accounts = directory.accounts(None)?;
+        Box::pin(async move {
+            let accounts = self.directory.accounts(None).await?;
             Ok(Some(accounts.into_iter().map(|entry| entry.name).collect()))
-        }))
+        })
     }
 }
 

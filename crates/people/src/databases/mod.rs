@@ -78,7 +78,7 @@ pub struct Opening<'a> {
     /// The options that are not the chain's.
     pub options: &'a Fields,
     /// `directory_database`.
-    pub directory: PathBuf,
+    pub directory: &'a str,
     /// Seconds since 1970, asked at each use.
     pub clock: Clock,
 }

@@ -39,7 +39,7 @@ fn database(settings: &str) -> (tempfile::TempDir, Result<Oauth2, String>) {
     let opening = Opening {
         argument: file.to_str().unwrap(),
         options: &Fields::default(),
-        directory: PathBuf::new(),
+        directory: "",
         clock: Arc::new(|| 1000),
     };
     let opened = open(&opening);

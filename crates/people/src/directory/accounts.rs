@@ -1,9 +1,9 @@
 //! Accounts.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use super::{Directory, Error};
+use super::work::{Work, list, number, text, with};
+use super::{Directory, Error, folded};
 use mail::Trouble;
+use tables::sql::{Row, Statement};
 
 /// An account as the directory has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,145 +87,149 @@ impl Role {
 
 const COLUMNS: &str = "name, password, disabled, role, uid, gid, home, mail, quota, fields, created, changed";
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let role: String = row.get(3)?;
-    Ok(Entry {
-        name: row.get(0)?,
-        password: row.get(1)?,
-        disabled: row.get(2)?,
+fn entry(row: &Row) -> Entry {
+    let owned = |column: &str| row.get(column).map(str::to_owned);
+    Entry {
+        name: text(row, "name"),
+        password: owned("password"),
+        disabled: row.get("disabled") != Some("0"),
         // A role that a later release knows gives no rights here.
-        role: Role::parse(&role).unwrap_or_default(),
-        uid: row.get(4)?,
-        gid: row.get(5)?,
-        home: row.get(6)?,
-        mail: row.get(7)?,
-        quota: row.get(8)?,
-        fields: row.get(9)?,
-        created: row.get::<_, i64>(10)?.unsigned_abs(),
-        changed: row.get::<_, i64>(11)?.unsigned_abs(),
-    })
+        role: Role::parse(&text(row, "role")).unwrap_or_default(),
+        uid: number(row, "uid"),
+        gid: number(row, "gid"),
+        home: owned("home"),
+        mail: owned("mail"),
+        quota: owned("quota"),
+        fields: text(row, "fields"),
+        created: number(row, "created").unwrap_or_default(),
+        changed: number(row, "changed").unwrap_or_default(),
+    }
 }
 
 impl Directory {
     /// The account of this name, in any case.
     ///
     /// # Errors
-    /// The file failed.
-    pub fn account(&self, name: &str) -> Result<Option<Entry>, Trouble> {
-        self.with(|connection| {
-            let mut query =
-                connection.prepare_cached(&format!("SELECT {COLUMNS} FROM accounts WHERE name = ?1"))?;
-            query.query_row([name], entry).optional()
-        })
+    /// The data base failed.
+    pub async fn account(&self, name: &str) -> Result<Option<Entry>, Trouble> {
+        let found =
+            self.ask(with(&format!("SELECT {COLUMNS} FROM accounts WHERE name = "), &folded(name))).await?;
+        Ok(found.rows.first().map(entry))
     }
 
     /// All accounts, by name; those of one domain when it is given.
     ///
     /// # Errors
-    /// The file failed.
-    pub fn accounts(&self, domain: Option<&str>) -> Result<Vec<Entry>, Trouble> {
-        self.with(|connection| {
-            let mut query = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM accounts WHERE ?1 IS NULL OR name LIKE '%@' || replace(?1, '_', '\\_') \
-                 ESCAPE '\\' ORDER BY name"
-            ))?;
-            query.query_map([domain], entry)?.collect()
-        })
+    /// The data base failed.
+    pub async fn accounts(&self, domain: Option<&str>) -> Result<Vec<Entry>, Trouble> {
+        let mut query = Statement::new().text(&format!("SELECT {COLUMNS} FROM accounts"));
+        if let Some(domain) = domain {
+            query = query.then(with(" WHERE name LIKE ", &ending(domain))).text(" ESCAPE '!'");
+        }
+        let found = self.ask(query.text(" ORDER BY name")).await?;
+        Ok(found.rows.iter().map(entry).collect())
     }
 
     /// Adds an account, and its domain if that is new; tells whether it was.
     ///
     /// # Errors
     /// There is one of that name, or the name cannot be one.
-    pub fn add_account(&self, name: &str, change: &Change, now: u64) -> Result<bool, Error> {
+    pub async fn add_account(&self, name: &str, change: &Change, now: u64) -> Result<bool, Error> {
         check_name(name)?;
-        let domain = name.rsplit_once('@').map(|(_, domain)| domain.to_owned());
-        let added = self.with(|connection| {
-            let transaction = connection.transaction()?;
-            let new = transaction.execute(
-                "INSERT OR IGNORE INTO accounts (name, created, changed) VALUES (?1, ?2, ?2)",
-                params![name, stamp(now)],
-            )?;
-            if new == 0 {
-                return Ok(None);
-            }
-            let mut new_domain = false;
-            if let Some(domain) = domain {
-                let query = "INSERT OR IGNORE INTO domains (name, created) VALUES (?1, ?2)";
-                new_domain = transaction.execute(query, params![domain, stamp(now)])? > 0;
-            }
-            apply(&transaction, name, change, now)?;
-            transaction.commit()?;
-            Ok(Some(new_domain))
-        })?;
-        added.ok_or_else(|| Error::Wrong(format!("{name}: there is an account of that name")))
+        let (name, now) = (folded(name), now.to_string());
+        let mut work = self.begin().await?;
+        let values = [Some(name.as_str()), Some(&now), Some(&now)];
+        let row = list("INSERT INTO accounts (name, created, changed) VALUES (", &values, ")");
+        if work.change(self.unless_there(row, "accounts.created")).await? == 0 {
+            return Err(Error::Wrong(format!("{name}: there is an account of that name")));
+        }
+        let mut new_domain = false;
+        if let Some((_, domain)) = name.rsplit_once('@') {
+            let row = list("INSERT INTO domains (name, created) VALUES (", &[Some(domain), Some(&now)], ")");
+            new_domain = work.change(self.unless_there(row, "domains.created")).await? > 0;
+        }
+        apply(&mut work, &name, change, &now).await?;
+        work.commit().await?;
+        Ok(new_domain)
     }
 
     /// Changes an account.
     ///
     /// # Errors
     /// There is none of that name.
-    pub fn change_account(&self, name: &str, change: &Change, now: u64) -> Result<(), Error> {
-        let found = self.with(|connection| {
-            let transaction = connection.transaction()?;
-            let found = apply(&transaction, name, change, now)?;
-            transaction.commit()?;
-            Ok(found)
-        })?;
-        if found { Ok(()) } else { Err(unknown(name)) }
+    pub async fn change_account(&self, name: &str, change: &Change, now: u64) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let there = work.ask(with("SELECT id FROM accounts WHERE name = ", &folded(name))).await?;
+        if there.rows.is_empty() {
+            return Err(unknown(name));
+        }
+        apply(&mut work, &folded(name), change, &now.to_string()).await?;
+        work.commit().await?;
+        Ok(())
     }
 
     /// Takes an account out, with its app passwords. Its mail stays.
     ///
     /// # Errors
     /// There is none of that name.
-    pub fn delete_account(&self, name: &str) -> Result<(), Error> {
-        let gone =
-            self.with(|connection| connection.execute("DELETE FROM accounts WHERE name = ?1", [name]))?;
+    pub async fn delete_account(&self, name: &str) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        for table in ["app_passwords", "totp"] {
+            let head = format!("DELETE FROM {table} WHERE account IN (SELECT id FROM accounts WHERE name = ");
+            work.change(with(&head, &folded(name)).text(")")).await?;
+        }
+        let gone = work.change(with("DELETE FROM accounts WHERE name = ", &folded(name))).await?;
+        work.commit().await?;
         if gone > 0 { Ok(()) } else { Err(unknown(name)) }
     }
 }
 
-/// Changes the row; false when there is none.
-fn apply(connection: &Connection, name: &str, change: &Change, now: u64) -> rusqlite::Result<bool> {
+/// Changes the row.
+async fn apply(work: &mut Work<'_>, name: &str, change: &Change, now: &str) -> Result<(), Trouble> {
     let Change { password, disabled, role, uid, gid, home, mail, quota, fields } = change;
-    let changed = connection.execute(
-        "UPDATE accounts SET
-            password = CASE WHEN ?2 IS NULL THEN password ELSE nullif(?2, '') END,
-            disabled = coalesce(?3, disabled),
-            role = coalesce(?4, role),
-            uid = coalesce(?5, uid),
-            gid = coalesce(?6, gid),
-            home = CASE WHEN ?7 IS NULL THEN home ELSE nullif(?7, '') END,
-            mail = CASE WHEN ?8 IS NULL THEN mail ELSE nullif(?8, '') END,
-            quota = CASE WHEN ?9 IS NULL THEN quota ELSE nullif(?9, '') END,
-            fields = coalesce(?10, fields),
-            changed = ?11
-         WHERE name = ?1",
-        params![
-            name,
-            password,
-            disabled,
-            role.map(Role::as_str),
-            uid,
-            gid,
-            home,
-            mail,
-            quota,
-            fields,
-            stamp(now)
-        ],
-    )?;
-    Ok(changed > 0)
+    let number = |value: &Option<u32>| value.map(|value| value.to_string());
+    let mut statement = with("UPDATE accounts SET changed = ", now);
+    // An empty text takes the value away.
+    for (column, value) in [
+        ("password", password.clone()),
+        ("home", home.clone()),
+        ("mail", mail.clone()),
+        ("quota", quota.clone()),
+    ] {
+        if let Some(value) = value {
+            let value = Some(value.as_str()).filter(|value| !value.is_empty());
+            statement = statement.text(&format!(", {column} = ")).quoted(value);
+        }
+    }
+    for (column, value) in [
+        ("disabled", disabled.map(|disabled| u8::from(disabled).to_string())),
+        ("role", role.map(|role| role.as_str().to_owned())),
+        ("uid", number(uid)),
+        ("gid", number(gid)),
+        ("fields", fields.clone()),
+    ] {
+        if let Some(value) = value {
+            statement = statement.then(with(&format!(", {column} = "), &value));
+        }
+    }
+    work.change(statement.then(with(" WHERE name = ", name))).await?;
+    Ok(())
+}
+
+/// A pattern for LIKE, with `!` before what is special.
+fn ending(domain: &str) -> String {
+    let mut pattern = "%@".to_owned();
+    for c in folded(domain).chars() {
+        if "!%_".contains(c) {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 pub(super) fn unknown(name: &str) -> Error {
     Error::Wrong(format!("{name}: there is no such account"))
-}
-
-/// As SQLite counts.
-pub(super) fn stamp(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -1,10 +1,9 @@
 //! Domains and aliases.
 
-use rusqlite::params;
-
-use super::accounts::stamp;
-use super::{Directory, Error};
+use super::work::{list, text, with};
+use super::{Directory, Error, folded};
 use mail::Trouble;
+use tables::sql::Statement;
 
 /// An alias: mail for the address goes to each target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,25 +18,27 @@ impl Directory {
     /// All domains.
     ///
     /// # Errors
-    /// The file failed.
-    pub fn domains(&self) -> Result<Vec<String>, Trouble> {
-        self.with(|connection| {
-            let mut query = connection.prepare_cached("SELECT name FROM domains ORDER BY name")?;
-            query.query_map([], |row| row.get(0))?.collect()
-        })
+    /// The data base failed.
+    pub async fn domains(&self) -> Result<Vec<String>, Trouble> {
+        let found = self.ask(Statement::new().text("SELECT name FROM domains ORDER BY name")).await?;
+        Ok(found.rows.iter().map(|row| text(row, "name")).collect())
     }
 
     /// Adds a domain.
     ///
     /// # Errors
     /// It is there, or is none.
-    pub fn add_domain(&self, name: &str, now: u64) -> Result<(), Error> {
+    pub async fn add_domain(&self, name: &str, now: u64) -> Result<(), Error> {
         let bad = |c: char| c.is_whitespace() || c.is_control() || "/@".contains(c);
         if name.is_empty() || name.contains(bad) || name.starts_with('.') || name.len() > 255 {
             return Err(Error::Wrong(format!("\"{}\": no domain", mail::logline::printable(name))));
         }
-        let query = "INSERT OR IGNORE INTO domains (name, created) VALUES (?1, ?2)";
-        let new = self.with(|connection| connection.execute(query, params![name, stamp(now)]))?;
+        let (name, now) = (folded(name), now.to_string());
+        let values = [Some(name.as_str()), Some(now.as_str())];
+        let row = list("INSERT INTO domains (name, created) VALUES (", &values, ")");
+        let mut work = self.begin().await?;
+        let new = work.change(self.unless_there(row, "domains.created")).await?;
+        work.commit().await?;
         if new > 0 { Ok(()) } else { Err(Error::Wrong(format!("{name}: the domain is there"))) }
     }
 
@@ -45,33 +46,31 @@ impl Directory {
     ///
     /// # Errors
     /// It is not there, or is in use.
-    pub fn delete_domain(&self, name: &str) -> Result<(), Error> {
+    pub async fn delete_domain(&self, name: &str) -> Result<(), Error> {
         let ending = |address: &str| {
             address.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(name))
         };
-        let accounts = self.accounts(Some(name))?.len();
-        let aliases = self.aliases()?.iter().filter(|alias| ending(&alias.address)).count();
+        let accounts = self.accounts(Some(name)).await?.len();
+        let aliases = self.aliases().await?.iter().filter(|alias| ending(&alias.address)).count();
         if accounts + aliases > 0 {
             let text = format!("{name}: has {accounts} accounts and {aliases} aliases; delete these first");
             return Err(Error::Wrong(text));
         }
-        let gone =
-            self.with(|connection| connection.execute("DELETE FROM domains WHERE name = ?1", [name]))?;
+        let mut work = self.begin().await?;
+        let gone = work.change(with("DELETE FROM domains WHERE name = ", &folded(name))).await?;
+        work.commit().await?;
         if gone > 0 { Ok(()) } else { Err(Error::Wrong(format!("{name}: there is no such domain"))) }
     }
 
     /// All aliases.
     ///
     /// # Errors
-    /// The file failed.
-    pub fn aliases(&self) -> Result<Vec<Alias>, Trouble> {
-        let rows: Vec<(String, String)> = self.with(|connection| {
-            let mut query =
-                connection.prepare_cached("SELECT address, target FROM aliases ORDER BY address, target")?;
-            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-        })?;
+    /// The data base failed.
+    pub async fn aliases(&self) -> Result<Vec<Alias>, Trouble> {
+        let query = "SELECT address, target FROM aliases ORDER BY address, target";
+        let found = self.ask(Statement::new().text(query)).await?;
         let mut aliases: Vec<Alias> = Vec::new();
-        for (address, target) in rows {
+        for (address, target) in found.rows.iter().map(|row| (text(row, "address"), text(row, "target"))) {
             match aliases.last_mut() {
                 Some(alias) if alias.address.eq_ignore_ascii_case(&address) => alias.targets.push(target),
                 _ => aliases.push(Alias { address, targets: vec![target] }),
@@ -84,23 +83,21 @@ impl Directory {
     ///
     /// # Errors
     /// An address is none.
-    pub fn add_alias(&self, address: &str, targets: &[String], now: u64) -> Result<(), Error> {
+    pub async fn add_alias(&self, address: &str, targets: &[String], now: u64) -> Result<(), Error> {
         for text in targets.iter().map(String::as_str).chain([address]) {
             let bad = |c: char| c.is_whitespace() || c.is_control() || c == ',';
             if text.is_empty() || text.contains(bad) || text.len() > 500 {
                 return Err(Error::Wrong(format!("\"{}\": no address", mail::logline::printable(text))));
             }
         }
-        self.with(|connection| {
-            let transaction = connection.transaction()?;
-            for target in targets {
-                transaction.execute(
-                    "INSERT OR IGNORE INTO aliases (address, target, created) VALUES (?1, ?2, ?3)",
-                    params![address, target, stamp(now)],
-                )?;
-            }
-            transaction.commit()
-        })?;
+        let (address, now) = (folded(address), now.to_string());
+        let mut work = self.begin().await?;
+        for target in targets {
+            let values = [Some(address.as_str()), Some(target), Some(&now)];
+            let row = list("INSERT INTO aliases (address, target, created) VALUES (", &values, ")");
+            work.change(self.unless_there(row, "aliases.created")).await?;
+        }
+        work.commit().await?;
         Ok(())
     }
 
@@ -108,20 +105,17 @@ impl Directory {
     ///
     /// # Errors
     /// It is not there.
-    pub fn delete_alias(&self, address: &str, targets: &[String]) -> Result<(), Error> {
-        let gone = self.with(|connection| {
-            let transaction = connection.transaction()?;
-            let mut gone = 0;
-            if targets.is_empty() {
-                gone = transaction.execute("DELETE FROM aliases WHERE address = ?1", [address])?;
-            }
-            for target in targets {
-                let query = "DELETE FROM aliases WHERE address = ?1 AND target = ?2";
-                gone += transaction.execute(query, [address, target.as_str()])?;
-            }
-            transaction.commit()?;
-            Ok(gone)
-        })?;
+    pub async fn delete_alias(&self, address: &str, targets: &[String]) -> Result<(), Error> {
+        let these = || with("DELETE FROM aliases WHERE address = ", &folded(address));
+        let mut work = self.begin().await?;
+        let mut gone = 0;
+        if targets.is_empty() {
+            gone = work.change(these()).await?;
+        }
+        for target in targets {
+            gone += work.change(these().then(with(" AND target = ", target))).await?;
+        }
+        work.commit().await?;
         if gone > 0 { Ok(()) } else { Err(Error::Wrong(format!("{address}: there is no such alias"))) }
     }
 }

@@ -1,11 +1,11 @@
 //! App passwords: made by us for one program of a user, limited to services, and taken back without touching others.
 
-use rusqlite::{Row, params};
-
-use super::accounts::{stamp, unknown};
-use super::{Directory, Error};
+use super::accounts::unknown;
+use super::work::{list, number, text, with};
+use super::{Directory, Error, folded};
 use crate::{random, schemes};
 use mail::Trouble;
+use tables::sql::Row;
 
 /// One of them; the password itself is known to its user alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct AppPassword {
     pub last_used: Option<u64>,
     /// Its digest.
     pub(crate) stored: String,
-    id: i64,
+    id: String,
 }
 
 /// Letters that are not mistaken for one another.
@@ -34,18 +34,16 @@ const LETTERS: usize = 24;
 /// Uses within so many seconds are written down once.
 const MINUTE: u64 = 60;
 
-fn app_password(row: &Row<'_>) -> rusqlite::Result<AppPassword> {
-    let scope: String = row.get(2)?;
-    let seconds = |value: Option<i64>| value.map(i64::unsigned_abs);
-    Ok(AppPassword {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        scope: scope.split_ascii_whitespace().map(str::to_owned).collect(),
-        expires: seconds(row.get(3)?),
-        created: row.get::<_, i64>(4)?.unsigned_abs(),
-        last_used: seconds(row.get(5)?),
-        stored: row.get(6)?,
-    })
+fn app_password(row: &Row) -> AppPassword {
+    AppPassword {
+        id: text(row, "id"),
+        name: text(row, "name"),
+        scope: text(row, "scope").split_ascii_whitespace().map(str::to_owned).collect(),
+        expires: number(row, "expires"),
+        created: number(row, "created").unwrap_or_default(),
+        last_used: number(row, "last_used"),
+        stored: text(row, "password"),
+    }
 }
 
 impl AppPassword {
@@ -60,22 +58,19 @@ impl Directory {
     /// The app passwords of an account.
     ///
     /// # Errors
-    /// The file failed.
-    pub fn app_passwords(&self, account: &str) -> Result<Vec<AppPassword>, Trouble> {
-        self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT p.id, p.name, p.scope, p.expires, p.created, p.last_used, p.password \
-                 FROM app_passwords p JOIN accounts a ON p.account = a.id WHERE a.name = ?1 ORDER BY p.name",
-            )?;
-            query.query_map([account], app_password)?.collect()
-        })
+    /// The data base failed.
+    pub async fn app_passwords(&self, account: &str) -> Result<Vec<AppPassword>, Trouble> {
+        let head = "SELECT p.id, p.name, p.scope, p.expires, p.created, p.last_used, p.password \
+                    FROM app_passwords p JOIN accounts a ON p.account = a.id WHERE a.name = ";
+        let found = self.ask(with(head, &folded(account)).text(" ORDER BY p.name")).await?;
+        Ok(found.rows.iter().map(app_password).collect())
     }
 
     /// Makes one, and gives the password: it is never shown again.
     ///
     /// # Errors
     /// There is no such account, or one of that name.
-    pub fn add_app_password(
+    pub async fn add_app_password(
         &self,
         account: &str,
         name: &str,
@@ -89,17 +84,19 @@ impl Directory {
         let password = random::letters(LETTERS, ALPHABET);
         // Nobody guesses 120 random bits: a fast digest is enough, and costs no login anything.
         let stored = schemes::generate("SSHA256", &password, account).map_err(Error::Wrong)?;
-        let new = self.with(|connection| {
-            connection.execute(
-                "INSERT OR IGNORE INTO app_passwords (account, name, password, scope, expires, created) \
-                 SELECT id, ?2, ?3, ?4, ?5, ?6 FROM accounts WHERE name = ?1",
-                params![account, name, stored, scope.join(" "), expires.map(stamp), stamp(now)],
-            )
-        })?;
+        let (scope, created) = (scope.join(" "), now.to_string());
+        let expires = expires.map(|time| time.to_string());
+        let values =
+            [Some(name), Some(stored.as_str()), Some(&scope), expires.as_deref(), Some(created.as_str())];
+        let head = "INSERT INTO app_passwords (account, name, password, scope, expires, created) SELECT id, ";
+        let row = list(head, &values, "").then(with(" FROM accounts WHERE name = ", &folded(account)));
+        let mut work = self.begin().await?;
+        let new = work.change(self.unless_there(row, "app_passwords.created")).await?;
+        work.commit().await?;
         if new > 0 {
             return Ok(password);
         }
-        match self.account(account)? {
+        match self.account(account).await? {
             Some(_) => Err(Error::Wrong(format!("{account}: there is an app password named \"{name}\""))),
             None => Err(unknown(account)),
         }
@@ -109,12 +106,12 @@ impl Directory {
     ///
     /// # Errors
     /// It is not there.
-    pub fn delete_app_password(&self, account: &str, name: &str) -> Result<(), Error> {
-        let gone = self.with(|connection| {
-            let query = "DELETE FROM app_passwords WHERE name = ?2 \
-                         AND account = (SELECT id FROM accounts WHERE name = ?1)";
-            connection.execute(query, [account, name])
-        })?;
+    pub async fn delete_app_password(&self, account: &str, name: &str) -> Result<(), Error> {
+        let these = with("DELETE FROM app_passwords WHERE name = ", name)
+            .then(with(" AND account = (SELECT id FROM accounts WHERE name = ", &folded(account)));
+        let mut work = self.begin().await?;
+        let gone = work.change(these.text(")")).await?;
+        work.commit().await?;
         let wrong = || Error::Wrong(format!("{account}: there is no app password named \"{name}\""));
         if gone > 0 { Ok(()) } else { Err(wrong()) }
     }
@@ -122,15 +119,14 @@ impl Directory {
     /// Writes down that one was used, to the minute.
     ///
     /// # Errors
-    /// The file failed.
-    pub fn app_password_used(&self, used: &AppPassword, now: u64) -> Result<(), Trouble> {
+    /// The data base failed.
+    pub async fn app_password_used(&self, used: &AppPassword, now: u64) -> Result<(), Trouble> {
         if used.last_used.is_some_and(|last| now.saturating_sub(last) < MINUTE) {
             return Ok(());
         }
-        self.with(|connection| {
-            let query = "UPDATE app_passwords SET last_used = ?2 WHERE id = ?1";
-            connection.execute(query, params![used.id, stamp(now)])
-        })?;
+        let used = with("UPDATE app_passwords SET last_used = ", &now.to_string())
+            .then(with(" WHERE id = ", &used.id));
+        self.ask(used).await?;
         Ok(())
     }
 }

@@ -1,37 +1,44 @@
-//! The directory: accounts, domains, aliases and app passwords in one SQLite file, which `facteur user` and its kin edit.
+//! The directory: accounts, domains, aliases, app passwords and TOTP secrets, which `facteur user` and its kin edit. It
+//! is an SQLite file, or a data base of a MariaDB, MySQL or PostgreSQL server.
 //!
-//! Everything here blocks: call it from commands, or off the async threads. Look-up tables of the type
-//! `directory:` read the same file.
+//! Names and addresses are kept in lower case. Look-up tables of the type `directory:` read the same rows.
 
 mod accounts;
 mod addresses;
 mod app_passwords;
 mod schema;
+mod totp;
+mod work;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mail::Trouble;
-use rusqlite::{Connection, OpenFlags};
+use tables::sql::{Answer, Kind, Limits, Pool, Statement, Target};
 
 pub use accounts::{Change, Entry, Role};
 pub use addresses::Alias;
 pub use app_passwords::AppPassword;
 pub use schema::VERSION;
+pub use totp::{Secret, Totp};
 
-/// How long a statement waits for somebody who writes.
-const BUSY: Duration = Duration::from_secs(10);
+use work::Work;
 
-/// Most connections that wait for the next statement.
-const IDLE: usize = 8;
-
-/// The open file.
-#[derive(Debug)]
+/// Where the rows are, and the connections to it.
 pub struct Directory {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    pool: Pool,
+    /// Of SQLite.
+    file: Option<PathBuf>,
+    /// Is the schema known to be this release's?
+    current: AtomicBool,
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Directory").field(&self.pool.target()).finish()
+    }
 }
 
 /// Why something was not done.
@@ -39,7 +46,7 @@ pub struct Directory {
 pub enum Error {
     /// What was asked for makes no sense: a sentence.
     Wrong(String),
-    /// The file failed.
+    /// The file or the server failed.
     Trouble(Trouble),
 }
 
@@ -53,102 +60,121 @@ impl std::fmt::Display for Error {
 }
 
 impl Directory {
-    /// The directory in this file; nothing is opened yet.
-    pub fn new(path: impl Into<PathBuf>) -> Directory {
-        Directory { path: path.into(), idle: Mutex::default() }
+    /// The directory at `directory_database`: a path, `mysql://…` or `postgresql://…`, or `</file` that holds one of
+    /// these; nothing is opened yet.
+    ///
+    /// # Errors
+    /// It is none of these, or the file cannot be read: a sentence without a password.
+    pub fn new(place: &str) -> Result<Directory, String> {
+        let target = Target::place(place).map_err(|wrong| format!("directory_database: {wrong}"))?;
+        let file = (target.kind == Kind::Sqlite).then(|| target.database.clone().unwrap_or_default().into());
+        // There is no other server that could be asked meanwhile.
+        let limits = Limits { retry: Duration::from_secs(1), ..Limits::default() };
+        let pool = Pool::new(target, limits, "auth");
+        Ok(Directory { pool, file, current: AtomicBool::new(false) })
     }
 
-    /// Makes the file if there is none. Made by root, it belongs to whom its folder belongs to.
+    /// Makes the file if there is none; a data base of a server must be there. Made by root, a file belongs to whom its
+    /// folder belongs to.
     ///
     /// # Errors
     /// It cannot be made, or was made by a newer release.
-    pub fn create(path: impl Into<PathBuf>) -> Result<Directory, Trouble> {
-        let directory = Directory::new(path);
-        let path = &directory.path;
-        if !path.exists() {
-            let trouble = |error: std::io::Error| Trouble::from_error(path.display().to_string(), error);
-            let mut options = std::fs::OpenOptions::new();
-            // Hashes of passwords are nobody else's business.
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.write(true).create_new(true).open(path).map_err(trouble)?;
-            let folder = path.parent().map(std::fs::metadata).transpose().map_err(trouble)?;
-            if let Some(folder) = folder.filter(|_| nix::unistd::geteuid().is_root()) {
-                std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid())).map_err(trouble)?;
-            }
+    pub async fn create(&self) -> Result<(), Trouble> {
+        if let Some(path) = self.file.as_deref().filter(|path| !path.exists()) {
+            make(path).map_err(|error| Trouble::from_error(path.display().to_string(), error))?;
+            // Readers and a writer at the same time; the file remembers it.
+            self.pool.query(&Statement::new().text("PRAGMA journal_mode = wal")).await?;
         }
-        let connection = directory.connect()?;
-        directory.put_back(connection);
-        Ok(directory)
+        self.ready().await
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Is there a file already, or is it a server, which is always there?
+    pub fn exists(&self) -> bool {
+        self.file.as_ref().is_none_or(|path| path.exists())
     }
 
-    /// Brings the file to another version of its schema, and tells the one it had.
+    /// Brings the tables to another version of their schema, and tells the one they had.
     ///
     /// # Errors
-    /// There is no such version, or the file failed; then nothing has changed.
-    pub fn migrate(&self, to: u32) -> Result<u32, Error> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let mut connection = self.raw().map_err(Error::Trouble)?;
-        schema::migrate(&mut connection, to).map_err(|wrong| match wrong {
-            schema::Failed::Version(text) => Error::Wrong(format!("{}: {text}", self.path.display())),
-            schema::Failed::Sqlite(error) => Error::Trouble(self.trouble(error)),
+    /// There is no such version, or the data base failed. What a file or PostgreSQL has is then as it was; MySQL, which
+    /// undoes no change of a table, goes on from there the next time.
+    pub async fn migrate(&self, to: u32) -> Result<u32, Error> {
+        self.there()?;
+        self.current.store(false, Ordering::Relaxed);
+        schema::migrate(self, to).await
+    }
+
+    fn there(&self) -> Result<(), Trouble> {
+        match &self.file {
+            Some(path) if !path.exists() => Err(Trouble::new(format!(
+                "{}: there is no directory yet; `facteur user add` makes it",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sees to it, once, that the schema is this release's.
+    async fn ready(&self) -> Result<(), Trouble> {
+        self.there()?;
+        if !self.current.load(Ordering::Relaxed) {
+            schema::renew(self).await?;
+            self.current.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// One statement that may be sent twice, should a connection be lost.
+    async fn ask(&self, statement: Statement) -> Result<Answer, Trouble> {
+        self.ready().await?;
+        self.pool.query(&statement).await.map_err(|trouble| self.trouble(&trouble))
+    }
+
+    /// Several statements, of which all or none count.
+    async fn begin(&self) -> Result<Work<'_>, Trouble> {
+        self.ready().await?;
+        Work::begin(self).await
+    }
+
+    fn kind(&self) -> Kind {
+        self.pool.target().kind
+    }
+
+    fn name(&self) -> String {
+        self.file.as_ref().map_or_else(|| self.pool.names(), |path| path.display().to_string())
+    }
+
+    fn trouble(&self, trouble: &Trouble) -> Trouble {
+        Trouble::new(format!("{}: {trouble}", self.name()))
+    }
+
+    /// An INSERT that leaves a row alone that is there: then it changes none.
+    ///
+    /// `column` is any of the table, with the table's name.
+    fn unless_there(&self, insert: Statement, column: &str) -> Statement {
+        insert.text(&match self.kind() {
+            // IGNORE would also ignore that a value does not fit.
+            Kind::Mysql => format!(" ON DUPLICATE KEY UPDATE {column} = {column}"),
+            Kind::Pgsql | Kind::Sqlite => " ON CONFLICT DO NOTHING".to_owned(),
         })
     }
+}
 
-    fn raw(&self) -> Result<Connection, Trouble> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        if !self.path.exists() {
-            let path = self.path.display();
-            return Err(Trouble::new(format!(
-                "{path}: there is no directory yet; `facteur user add` makes it"
-            )));
-        }
-        let open = || {
-            let connection = Connection::open_with_flags(&self.path, flags)?;
-            connection.busy_timeout(BUSY)?;
-            connection.pragma_update(None, "journal_mode", "wal")?;
-            connection.pragma_update(None, "synchronous", "full")?;
-            connection.pragma_update(None, "foreign_keys", true)?;
-            Ok(connection)
-        };
-        open().map_err(|error| self.trouble(error))
+/// Hashes of passwords are nobody else's business.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)?;
+    let folder = path.parent().map(std::fs::metadata).transpose()?;
+    if let Some(folder) = folder.filter(|_| nix::unistd::geteuid().is_root()) {
+        std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()))?;
     }
+    Ok(())
+}
 
-    fn connect(&self) -> Result<Connection, Trouble> {
-        let mut connection = self.raw()?;
-        schema::renew(&mut connection).map_err(|wrong| match wrong {
-            schema::Failed::Version(text) => Trouble::new(format!("{}: {text}", self.path.display())),
-            schema::Failed::Sqlite(error) => self.trouble(error),
-        })?;
-        Ok(connection)
-    }
-
-    /// Does something over a connection.
-    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, Trouble> {
-        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.connect()?,
-        };
-        let done = work(&mut connection).map_err(|error| self.trouble(error))?;
-        self.put_back(connection);
-        Ok(done)
-    }
-
-    fn put_back(&self, connection: Connection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE {
-            idle.push(connection);
-        }
-    }
-
-    fn trouble(&self, error: rusqlite::Error) -> Trouble {
-        Trouble::from_error(self.path.display().to_string(), error)
-    }
+/// Names and addresses as they are kept.
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
 }
 
 impl From<Trouble> for Error {

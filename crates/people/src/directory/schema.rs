@@ -1,120 +1,199 @@
 //! The schema of the directory, and the way from each version to the next and back.
 
-use rusqlite::{Connection, TransactionBehavior};
+use mail::Trouble;
+use tables::sql::{Kind, Statement};
 
-/// One step.
+use super::work::{Work, list, number, with};
+use super::{Directory, Error};
+
+/// One step; of each table what SQLite reads, and what servers read, where `{key}` and its kin stand for types.
 struct Migration {
-    forward: &'static str,
-    back: &'static str,
+    table: &'static str,
+    sqlite: &'static str,
+    server: &'static str,
 }
 
-/// Every step, the first from an empty file. A step that was released never changes.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        forward: "
-            CREATE TABLE domains (
-                name TEXT PRIMARY KEY COLLATE NOCASE,
-                created INTEGER NOT NULL
-            ) STRICT, WITHOUT ROWID;
-            CREATE TABLE accounts (
-                id INTEGER PRIMARY KEY,
-                name TEXT NOT NULL UNIQUE COLLATE NOCASE,
-                password TEXT,
-                disabled INTEGER NOT NULL DEFAULT 0,
-                role TEXT NOT NULL DEFAULT 'user',
-                uid INTEGER,
-                gid INTEGER,
-                home TEXT,
-                mail TEXT,
-                quota TEXT,
-                fields TEXT NOT NULL DEFAULT '',
-                created INTEGER NOT NULL,
-                changed INTEGER NOT NULL
-            ) STRICT;
-            CREATE TABLE aliases (
-                address TEXT NOT NULL COLLATE NOCASE,
-                target TEXT NOT NULL,
-                created INTEGER NOT NULL,
-                PRIMARY KEY (address, target)
-            ) STRICT, WITHOUT ROWID;",
-        back: "DROP TABLE aliases; DROP TABLE accounts; DROP TABLE domains;",
-    },
-    Migration {
-        forward: "
-            CREATE TABLE app_passwords (
-                id INTEGER PRIMARY KEY,
-                account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-                name TEXT NOT NULL,
-                password TEXT NOT NULL,
-                scope TEXT NOT NULL DEFAULT '',
-                expires INTEGER,
-                created INTEGER NOT NULL,
-                last_used INTEGER,
-                UNIQUE (account, name)
-            ) STRICT;",
-        back: "DROP TABLE app_passwords;",
-    },
+/// The versions, each with its tables, the first from nothing. What was released never changes.
+const VERSIONS: &[&[Migration]] = &[
+    &[
+        Migration {
+            table: "domains",
+            sqlite: "(name TEXT PRIMARY KEY COLLATE NOCASE, created INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+            server: "(name {key} NOT NULL PRIMARY KEY, created BIGINT NOT NULL)",
+        },
+        Migration {
+            table: "accounts",
+            sqlite: "(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, password TEXT,
+                disabled INTEGER NOT NULL DEFAULT 0, role TEXT NOT NULL DEFAULT 'user', uid INTEGER, gid INTEGER,
+                home TEXT, mail TEXT, quota TEXT, fields TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL,
+                changed INTEGER NOT NULL) STRICT",
+            server: "({id}, name {key} NOT NULL UNIQUE, password {text},
+                disabled SMALLINT NOT NULL DEFAULT 0, role VARCHAR(20) NOT NULL DEFAULT 'user', uid BIGINT, gid BIGINT,
+                home {text}, mail {text}, quota {text}, fields VARCHAR(2000) NOT NULL DEFAULT '',
+                created BIGINT NOT NULL, changed BIGINT NOT NULL)",
+        },
+        Migration {
+            table: "aliases",
+            sqlite: "(address TEXT NOT NULL COLLATE NOCASE, target TEXT NOT NULL, created INTEGER NOT NULL,
+                PRIMARY KEY (address, target)) STRICT, WITHOUT ROWID",
+            server: "(address {key} NOT NULL, target {key} NOT NULL, created BIGINT NOT NULL,
+                PRIMARY KEY (address, target))",
+        },
+    ],
+    &[Migration {
+        table: "app_passwords",
+        sqlite: "(id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+            name TEXT NOT NULL, password TEXT NOT NULL, scope TEXT NOT NULL DEFAULT '', expires INTEGER,
+            created INTEGER NOT NULL, last_used INTEGER, UNIQUE (account, name)) STRICT",
+        server: "({id}, account BIGINT NOT NULL, name {key} NOT NULL, password VARCHAR(255) NOT NULL,
+            scope VARCHAR(255) NOT NULL DEFAULT '', expires BIGINT, created BIGINT NOT NULL, last_used BIGINT,
+            UNIQUE (account, name), FOREIGN KEY (account) REFERENCES accounts (id) ON DELETE CASCADE)",
+    }],
+    &[Migration {
+        table: "totp",
+        sqlite: "(account INTEGER PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE, secret TEXT NOT NULL,
+            created INTEGER NOT NULL, last_step INTEGER NOT NULL DEFAULT 0) STRICT",
+        server: "(account BIGINT NOT NULL PRIMARY KEY, secret VARCHAR(255) NOT NULL, created BIGINT NOT NULL,
+            last_step BIGINT NOT NULL DEFAULT 0, FOREIGN KEY (account) REFERENCES accounts (id) ON DELETE CASCADE)",
+    }],
 ];
+
+/// All of them.
+const TABLES: &[&str] = &["domains", "accounts", "aliases", "app_passwords", "totp"];
 
 /// The version this release works with.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
-pub const VERSION: u32 = MIGRATIONS.len() as u32;
+pub const VERSION: u32 = VERSIONS.len() as u32;
 
-/// Why a file was not migrated.
-pub enum Failed {
-    /// It has, or should get, a version that is not known: a sentence.
-    Version(String),
-    /// SQLite failed.
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Failed {
-    fn from(error: rusqlite::Error) -> Failed {
-        Failed::Sqlite(error)
+impl Migration {
+    fn make(&self, kind: Kind) -> String {
+        let (id, key, text, end) = match kind {
+            Kind::Sqlite => return format!("CREATE TABLE {} {}", self.table, self.sqlite),
+            // Bytes are compared as they are: no accent is lost, no blank at the end.
+            Kind::Mysql => (
+                "id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+                "VARBINARY(500)",
+                "TEXT",
+                " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
+            ),
+            Kind::Pgsql => ("id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY", "TEXT", "TEXT", ""),
+        };
+        let columns = self.server.replace("{id}", id).replace("{key}", key).replace("{text}", text);
+        // A step that was broken off in MySQL is done again.
+        format!("CREATE TABLE IF NOT EXISTS {} {columns}{end}", self.table)
     }
 }
 
-/// Brings an older file to the present version. A newer one is not touched.
-pub fn renew(connection: &mut Connection) -> Result<(), Failed> {
-    let version = version(connection)?;
-    if version > VERSION {
-        return Err(Failed::Version(format!(
-            "made by a newer release (schema {version}; this one knows {VERSION}); there, run \
-             `facteur directory migrate --to {VERSION}`"
+/// Brings older tables to the present version. Those of a newer release are not touched.
+pub(super) async fn renew(directory: &Directory) -> Result<(), Trouble> {
+    let known = match directory.kind() {
+        Kind::Sqlite => version_of_file(directory).await?,
+        Kind::Mysql | Kind::Pgsql => version_of_server(directory).await?,
+    };
+    if known > VERSION {
+        return Err(Trouble::new(format!(
+            "{}: made by a newer release (schema {known}; this one knows {VERSION}); there, run \
+             `facteur directory migrate --to {VERSION}`",
+            directory.name()
         )));
     }
-    if version < VERSION {
-        migrate(connection, VERSION)?;
+    if known < VERSION {
+        migrate(directory, VERSION).await.map_err(|error| match error {
+            Error::Trouble(trouble) => trouble,
+            Error::Wrong(text) => Trouble::new(text),
+        })?;
     }
     Ok(())
 }
 
-/// Goes to a version, forward or back, whole or not at all. Tells the version the file had.
-pub fn migrate(connection: &mut Connection, to: u32) -> Result<u32, Failed> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let from = version(&transaction)?;
-    for known in [from, to] {
-        if known > VERSION {
-            return Err(Failed::Version(format!(
-                "schema {known} is not known: this release knows 0 to {VERSION}"
-            )));
-        }
+async fn version_of_file(directory: &Directory) -> Result<u32, Trouble> {
+    let answer = directory.pool.query(&Statement::new().text("PRAGMA user_version")).await;
+    let answer = answer.map_err(|trouble| directory.trouble(&trouble))?;
+    Ok(answer.rows.first().and_then(|row| number(row, "user_version")).unwrap_or_default())
+}
+
+/// 0 where there is no directory yet.
+async fn version_of_server(directory: &Directory) -> Result<u32, Trouble> {
+    let ask = async |statement: Statement| {
+        directory.pool.query(&statement).await.map_err(|trouble| directory.trouble(&trouble))
+    };
+    if ask(there(directory.kind(), &["directory_schema"])).await?.rows.is_empty() {
+        return Ok(0);
     }
-    let (steps, at) = (MIGRATIONS, |version: u32| version as usize);
-    if from < to {
-        for step in &steps[at(from)..at(to)] {
-            transaction.execute_batch(step.forward)?;
-        }
-    } else {
-        for step in steps[at(to)..at(from)].iter().rev() {
-            transaction.execute_batch(step.back)?;
-        }
+    let answer = ask(Statement::new().text("SELECT version FROM directory_schema")).await?;
+    Ok(answer.rows.first().and_then(|row| number(row, "version")).unwrap_or_default())
+}
+
+/// Asks which of these tables are there.
+fn there(kind: Kind, tables: &[&str]) -> Statement {
+    let schema = if kind == Kind::Mysql { "DATABASE()" } else { "current_schema()" };
+    let names: Vec<_> = tables.iter().copied().map(Some).collect();
+    let head = format!(
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = {schema} AND table_name IN ("
+    );
+    list(&head, &names, ")")
+}
+
+/// Goes to a version, forward or back. Tells the version the tables had.
+pub(super) async fn migrate(directory: &Directory, to: u32) -> Result<u32, Error> {
+    let kind = directory.kind();
+    if kind != Kind::Sqlite {
+        claim(directory).await?;
     }
-    transaction.pragma_update(None, "user_version", to)?;
-    transaction.commit()?;
+    let mut work = Work::begin(directory).await?;
+    // Who comes second waits here, and finds the work done.
+    let from = match kind {
+        Kind::Sqlite => work.ask(Statement::new().text("PRAGMA user_version")).await,
+        _ => work.ask(Statement::new().text("SELECT version FROM directory_schema FOR UPDATE")).await,
+    }?;
+    let from: u32 =
+        from.rows.first().and_then(|row| row.values.first()?.as_deref()?.parse().ok()).unwrap_or_default();
+    if let Some(unknown) = [from, to].into_iter().find(|known| *known > VERSION) {
+        let name = directory.name();
+        return Err(Error::Wrong(format!(
+            "{name}: schema {unknown} is not known: this release knows 0 to {VERSION}"
+        )));
+    }
+    for step in steps(from, to, kind) {
+        work.ask(Statement::new().text(&step)).await?;
+    }
+    work.ask(match kind {
+        Kind::Sqlite => Statement::new().text(&format!("PRAGMA user_version = {to}")),
+        _ => with("UPDATE directory_schema SET version = ", &to.to_string()),
+    })
+    .await?;
+    work.commit().await?;
     Ok(from)
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<u32> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+/// What leads from one version to another.
+fn steps(from: u32, to: u32, kind: Kind) -> Vec<String> {
+    let between = |less: u32, more: u32| VERSIONS[less as usize..more as usize].iter().copied().flatten();
+    if from < to {
+        between(from, to).map(|migration| migration.make(kind)).collect()
+    } else {
+        between(to, from).rev().map(|migration| format!("DROP TABLE IF EXISTS {}", migration.table)).collect()
+    }
+}
+
+/// Makes the table that says which version there is. Tables of the same names that are somebody else's stay theirs.
+async fn claim(directory: &Directory) -> Result<(), Error> {
+    let kind = directory.kind();
+    let mut work = Work::begin(directory).await?;
+    if work.ask(there(kind, &["directory_schema"])).await?.rows.is_empty() {
+        let others = work.ask(there(kind, TABLES)).await?;
+        if let Some(name) = others.rows.first().and_then(|row| row.get("name")) {
+            let place = directory.name();
+            return Err(Error::Wrong(format!(
+                "{place}: has a table {name} that is not ours; give the directory a data base of its own"
+            )));
+        }
+        let table =
+            "CREATE TABLE IF NOT EXISTS directory_schema (one SMALLINT PRIMARY KEY, version BIGINT NOT NULL)";
+        work.ask(Statement::new().text(table)).await?;
+    }
+    let row = Statement::new().text("INSERT INTO directory_schema (one, version) VALUES (1, 0)");
+    work.ask(directory.unless_there(row, "directory_schema.one")).await?;
+    work.commit().await?;
+    Ok(())
 }

@@ -10,6 +10,32 @@ impl Target {
             .any(|scheme| text.starts_with(scheme))
     }
 
+    /// Reads the path of an SQLite file, an URI, or `</file`, which holds one of these in its first line: so that no
+    /// password stands where all may read.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence without the password.
+    pub fn place(text: &str) -> Result<Target, String> {
+        let Some(file) = text.strip_prefix('<') else { return Target::written(text) };
+        let content =
+            conf::secrets::read(file.trim()).map_err(|error| format!("{}: {error}", file.trim()))?;
+        let content = String::from_utf8(content).map_err(|_| format!("{}: not UTF-8", file.trim()))?;
+        Target::written(content.lines().next().unwrap_or_default().trim())
+            .map_err(|wrong| format!("{}: {wrong}", file.trim()))
+    }
+
+    fn written(text: &str) -> Result<Target, String> {
+        let target = match text {
+            text if Target::is_uri(text) => Target::uri(text)?,
+            text if text.starts_with('/') => Target::sqlite(text, false),
+            _ => return Err("a path, mysql://... or postgresql://... is expected".to_owned()),
+        };
+        if target.database.is_none() {
+            return Err("the URI names no data base".to_owned());
+        }
+        Ok(target)
+    }
+
     /// Reads an URI.
     ///
     /// # Errors
@@ -89,6 +115,21 @@ fn decode(text: &str) -> Result<String, String> {
 mod tests {
     use super::*;
     use crate::sql::Wanted;
+
+    #[test]
+    fn places_may_be_written_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("uri");
+        std::fs::write(&file, "mysql://u:secret@h/mail\n# for the directory\n").unwrap();
+        let target = Target::place(&format!("<{}", file.display())).unwrap();
+        assert_eq!((target.kind, target.password.as_deref()), (Kind::Mysql, Some("secret")));
+        assert_eq!(Target::place("/d.sqlite").unwrap().database.as_deref(), Some("/d.sqlite"));
+        std::fs::write(&file, "<x").unwrap();
+        for wrong in ["relative", "", "mysql://u:secret@h", "</no/such/file", &format!("<{}", file.display())]
+        {
+            assert!(!Target::place(wrong).unwrap_err().contains("secret"), "{wrong}");
+        }
+    }
 
     #[test]
     fn reads_uris() {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use serde_json::json;
 
 use super::options::Options;
-use super::{Verb, existing, made, now, print_json, text};
+use super::{Verb, existing, made, now, print_json, wait};
 use crate::commands::Command;
 
 /// The command.
@@ -35,14 +35,14 @@ fn run(words: Vec<OsString>) -> u8 {
 fn add(options: &Options) -> Result<(), String> {
     match options.words.as_slice() {
         [address, targets @ ..] if !targets.is_empty() => {
-            made(options)?.add_alias(address, targets, now()).map_err(text)
+            wait(made(options)?.add_alias(address, targets, now()))
         }
         _ => Err("an address and its targets are expected".to_owned()),
     }
 }
 
 fn list(options: &Options) -> Result<(), String> {
-    let mut aliases = existing(options).aliases().map_err(text)?;
+    let mut aliases = wait(existing(options)?.aliases())?;
     if let Some(address) = options.words.first() {
         aliases.retain(|alias| alias.address.eq_ignore_ascii_case(address));
     }
@@ -59,5 +59,5 @@ fn list(options: &Options) -> Result<(), String> {
 
 fn delete(options: &Options) -> Result<(), String> {
     let (address, targets) = options.words.split_first().ok_or("an address is expected")?;
-    existing(options).delete_alias(address, targets).map_err(text)
+    wait(existing(options)?.delete_alias(address, targets))
 }

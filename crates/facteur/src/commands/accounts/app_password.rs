@@ -6,7 +6,7 @@ use conf::{TimeUnit, parse_time};
 use serde_json::json;
 
 use super::options::Options;
-use super::{Verb, date, existing, now, print_json, text};
+use super::{Verb, date, existing, now, print_json, wait};
 use crate::commands::Command;
 
 /// The command.
@@ -44,7 +44,7 @@ fn add(options: &Options) -> Result<(), String> {
         time.map(|time| now + time.as_secs()).ok_or_else(wrong)
     });
     let expires = expires.transpose()?;
-    let password = existing(options).add_app_password(user, name, &scope, expires, now).map_err(text)?;
+    let password = wait(existing(options)?.add_app_password(user, name, &scope, expires, now))?;
     if options.json {
         print_json(&json!({ "user": user, "name": name, "password": password }));
     } else {
@@ -55,7 +55,7 @@ fn add(options: &Options) -> Result<(), String> {
 
 fn list(options: &Options) -> Result<(), String> {
     let [user] = options.exactly()?;
-    let found = existing(options).app_passwords(user).map_err(text)?;
+    let found = wait(existing(options)?.app_passwords(user))?;
     let rows = found.iter().map(|app| {
         json!({
             "name": app.name,
@@ -81,5 +81,5 @@ fn list(options: &Options) -> Result<(), String> {
 
 fn delete(options: &Options) -> Result<(), String> {
     let [user, name] = options.exactly()?;
-    existing(options).delete_app_password(user, name).map_err(text)
+    wait(existing(options)?.delete_app_password(user, name))
 }

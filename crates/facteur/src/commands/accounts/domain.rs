@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::options::Options;
-use super::{Verb, existing, made, now, print_json, takeover, text};
+use super::{Verb, existing, made, now, print_json, takeover, wait};
 use crate::commands::Command;
 
 /// The command.
@@ -43,12 +43,12 @@ fn run(words: Vec<OsString>) -> u8 {
 
 fn add(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
-    made(options)?.add_domain(name, now()).map_err(text)
+    wait(made(options)?.add_domain(name, now()))
 }
 
 fn list(options: &Options) -> Result<(), String> {
     let [] = options.exactly()?;
-    let domains = existing(options).domains().map_err(text)?;
+    let domains = wait(existing(options)?.domains())?;
     if options.json {
         print_json(&domains.into());
     } else {
@@ -59,5 +59,5 @@ fn list(options: &Options) -> Result<(), String> {
 
 fn delete(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
-    existing(options).delete_domain(name).map_err(text)
+    wait(existing(options)?.delete_domain(name))
 }

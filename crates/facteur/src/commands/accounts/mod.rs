@@ -1,4 +1,4 @@
-//! `facteur user`, `alias`, `domain`, `app-password`, `directory`: who is who in our own directory.
+//! `facteur user`, `alias`, `domain`, `app-password`, `totp`, `directory`: who is who in our own directory.
 
 mod alias;
 mod app_password;
@@ -9,17 +9,21 @@ mod options;
 mod password;
 mod schema;
 mod takeover;
+mod totp;
 mod user;
 
 pub use alias::COMMAND as ALIAS;
 pub use app_password::COMMAND as APP_PASSWORD;
 pub use domain::COMMAND as DOMAIN;
 pub use schema::COMMAND as DIRECTORY;
+pub use totp::COMMAND as TOTP;
 pub use user::COMMAND as USER;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 
 use people::directory::Directory;
+use tokio::runtime::{Builder, Runtime};
 
 use options::Options;
 
@@ -65,13 +69,26 @@ fn work(command: &str, verbs: &[Verb], words: Vec<OsString>) -> Result<(), Strin
 }
 
 /// The directory, which must be there.
-fn existing(options: &Options) -> Directory {
-    Directory::new(options.database())
+fn existing(options: &Options) -> Result<Directory, String> {
+    Directory::new(&options.database())
 }
 
 /// The directory, made if it is not there yet.
 fn made(options: &Options) -> Result<Directory, String> {
-    Directory::create(options.database()).map_err(|trouble| trouble.to_string())
+    let directory = existing(options)?;
+    wait(directory.create())?;
+    Ok(directory)
+}
+
+/// Waits for the directory. All of a command happens on one runtime, where its connections are.
+fn wait<T, E: Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    thread_local! {
+        static RUNTIME: std::io::Result<Runtime> = Builder::new_current_thread().enable_all().build();
+    }
+    RUNTIME.with(|runtime| match runtime {
+        Ok(runtime) => runtime.block_on(work).map_err(text),
+        Err(error) => Err(format!("cannot start the runtime: {error}")),
+    })
 }
 
 /// Seconds since 1970.
@@ -90,7 +107,7 @@ fn print_json(value: &serde_json::Value) {
     println!("{value:#}");
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+fn text(error: impl Display) -> String {
     error.to_string()
 }
 

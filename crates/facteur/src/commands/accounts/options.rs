@@ -95,7 +95,7 @@ impl Options {
     }
 
     /// `directory_database`.
-    pub fn database(&self) -> PathBuf {
-        PathBuf::from(self.config().view.get("directory_database"))
+    pub fn database(&self) -> String {
+        self.config().view.get("directory_database")
     }
 }

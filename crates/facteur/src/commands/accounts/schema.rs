@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use people::directory::VERSION;
 
 use super::options::Options;
-use super::{Verb, existing, import, text};
+use super::{Verb, existing, import, wait};
 use crate::commands::Command;
 
 /// The command.
@@ -37,7 +37,7 @@ fn run(words: Vec<OsString>) -> u8 {
 fn migrate(options: &Options) -> Result<(), String> {
     let [] = options.exactly()?;
     let to = options.number("to")?.unwrap_or(VERSION);
-    let from = existing(options).migrate(to).map_err(text)?;
+    let from = wait(existing(options)?.migrate(to))?;
     println!("schema {from} is now schema {to}");
     Ok(())
 }

@@ -19,8 +19,8 @@ fn accounts_are_made_and_changed_by_commands() {
     assert!(user("add ann@x.org --scheme NOSUCH").is_err());
     user("set joe@x.org --home /x").unwrap();
     user("disable joe@x.org").unwrap();
-    let directory = Directory::new(&file);
-    let joe = directory.account("joe@x.org").unwrap().unwrap();
+    let directory = Directory::new(&file.display().to_string()).unwrap();
+    let joe = wait(directory.account("joe@x.org")).unwrap().unwrap();
     assert!(joe.disabled);
     assert_eq!(
         (joe.role.as_str(), joe.home.as_deref(), joe.quota.as_deref()),
@@ -33,16 +33,23 @@ fn accounts_are_made_and_changed_by_commands() {
     assert!(user("show ann").is_err());
     assert!(user("nosuch").unwrap_err().contains("usage"));
     run(folder.path(), alias::VERBS, "add team@x.org joe@x.org").unwrap();
-    assert_eq!(directory.aliases().unwrap().len(), 1);
-    assert_eq!(directory.domains().unwrap(), ["x.org"]);
+    assert_eq!(wait(directory.aliases()).unwrap().len(), 1);
+    assert_eq!(wait(directory.domains()).unwrap(), ["x.org"]);
     assert!(
         run(folder.path(), domain::VERBS, "delete x.org").unwrap_err().contains("1 accounts and 1 aliases")
     );
     run(folder.path(), app_password::VERBS, "add joe@x.org phone --scope imap,smtp --expires 90d").unwrap();
-    let app = directory.app_passwords("joe@x.org").unwrap().remove(0);
+    let app = wait(directory.app_passwords("joe@x.org")).unwrap().remove(0);
     assert_eq!(app.scope, ["imap", "smtp"]);
     assert!(app.expires.is_some_and(|expires| expires > now() + 89 * 86_400));
     run(folder.path(), app_password::VERBS, "delete joe@x.org phone").unwrap();
+    run(folder.path(), totp::VERBS, "add joe@x.org --json").unwrap();
+    run(folder.path(), totp::VERBS, "show joe@x.org").unwrap();
+    assert!(run(folder.path(), totp::VERBS, "check joe@x.org 12345").unwrap_err().contains("not the code"));
+    run(folder.path(), totp::VERBS, "delete joe@x.org").unwrap();
+    assert!(
+        run(folder.path(), totp::VERBS, "show joe@x.org").unwrap_err().contains("has no one-time passwords")
+    );
     run(folder.path(), alias::VERBS, "delete team@x.org").unwrap();
     user("delete joe@x.org").unwrap();
     run(folder.path(), domain::VERBS, "delete x.org").unwrap();

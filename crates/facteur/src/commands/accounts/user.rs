@@ -7,7 +7,7 @@ use people::schemes::{self, Strength};
 use serde_json::json;
 
 use super::options::Options;
-use super::{Verb, date, existing, made, now, password, print_json, text};
+use super::{Verb, date, existing, made, now, password, print_json, wait};
 use crate::commands::Command;
 
 /// The command.
@@ -76,11 +76,11 @@ fn add(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
     let mut change = change(options)?;
     let directory = made(options)?;
-    if directory.account(name).map_err(text)?.is_some() {
+    if wait(directory.account(name))?.is_some() {
         return Err(format!("{name}: there is an account of that name"));
     }
     change.password = Some(password::stored(options, name)?);
-    let new_domain = directory.add_account(name, &change, now()).map_err(text)?;
+    let new_domain = wait(directory.add_account(name, &change, now()))?;
     if options.json {
         print_json(&json!({ "added": name, "new_domain": new_domain }));
     } else if new_domain {
@@ -91,33 +91,33 @@ fn add(options: &Options) -> Result<(), String> {
 
 fn passwd(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
-    let directory = existing(options);
-    if directory.account(name).map_err(text)?.is_none() {
+    let directory = existing(options)?;
+    if wait(directory.account(name))?.is_none() {
         return Err(format!("{name}: there is no such account"));
     }
     let change = Change { password: Some(password::stored(options, name)?), ..Change::default() };
-    directory.change_account(name, &change, now()).map_err(text)
+    wait(directory.change_account(name, &change, now()))
 }
 
 fn set(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
-    existing(options).change_account(name, &change(options)?, now()).map_err(text)
+    wait(existing(options)?.change_account(name, &change(options)?, now()))
 }
 
 fn close(options: &Options, disabled: bool) -> Result<(), String> {
     let [name] = options.exactly()?;
     let change = Change { disabled: Some(disabled), ..Change::default() };
-    existing(options).change_account(name, &change, now()).map_err(text)
+    wait(existing(options)?.change_account(name, &change, now()))
 }
 
 fn delete(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
-    existing(options).delete_account(name).map_err(text)
+    wait(existing(options)?.delete_account(name))
 }
 
 fn list(options: &Options) -> Result<(), String> {
     let [] = options.exactly()?;
-    let accounts = existing(options).accounts(options.value("domain")).map_err(text)?;
+    let accounts = wait(existing(options)?.accounts(options.value("domain")))?;
     if options.json {
         print_json(&accounts.iter().map(as_json).collect());
         return Ok(());
@@ -130,7 +130,7 @@ fn list(options: &Options) -> Result<(), String> {
 
 fn show(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
-    let entry = existing(options).account(name).map_err(text)?;
+    let entry = wait(existing(options)?.account(name))?;
     let entry = entry.ok_or_else(|| format!("{name}: there is no such account"))?;
     let json = as_json(&entry);
     if options.json {

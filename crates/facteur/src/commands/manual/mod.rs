@@ -49,7 +49,7 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { title: "Tables", pages: pages!["postmap", "postalias", "newaliases", "sync"] },
     Chapter {
         title: "People and mailboxes",
-        pages: pages!["user", "domain", "alias", "app-password", "directory", "doveadm", "store"],
+        pages: pages!["user", "domain", "alias", "app-password", "totp", "directory", "doveadm", "store"],
     },
     Chapter { title: "Strangers", pages: pages!["greylist", "ban", "outbound"] },
     Chapter { title: "What is in mail", pages: pages!["spam", "quarantine"] },

@@ -7,7 +7,7 @@ use people::directory::{Change, Directory};
 use people::schemes;
 
 use super::options::Options;
-use super::{existing, made, now, text};
+use super::{existing, made, now, wait};
 
 /// What another system knows.
 #[derive(Debug, Default)]
@@ -37,8 +37,8 @@ pub fn import(options: &Options) -> Result<(), String> {
             None => return Err(format!("{other}: {SCHEMAS} is expected")),
         },
     };
-    let directory = existing(options);
-    if directory.path().exists() {
+    let directory = existing(options)?;
+    if directory.exists() {
         found.leave_out(&directory)?;
     }
     found.tell();
@@ -48,13 +48,13 @@ pub fn import(options: &Options) -> Result<(), String> {
     }
     let directory = made(options)?;
     for domain in &found.domains {
-        directory.add_domain(domain, now()).map_err(text)?;
+        wait(directory.add_domain(domain, now()))?;
     }
     for (name, change) in &found.accounts {
-        directory.add_account(name, change, now()).map_err(text)?;
+        wait(directory.add_account(name, change, now()))?;
     }
     for (address, targets) in &found.aliases {
-        directory.add_alias(address, targets, now()).map_err(text)?;
+        wait(directory.add_alias(address, targets, now()))?;
     }
     println!("Imported.");
     Ok(())
@@ -63,18 +63,18 @@ pub fn import(options: &Options) -> Result<(), String> {
 impl Found {
     /// What is in the directory stays as it is.
     fn leave_out(&mut self, directory: &Directory) -> Result<(), String> {
-        let domains = directory.domains().map_err(text)?;
+        let domains = wait(directory.domains())?;
         self.domains.retain(|name| !domains.iter().any(|known| known.eq_ignore_ascii_case(name)));
         let mut there = 0;
         let mut failed = None;
-        self.accounts.retain(|(name, _)| match directory.account(name) {
+        self.accounts.retain(|(name, _)| match wait(directory.account(name)) {
             Ok(None) => true,
             Ok(Some(_)) => {
                 there += 1;
                 false
             }
             Err(trouble) => {
-                failed.get_or_insert(trouble.to_string());
+                failed.get_or_insert(trouble);
                 false
             }
         });
