@@ -8,6 +8,7 @@ mod cyrus;
 mod databases;
 mod demo;
 mod dmarc;
+mod doveadm;
 mod durability;
 mod filters;
 mod forwarding;

@@ -222,6 +222,34 @@ fn a_keeper_that_dies_takes_nobody_else_along() {
 }
 
 #[test]
+fn a_session_is_kicked_wherever_it_is_served() {
+    let Some(house) = House::start(|site| site) else { return };
+    let (mut ann, mut bob) = (house.login("ann"), house.login("bob"));
+    ann.say("i IDLE\r\n");
+    ann.until("+");
+    let listed = wait::until("both sessions are listed", || {
+        let who = house.mx.run("doveadm", &["who", "-1"]);
+        (who.out.matches("@box.test").count() == 2).then_some(who.out)
+    });
+    assert!(listed.contains("ann@box.test") && listed.contains("imap"), "{listed}");
+    let kicked = house.mx.run("doveadm", &["kick", "ann@box.test"]);
+    assert_eq!(
+        (kicked.status, kicked.out.as_str()),
+        (0, "kicked connections from the following users:\nann@box.test\n"),
+        "{kicked:?}{}",
+        house.mx.log()
+    );
+    let said = ann.until("never");
+    assert!(said.is_empty() || said.starts_with("* BYE "), "{said}");
+    assert!(bob.ask("NOOP").starts_with("t OK"), "others go on");
+    wait::until("it is not listed any more", || {
+        (!house.mx.run("doveadm", &["who"]).out.contains("ann@box.test")).then_some(())
+    });
+    assert_eq!(house.mx.run("doveadm", &["kick", "ann@box.test"]).status, 68, "there is nobody to kick");
+    assert!(house.login("ann").ask("SELECT INBOX").contains("t OK"), "and may come again");
+}
+
+#[test]
 fn rights_that_nobody_should_have_are_refused() {
     let Some(house) = House::start(|site| site.set("mailbox_process_limit", "1")) else { return };
     for user in ["low", "root"] {

@@ -16,7 +16,7 @@ use people::{Account, Facts, People};
 use queue::Submission;
 use store::{FlagChange, Flags, Mode, Name, UidSet};
 
-use crate::commands::doveadm::account::{Rights, now};
+use crate::commands::doveadm::account::{Rights, now, owned};
 use crate::commands::sendmail::submit;
 use crate::config::Config;
 
@@ -242,7 +242,8 @@ fn users(view: &View) -> Result<Vec<Account>, String> {
         let text = |trouble: mail::Trouble| trouble.to_string();
         let mut accounts = Vec::new();
         for user in people.users().await.map_err(text)? {
-            accounts.extend(people.lookup(&user, &Facts::of("doveadm")).await.map_err(text)?);
+            let found = people.lookup(&user, &Facts::of("doveadm")).await.map_err(text)?;
+            accounts.extend(found.map(|account| owned(view, &account)));
         }
         Ok(accounts)
     })

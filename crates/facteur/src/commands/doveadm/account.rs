@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use conf::View;
 use nix::unistd::{Gid, Uid, getuid, setegid, seteuid, setgroups};
 use store::{Account, Folder, Mailbox, Name};
 
@@ -50,10 +51,10 @@ impl Drop for Rights {
 }
 
 /// An account that names no owner of its mail has that of all (`mail_uid`): what root makes, the keeper must be able to use.
-fn owned(call: &Call, account: &people::Account) -> people::Account {
+pub(in crate::commands) fn owned(view: &View, account: &people::Account) -> people::Account {
     let mut account = account.clone();
     // What is wrong with mail_uid the running program tells.
-    if let (None, Ok(Some(owner))) = (account.uid, imap::accounts::owner_of_all(&call.config.view)) {
+    if let (None, Ok(Some(owner))) = (account.uid, imap::accounts::owner_of_all(view)) {
         account.uid = Some(owner.uid);
         account.gid = account.gid.or(Some(owner.gid));
     }
@@ -68,7 +69,7 @@ impl Reader {
         if let Some(mistake) = mistakes.first() {
             return Err(Error { status: FAILED, text: mistake.to_string() });
         }
-        let account = &owned(call, account);
+        let account = &owned(&call.config.view, account);
         let rights = Rights::of(account)
             .map_err(|error| Error { status: FAILED, text: format!("Couldn't drop privileges: {error}") })?;
         let accounts = accounts.with_people(people.clone());

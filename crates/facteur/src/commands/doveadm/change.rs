@@ -9,7 +9,7 @@ use super::print::Format;
 use super::query::Key;
 use super::search::{Hits, each_mailbox, read_query};
 use super::whom::{self, Done, Error};
-use super::{Call, End, Verb, options};
+use super::{Call, End, Verb, options, sync};
 
 pub(super) const VERBS: &[Verb] = &[
     Verb { name: "expunge", usage: "[-u <user>|-A] [-S <socket_path>] [-d] <search query>", run: expunge },
@@ -187,8 +187,16 @@ fn import(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
     if query.is_empty() {
         return Err(verb.wrong());
     }
-    let location = Location::parse(source).map_err(End::fatal)?;
     let key = read_query(query)?;
+    if source.split(':').next() == Some("imapc") {
+        return whom::each(call, &options, Format::Flow, Vec::new(), |reader, _| {
+            let user = options.value('U').unwrap_or(&reader.user);
+            sync::fetched::each(call, reader, user, |from| {
+                bring(reader, from, &key, parent, options.has('s'))
+            })
+        });
+    }
+    let location = Location::parse(source).map_err(End::fatal)?;
     whom::each(call, &options, Format::Flow, Vec::new(), |reader, _| {
         let owner = Owner {
             user: options.value('U').unwrap_or(&reader.user).to_owned(),

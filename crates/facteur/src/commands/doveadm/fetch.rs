@@ -37,6 +37,8 @@ pub(super) enum Field {
     Named(String),
     /// `body.1.2`
     Section(Vec<u32>),
+    /// `binary.1.2`: without its transfer encoding.
+    Binary(Vec<u32>),
 }
 
 /// How a date is told.
@@ -47,7 +49,7 @@ pub(super) enum Form {
 }
 
 /// The names, as they are told to who asked for another.
-pub(super) const NAMES: &str = "hdr.<name> body.<section> user mailbox mailbox-guid seq uid guid flags modseq hdr body \
+pub(super) const NAMES: &str = "hdr.<name> body.<section> binary.<section> user mailbox mailbox-guid seq uid guid flags modseq hdr body \
 body.preview body.snippet text text.utf8 size.physical size.virtual date.received date.sent date.saved \
 date.received.unixtime date.sent.unixtime date.saved.unixtime imap.envelope imap.body imap.bodystructure";
 
@@ -79,19 +81,23 @@ impl Field {
             "imap.envelope" => Field::Envelope,
             "imap.body" => Field::BodyShort,
             "imap.bodystructure" => Field::BodyStructure,
-            other => match (other.strip_prefix("hdr."), other.strip_prefix("body.")) {
-                (Some(field), _) if !field.is_empty() => Field::Named(field.to_owned()),
-                (_, Some(path)) => {
-                    Field::Section(path.split('.').map(|n| n.parse().ok()).collect::<Option<_>>()?)
+            other => {
+                let (kind, rest) = other.split_once('.').filter(|(_, rest)| !rest.is_empty())?;
+                let path = || rest.split('.').map(|n| n.parse().ok()).collect::<Option<Vec<u32>>>();
+                match kind {
+                    "hdr" => Field::Named(rest.to_owned()),
+                    "body" => Field::Section(path()?),
+                    "binary" => Field::Binary(path()?),
+                    _ => return None,
                 }
-                _ => return None,
-            },
+            }
         })
     }
 
     /// Has it several lines?
     pub fn is_text(&self) -> bool {
-        matches!(self, Field::Header | Field::Body | Field::Text | Field::TextUtf8 | Field::Section(_))
+        use Field::{Binary, Body, Header, Section, Text, TextUtf8};
+        matches!(self, Header | Body | Text | TextUtf8 | Section(_) | Binary(_))
     }
 }
 
@@ -163,13 +169,11 @@ impl<'a> Message<'a> {
                 let (seconds, offset) = sent.map_or((0, 0), |sent| (sent.seconds, sent.offset));
                 match form {
                     Form::Unix => seconds.to_string(),
+                    // The time here, and the zone of the sender.
                     Form::Local => {
                         let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
                         let (hours, minutes) = (minutes / 60, minutes % 60);
-                        format!(
-                            "{} ({sign}{hours:02}{minutes:02})",
-                            local(seconds + i64::from(offset), &TimeZone::UTC)
-                        )
+                        format!("{} ({sign}{hours:02}{minutes:02})", local(seconds, &TimeZone::system()))
                     }
                 }
             }
@@ -190,6 +194,12 @@ impl<'a> Message<'a> {
                 let structure = mime::parse(content, &mime::Limits::default());
                 let part = structure.locate(path).and_then(|at| structure.parts.get(at));
                 part.and_then(|part| content.get(part.body_range())).map(lf).unwrap_or_default()
+            }
+            Field::Binary(path) => {
+                let content = self.content()?;
+                let structure = mime::parse(content, &mime::Limits::default());
+                let decoded = structure.binary(content, path).and_then(std::result::Result::ok);
+                decoded.map(|part| lf(&part)).unwrap_or_default()
             }
         })
     }

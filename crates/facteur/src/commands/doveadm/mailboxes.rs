@@ -111,9 +111,15 @@ fn status(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
     columns.extend(fields.iter().map(|field| Column::named(field)));
     whom::each(call, &options, Format::Flow, columns, |reader, rows| {
         let mut totals = vec![0u64; fields.len()];
-        for folder in reader.folders()?.into_iter().filter(|folder| folder.selectable) {
+        let wanted = &options.rest[1..];
+        let folders = reader.folders()?;
+        // A name without wildcards is meant.
+        let separator = Some(reader.store.separator());
+        let is_there =
+            |mask: &String| folders.iter().any(|found| matches(mask, &reader.shown(&found.name), separator));
+        let missing = wanted.iter().find(|mask| !mask.contains(['*', '%']) && !is_there(mask));
+        for folder in folders.iter().filter(|folder| folder.selectable) {
             let shown = reader.shown(&folder.name);
-            let wanted = &options.rest[1..];
             if !wanted.iter().any(|mask| matches(mask, &shown, Some(reader.store.separator()))) {
                 continue;
             }
@@ -127,7 +133,10 @@ fn status(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
         if total {
             rows.row(totals.iter().map(ToString::to_string).collect())?;
         }
-        Ok(())
+        missing.map_or(Ok(()), |name| {
+            let doing = format!("Mailbox {name}: Failed to lookup mailbox status");
+            Err(Error::store(doing, name, &store::Error::NoMailbox))
+        })
     })
 }
 

@@ -66,7 +66,8 @@ fn user(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
         printer.finish().map_err(End::fatal)?;
     }
     for user in &unknown {
-        eprintln!("\nuserdb lookup: user {user} doesn't exist");
+        // As Dovecot has it: with the answers.
+        println!("\nuserdb lookup: user {user} doesn't exist");
     }
     Ok(if unknown.is_empty() { 0 } else { NO_USER })
 }

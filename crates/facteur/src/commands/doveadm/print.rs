@@ -41,12 +41,14 @@ pub(super) struct Column {
     bare: bool,
     /// A text of several lines: `pager` starts it on a line of its own.
     text: bool,
+    /// `table` has it to the right.
+    number: bool,
 }
 
 impl Column {
     /// A column with its name.
     pub fn named(title: &str) -> Column {
-        Column { title: title.to_owned(), key: None, bare: false, text: false }
+        Column { title: title.to_owned(), key: None, bare: false, text: false, number: false }
     }
 
     /// One that has another name in `json`.
@@ -57,6 +59,11 @@ impl Column {
     /// One whose value says what it is.
     pub fn bare(title: &str) -> Column {
         Column { bare: true, ..Column::named(title) }
+    }
+
+    /// One of numbers.
+    pub fn number(title: &str) -> Column {
+        Column { number: true, ..Column::named(title) }
     }
 
     /// One of several lines.
@@ -189,8 +196,11 @@ impl Printer {
         let mut lines = if titled { vec![titles] } else { Vec::new() };
         lines.append(&mut self.rows);
         for line in lines {
-            let cells: Vec<String> =
-                line.iter().zip(&widths).map(|(value, width)| format!("{value:<width$}")).collect();
+            let cell = |((value, width), column): ((&String, &usize), &Column)| match column.number {
+                true => format!("{value:>width$}"),
+                false => format!("{value:<width$}"),
+            };
+            let cells: Vec<String> = line.iter().zip(&widths).zip(&self.columns).map(cell).collect();
             writeln!(self.out, "{}", cells.join(" "))?;
         }
         Ok(())

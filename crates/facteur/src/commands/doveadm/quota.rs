@@ -16,7 +16,8 @@ pub(super) const VERBS: &[Verb] = &[
 
 fn get(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
     let options = options::read(words, whom::OPTIONS, || verb.wrong().text)?;
-    let columns = ["Quota name", "Type", "Value", "Limit", "%"].map(Column::named).to_vec();
+    let names = ["Quota name", "Type"].map(Column::named);
+    let columns = [&names[..], &["Value", "Limit", "%"].map(Column::number)].concat();
     whom::each(call, &options, Format::Table, columns, |reader, rows| {
         let used = reader.store.usage().map_err(|error| Error::store("Failed to get quota", "", &error))?;
         let limits = reader.store.limits();

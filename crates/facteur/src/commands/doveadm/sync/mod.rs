@@ -1,6 +1,7 @@
 //! `doveadm sync` and `doveadm backup`: an account here and another place of its mail become the same, where that is of
 //! another kind or on another host.
 
+pub(super) mod fetched;
 mod plan;
 mod remote;
 mod side;
