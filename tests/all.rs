@@ -1,5 +1,6 @@
 //! One binary for all integration tests of the workspace: a module here is a file or folder beside this one.
 
+mod authentication;
 mod clients;
 mod commands;
 mod configuration;
@@ -7,6 +8,7 @@ mod content;
 mod cyrus;
 mod databases;
 mod demo;
+mod dkim;
 mod dmarc;
 mod doveadm;
 mod durability;

@@ -9,14 +9,14 @@ use mail_texts::{divided, public_of};
 use testbed::{Address, Instance, Kept, Site, address, neighbour, wait};
 
 /// A filter that does not outlive its test.
-struct Filter {
+pub struct Filter {
     at: Address,
     _process: Kept,
 }
 
 impl Filter {
     /// Starts OpenDKIM with this configuration, at an address of its own.
-    fn opendkim(program: &Path, folder: &Path, settings: &str) -> Filter {
+    pub fn opendkim(program: &Path, folder: &Path, settings: &str) -> Filter {
         let at = address();
         let conf = folder.join("opendkim-own.conf");
         let own =
@@ -35,18 +35,18 @@ impl Filter {
         filter
     }
 
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("inet:{}:{}", self.at.ip(), self.at.port())
     }
 }
 
 /// Keys made by our own command, and the tables that name them as seed 003 has them.
-struct Keys {
+pub struct Keys {
     folder: tempfile::TempDir,
 }
 
 impl Keys {
-    fn new(algorithms: &[(&str, &str)]) -> Keys {
+    pub fn new(algorithms: &[(&str, &str)]) -> Keys {
         let folder = tempfile::tempdir().expect("/tmp is there");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         let site = Site::bare(address());
@@ -79,18 +79,22 @@ impl Keys {
         keys
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).expect("it is ours");
         path
     }
 
     /// The lines that seed 003 puts at the end of opendkim.conf.
-    fn settings(&self) -> String {
+    pub fn settings(&self) -> String {
         let path = |name: &str| self.path(name).display().to_string();
         format!(
             "KeyTable \t        {}\nSigningTable            {}\nExternalIgnoreList      {}\n",
@@ -101,7 +105,7 @@ impl Keys {
     }
 
     /// The text of the record of a key.
-    fn record(&self, selector: &str) -> String {
+    pub fn record(&self, selector: &str) -> String {
         public_of(&fs::read_to_string(self.path(&format!("{selector}.txt"))).expect("genkey wrote it"))
     }
 }
@@ -168,7 +172,7 @@ async fn we_verify_what_opendkim_signs() {
         let message = mx.maildir(user).one();
         assert!(message.contains("DKIM-Signature:"), "{message}\n{}", mx.log());
         let (fields, body) = divided(&message);
-        let dns = mail_texts::Zone("mail._domainkey.box.test", keys.record("mail"));
+        let dns = mail_texts::Zone(vec![("mail._domainkey.box.test", keys.record("mail"))]);
         let checks = sign::Checks { dkim: true, ..sign::Checks::default() };
         let mut inspection = sign::Inspection::new(checks, fields, false);
         inspection.body(body);
@@ -222,18 +226,20 @@ fn a_key_that_cannot_be_read_is_named_with_its_line() {
 }
 
 /// Small helpers around texts.
-mod mail_texts {
+pub mod mail_texts {
     use net::dns::{Answer, Data, Kind, Missing};
 
-    /// A name server that knows one text.
-    pub struct Zone(pub &'static str, pub String);
+    /// A name server that knows some texts by name.
+    pub struct Zone(pub Vec<(&'static str, String)>);
 
     impl sign::Dns for Zone {
         fn lookup<'a>(&'a self, name: &'a str, _: Kind) -> sign::Boxed<'a, Result<Answer, Missing>> {
-            let records = vec![Data::Txt(self.1.clone())];
-            let known = name == self.0;
-            let answer = Answer { name: name.to_owned(), records, ttl: 60, authentic: false };
-            Box::pin(async move { if known { Ok(answer) } else { Err(Missing::NoSuchName) } })
+            let found = self.0.iter().find(|(known, _)| *known == name);
+            let answer = found.map(|(_, text)| {
+                let records = vec![Data::Txt(text.clone())];
+                Answer { name: name.to_owned(), records, ttl: 60, authentic: false }
+            });
+            Box::pin(async move { answer.ok_or(Missing::NoSuchName) })
         }
     }
 

@@ -8,6 +8,8 @@ mod icap;
 mod large;
 mod milter;
 mod opendmarc;
+mod pipe;
+mod pyzor;
 mod quarantine;
 mod rspamd;
 

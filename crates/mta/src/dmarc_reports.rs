@@ -14,8 +14,9 @@ use crate::cleanup::{Clean, Extract, Skip};
 use crate::house::{CLEANUP, House, Setup};
 use crate::road::{Message, Orders, accept};
 
-/// How often it is looked whether something is owed.
+/// How often it is looked whether something is owed, and how soon after the start.
 const PAUSE: Duration = Duration::from_secs(600);
+const SOON: Duration = Duration::from_secs(5);
 
 /// Everybody's day ends at the same time; ours is told within so many seconds after it.
 const SPREAD: i64 = 4 * 3600;
@@ -180,8 +181,10 @@ async fn submit(
 
 /// Sends what is owed until the program ends.
 pub async fn run(house: Arc<House>) {
+    let mut pause = SOON;
     loop {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = PAUSE;
         let setup = house.setup();
         let Some(reports) = &setup.cleaner(CLEANUP).reports else { continue };
         if !reports.settings.sends {

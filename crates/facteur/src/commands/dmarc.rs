@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use lexopt::Arg;
 use mail::logline::printable;
+use net::dns::Resolver;
 use sign::aggregate::{Listed, Pending, Received, Row, Settings, Store, finished};
 
 use super::submit::submit;
@@ -74,7 +75,10 @@ fn work(options: &Options) -> Result<(), String> {
     let settings = Settings::read(&config.view, &mut Vec::new());
     let store = || Store::open(&settings.database).map_err(|trouble| trouble.to_string());
     match words[..] {
-        ["report", "send"] => send(&store()?, &settings, options.dry, &directory),
+        ["report", "send"] => {
+            let resolver = Resolver::configured(&config.view).map_err(|trouble| trouble.to_string())?;
+            send(&store()?, &settings, &resolver, options.dry, &directory)
+        }
         ["reports", "list"] => list(&store()?, options),
         ["reports", "show", number] => {
             let number = number.parse().map_err(|_| format!("\"{number}\" is no number of a report"))?;
@@ -91,9 +95,14 @@ fn seconds() -> i64 {
 }
 
 /// Sends, or says what it would send.
-fn send(store: &Store, settings: &Settings, dry: bool, config: &Path) -> Result<(), String> {
+fn send(
+    store: &Store,
+    settings: &Settings,
+    resolver: &Resolver,
+    dry: bool,
+    config: &Path,
+) -> Result<(), String> {
     let text = |trouble: mail::Trouble| trouble.to_string();
-    let resolver = net::dns::Resolver::system().map_err(text)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let pending = store.pending(seconds() / 86_400).map_err(text)?;
@@ -103,7 +112,7 @@ fn send(store: &Store, settings: &Settings, dry: bool, config: &Path) -> Result<
     for pending in pending {
         let Pending { id, day, rows, .. } = pending;
         let about = format!("{} {} ({rows} rows)", date(day * 86_400), printable(&pending.domain));
-        let owed = match runtime.block_on(finished(store, &resolver, settings, pending)) {
+        let owed = match runtime.block_on(finished(store, resolver, settings, pending)) {
             Ok(owed) => owed,
             Err(trouble) => {
                 println!("{about}: waits: {trouble}");
