@@ -60,6 +60,22 @@ fn a_notice_finds_its_way_back() {
         refused.text.contains("5.1.1") && refused.text.contains("its signature is not ours"),
         "{refused:?}"
     );
+    // The same, explained.
+    let explained =
+        |sender: &str, to: &str| mx.run("explain", &["--client-name", "x", "--sender", sender, to]).out;
+    let good = explained("", &sender);
+    assert!(
+        good.contains("ACCEPTED") && good.contains("stands for <joe@far.test> (srs_domain = srs.mx.test)"),
+        "{good}"
+    );
+    let bad = explained("", &forged);
+    assert!(
+        bad.contains("REFUSED at RCPT TO") && bad.contains("NO VALID FORWARDING ADDRESS: its signature"),
+        "{bad}"
+    );
+    let away = explained("joe@far.test", "team@mx.test");
+    assert!(away.contains("forwarded mail of <joe@far.test> leaves as <SRS0="), "{away}");
+    assert!(!explained("ann@box.test", "team@mx.test").contains("SRS0"), "a sender of ours stays");
     // Nobody else is reached in that domain, and no relay is open.
     client.expect(454, "RCPT TO:<joe@srs.mx.test>");
     client.expect(454, "RCPT TO:<joe@far.test>");
@@ -125,4 +141,14 @@ fn addresses_of_postsrsd_are_ours_and_its_tables_work() {
     assert!(sender.starts_with("SRS0=") && sender.ends_with("=far.test=joe@srs.mx.test"), "{sender}");
     old.send("", &[&sender], MAIL);
     assert_eq!(gone(&sink, 2).1, ["joe@far.test"]);
+}
+
+#[test]
+fn secrets_that_cannot_be_read_are_told_before_the_start() {
+    let site =
+        Site::new("mx.test").set("srs_domain", "srs.mx.test").set("srs_secret_file", "/nowhere/srs.secret");
+    site.write();
+    let checked = site.run_with("check", &["-c", &site.conf().display().to_string()], b"");
+    let said = checked.out + &checked.err;
+    assert!(said.contains("srs_secret_file: /nowhere/srs.secret: No such file"), "{said}");
 }

@@ -14,7 +14,7 @@ use super::Folder;
 use crate::security::hostile::{packet, say, server};
 
 /// Bytes of the message, about.
-const SIZE: usize = 40 << 20;
+const SIZE: usize = 100 << 20;
 
 /// Bytes by which memory may grow meanwhile, whatever the size of a message.
 const BUDGET: u64 = 24 << 20;
@@ -90,18 +90,22 @@ fn icap() -> Address {
     })
 }
 
-fn spamd() -> Address {
-    server(|socket| {
+const SPAMD: &[u8] = b"SPAMD/1.1 0 EX_OK\r\nSpam: False ; 0.5 / 5.0\r\n\r\nNONE\r\n";
+const RSPAMD: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"score\": 0.5, \"symbols\": {\"SMALL\": {\"score\": 0.5}}}";
+
+/// A judge that reads as much as it is told to expect, and says this.
+fn judge(answer: &'static [u8]) -> Address {
+    server(move |socket| {
         let mut reader = BufReader::new(socket);
         let (mut line, mut len) = (String::new(), 0);
         while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-            if let Some(number) = line.strip_prefix("Content-length: ") {
+            if let Some(number) = line.to_lowercase().strip_prefix("content-length: ") {
                 len = number.trim().parse().unwrap_or(0);
             }
             line.clear();
         }
         let _ = std::io::copy(&mut (&mut reader).take(len), &mut std::io::sink());
-        let _ = reader.get_mut().write_all(b"SPAMD/1.1 0 EX_OK\r\nSpam: False ; 0.5 / 5.0\r\n\r\nNONE\r\n");
+        let _ = reader.get_mut().write_all(answer);
     })
 }
 
@@ -126,33 +130,50 @@ fn at(address: Address) -> String {
     format!("inet:{}:{}", address.ip(), address.port())
 }
 
+/// Everything is looked at, however large it is.
+fn site() -> Site {
+    let site = Site::new("mx.test").set("mynetworks", "192.0.2.0/24").set("message_size_limit", "0");
+    site.set("virtual_mailbox_limit", "0").set("body_checks_size_limit", "0")
+}
+
+/// The header of the large message, which arrives whole.
+fn arrived(mx: &Instance) -> String {
+    let arrived = mx.maildir("bob").wait_for(2);
+    // Its lines end with one byte here.
+    let whole = arrived.iter().find(|one| one.len() > SIZE / 100 * 98).expect("all of it arrives");
+    whole[..4096].to_owned()
+}
+
 #[test]
-fn a_large_message_streams_through_all_that_looks_into_mail() {
+fn a_large_message_streams_to_scanners() {
     let icap = icap();
-    let mx = Site::new("mx.test")
-        .set("mynetworks", "192.0.2.0/24")
-        .set("message_size_limit", "0")
-        .set("virtual_mailbox_limit", "0")
-        .set("body_checks_size_limit", "0")
-        .set("header_checks", "regexp:{ { /^Subject: never/ REJECT } }")
-        .set("body_checks", "regexp:{ { /never in base64/ REJECT } }")
+    let mx = site()
         .set("attachment_checks", "inline:{ { extension:exe = REJECT } }")
         .set("clamd_service", &at(clamd()))
         .set("clamd_size_limit", "0")
         .set("icap_service", &format!("icap://{}:{}/avscan", icap.ip(), icap.port()))
         .set("icap_size_limit", "0")
-        .set("spam_check", &format!("spamd:{}", at(spamd())))
-        .set("spam_size_limit", "100000000")
+        .set("header_checks", "regexp:{ { /^Subject: large/ PREPEND X-Checked: yes } }")
+        .start();
+    assert_streams(&mx);
+    assert!(arrived(&mx).contains("\nX-Checked: yes\n"));
+}
+
+#[test]
+fn a_large_message_streams_through_checks_spamd_and_a_milter() {
+    let mx = site()
+        .set("body_checks", "regexp:{ { /never in base64/ REJECT } }")
+        .set("spam_check", &format!("spamd:{}", at(judge(SPAMD))))
+        .set("spam_size_limit", "200000000")
         .set("spam_default_action", "tempfail")
         .set("sender_authentication", "dkim")
         .set("smtpd_milters", &at(milter()))
         .set("milter_default_action", "tempfail")
         .start();
     assert_streams(&mx);
-    let arrived = mx.maildir("bob").wait_for(2);
-    let whole = arrived.iter().find(|one| one.len() > SIZE - (1 << 20)).expect("all of it arrives");
+    let head = arrived(&mx);
     for field in ["\nX-Seen: yes\n", "\nX-Spam-Status: No, score=0.5"] {
-        assert!(whole[..4096].contains(field), "{}", &whole[..4096]);
+        assert!(head.contains(field), "{head}");
     }
 }
 
@@ -185,4 +206,30 @@ fn a_large_message_streams_through_filters_it_comes_back_from() {
     let whole = taken.iter().find(|one| one.raw.len() > SIZE).expect("all of it is passed on");
     let head = String::from_utf8_lossy(&whole.raw[..4096]).into_owned();
     assert!(head.contains("DKIM-Signature: v=1; ") && head.contains("\nX-On-The-Way: yes\r\n"), "{head}");
+}
+
+#[test]
+fn a_large_message_streams_to_rspamd_and_under_a_seal() {
+    let keys = Folder::new();
+    let path = keys.path("");
+    let made =
+        Site::bare(address()).run_with("dkim", &["genkey", "-d", "box.test", "-s", "s", "-D", &path], b"");
+    assert_eq!(made.status, 0, "{made:?}");
+    fs::set_permissions(keys.path("s.private"), fs::Permissions::from_mode(0o644)).expect("it is ours");
+    let behind = Sink::new();
+    let mx = site()
+        .set("spam_check", &format!("rspamd:{}", at(judge(RSPAMD))))
+        .set("spam_size_limit", "200000000")
+        .set("spam_default_action", "tempfail")
+        .set("sender_authentication", "dkim, arc")
+        .set("dkim_key_table", &keys.file("keytable", &format!("key box.test:s:{path}s.private\n")))
+        .set("dkim_signing_table", &keys.file("signingtable", "box.test key\n"))
+        .set("arc_seal_domain", "box.test")
+        .set("content_filter", &format!("smtp:{}", behind.nexthop()))
+        .start();
+    assert_streams(&mx);
+    let taken = behind.wait_for(2);
+    let whole = taken.iter().find(|one| one.raw.len() > SIZE).expect("all of it is passed on");
+    let head = String::from_utf8_lossy(&whole.raw[..4096]).into_owned();
+    assert!(head.contains("ARC-Seal: ") && head.contains("\nX-Spam-Status: No, score=0.5"), "{head}");
 }

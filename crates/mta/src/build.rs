@@ -106,7 +106,7 @@ pub fn build(parts: Parts<'_>, mistakes: &mut Vec<Mistake>) -> Setup {
         notices: notices(view, &site, &bounce, mistakes),
         verify: memory(view, mistakes),
         pickup: pickup(view, master, tables, mistakes),
-        quarantine: crate::quarantine::Settings::read(view, mistakes),
+        quarantine: crate::quarantine::Settings::read(view, tables, mistakes),
         limits,
         transports: transports(view.clone(), master.clone()),
         defer_transports: qmgr.defer_transports,

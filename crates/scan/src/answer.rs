@@ -58,7 +58,7 @@ impl Head {
         })
     }
 
-    /// The beginning of the body, up to `most` bytes or its end.
+    /// The beginning of the body, up to `most` bytes or its end: a head of HTTP is all that is wanted.
     pub(crate) async fn some_body<S: AsyncRead + Unpin>(
         self,
         stream: &mut S,
@@ -66,18 +66,11 @@ impl Head {
         limit: Duration,
         most: usize,
     ) -> Result<Vec<u8>, Trouble> {
+        let enough = |body: &[u8]| body.len() >= most || end_of(body).is_some();
         let mut body = self.body;
-        let mut rest = stream.take(most.saturating_sub(body.len()) as u64);
-        let reading = async {
-            // A head of HTTP is all that is wanted.
-            while end_of(&body).is_none() && rest.read_buf(&mut body).await? > 0 {}
-            Ok::<(), std::io::Error>(())
-        };
-        match timeout(limit, reading).await {
-            Ok(Ok(())) => Ok(body),
-            Ok(Err(error)) => Err(Trouble::new(format!("{who}: {error}"))),
-            Err(_) => Err(Trouble::new(format!("{who} does not answer"))),
-        }
+        fill(&mut body, stream, who, limit, enough).await?;
+        body.truncate(most);
+        Ok(body)
     }
 
     /// The body: as long as the head says, or up to the end; at most `most` bytes.
@@ -89,29 +82,44 @@ impl Head {
         most: usize,
     ) -> Result<Vec<u8>, Trouble> {
         let said = self.field("content-length").and_then(|text| text.parse::<usize>().ok());
+        let enough = |body: &[u8]| body.len() > most || said.is_some_and(|len| body.len() >= len);
         let mut body = self.body;
-        let reading = async {
-            let mut piece = [0; 4096];
-            loop {
-                if said.is_some_and(|len| body.len() >= len) {
-                    body.truncate(said.unwrap_or(usize::MAX));
-                    return Ok(body);
-                }
-                if body.len() > most {
-                    return Err(Trouble::new(format!("{who} answers more than {most} bytes")));
-                }
-                let len =
-                    stream.read(&mut piece).await.map_err(|error| Trouble::new(format!("{who}: {error}")))?;
-                match (len, said) {
-                    (0, None) => return Ok(body),
-                    (0, Some(_)) => {
-                        return Err(Trouble::new(format!("{who} went away before its answer was whole")));
-                    }
-                    _ => body.extend_from_slice(&piece[..len]),
-                }
+        fill(&mut body, stream, who, limit, enough).await?;
+        match said {
+            Some(len) if body.len() >= len => body.truncate(len),
+            _ if body.len() > most => {
+                return Err(Trouble::new(format!("{who} answers more than {most} bytes")));
             }
-        };
-        timeout(limit, reading).await.unwrap_or_else(|_| Err(Trouble::new(format!("{who} does not answer"))))
+            Some(_) => return Err(Trouble::new(format!("{who} went away before its answer was whole"))),
+            None => {}
+        }
+        Ok(body)
+    }
+}
+
+/// Reads on until there is enough, or no more.
+async fn fill<S: AsyncRead + Unpin>(
+    body: &mut Vec<u8>,
+    stream: &mut S,
+    who: &str,
+    limit: Duration,
+    enough: impl Fn(&[u8]) -> bool,
+) -> Result<(), Trouble> {
+    let reading = async {
+        let mut piece = [0; 4096];
+        while !enough(body) {
+            let len = stream.read(&mut piece).await?;
+            if len == 0 {
+                break;
+            }
+            body.extend_from_slice(&piece[..len]);
+        }
+        Ok::<(), std::io::Error>(())
+    };
+    match timeout(limit, reading).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Trouble::new(format!("{who}: {error}"))),
+        Err(_) => Err(Trouble::new(format!("{who} does not answer"))),
     }
 }
 

@@ -109,5 +109,7 @@ conf::params! {
         quarantine_digest_time: Text = "", own;
         /// The language of that list.
         quarantine_digest_language: Enum("english", "french") = "english", own;
+        /// Other languages by recipient, or by domain: `english` or `french`.
+        quarantine_digest_language_maps: Maps = "", own;
     }
 }

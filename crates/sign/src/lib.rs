@@ -16,6 +16,8 @@ mod canon;
 pub mod dkim;
 pub mod dmarc;
 mod inspect;
+#[cfg(test)]
+mod library_tests;
 pub mod opendkim;
 mod outside;
 pub mod params;

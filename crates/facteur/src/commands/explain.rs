@@ -16,7 +16,8 @@ use gate::greylist::Memory;
 use jiff::tz::TimeZone;
 use mail::{Address, Client, Trail};
 use net::peer::NameStatus;
-use route::{Context, Listing, Router};
+use route::{Context, DomainClass, Listing, Router};
+use sign::srs::Srs;
 
 use super::Command;
 use crate::config::{self, Config};
@@ -148,7 +149,7 @@ async fn explain(question: &Question) -> Result<bool, String> {
     let resolver = net::dns::Resolver::configured(&view).map_err(|trouble| trouble.to_string())?;
     let outside = Outside {
         dns: Arc::new(SystemDns { resolver: resolver.clone(), protocols: interfaces::protocols(&view) }),
-        addresses: router.clone(),
+        addresses: mta::smtpd::addresses(&view, router.clone(), now, &mut mistakes),
         verifier: Arc::new(NoProbe),
         greylist: Some(Arc::new(remembered(&view))),
         own_addresses: own.into(),
@@ -262,9 +263,22 @@ async fn session(question: &Question, judge: &Judge, peer: &Peer, recipient: &Ad
 
 /// Rewriting, aliases, class, transport of one recipient.
 async fn road(view: &View, router: &Router, sender: &Address, recipient: &Address) -> bool {
-    let address = router.rewrite(Context::Local, recipient);
+    let mut address = router.rewrite(Context::Local, recipient);
     if address != *recipient {
         println!("  rewritten to <{}> (myorigin = {})", address.external(), view.get("myorigin"));
+    }
+    // What is wrong with it has been told before.
+    let srs = Srs::read(view, &mut Vec::new());
+    match srs.as_ref().and_then(|srs| srs.reverse(address.as_str(), now())) {
+        Some(Ok(to)) => {
+            println!("  stands for <{to}> (srs_domain = {})", view.get("srs_domain"));
+            address = to.into();
+        }
+        Some(Err(wrong)) => {
+            println!("  NO VALID FORWARDING ADDRESS: {wrong} (srs_domain = {})", view.get("srs_domain"));
+            return false;
+        }
+        None => {}
     }
     let mut trail = Trail::on();
     let expanded = router.expand(&address, &mut trail).await;
@@ -293,6 +307,14 @@ async fn road(view: &View, router: &Router, sender: &Address, recipient: &Addres
                     stop.transport,
                     if stop.nexthop.is_empty() { "-" } else { &stop.nexthop }
                 );
+                let away = one != address;
+                if let Some(srs) = srs.as_ref().filter(|srs| away || srs.always())
+                    && stop.class == DomainClass::Default
+                    && let Some(other) = srs.forward(sender.as_str(), now())
+                    && is_foreign(router, sender).await
+                {
+                    println!("  forwarded mail of <{}> leaves as <{other}>", sender.external());
+                }
                 match listing {
                     Ok(Listing::Listed) => {}
                     Ok(Listing::Unknown(class)) => {
@@ -317,6 +339,17 @@ async fn road(view: &View, router: &Router, sender: &Address, recipient: &Addres
         }
     }
     fine
+}
+
+/// Is it of a domain that is not ours?
+async fn is_foreign(router: &Router, sender: &Address) -> bool {
+    let Some(domain) = sender.domain() else { return false };
+    matches!(router.class(domain, &mut Trail::off()).await, Ok(DomainClass::Default))
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    crate::serve::clock()()
 }
 
 fn tell(trail: &Trail) {

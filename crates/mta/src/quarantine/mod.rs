@@ -15,7 +15,7 @@ use queue::{Selection, State, Stored};
 use crate::bounce::post;
 use crate::house::House;
 
-pub use settings::Settings;
+pub use settings::{Languages, Settings};
 
 /// How often it is looked whether something is due.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -110,7 +110,8 @@ async fn send_digests(house: &Arc<House>) {
     let held =
         tokio::task::spawn_blocking(move || all(&of, |arrival| arrival >= last)).await.unwrap_or_default();
     for (recipient, held) in digest::by_recipient(&held) {
-        let text = digest::text(recipient, &held, &digest.sender, digest.french, &setup.zone);
+        let french = digest.languages.is_french(recipient).await;
+        let text = digest::text(recipient, &held, &digest.sender, french, &setup.zone);
         if let Err(refusal) = post::to_recipient(house, &setup, &Address::from(recipient), text).await {
             log::warn!(target: "qmgr", "digest of the quarantine: {}", refusal.log_text());
         }

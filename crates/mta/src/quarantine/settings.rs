@@ -7,10 +7,16 @@ use conf::{Block, Mistake, Severity, View};
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use mail::Trouble;
+use mail::logline::printable;
 use scan::params::Quarantine;
+use tables::{Maps, Tables};
+
+/// The parameter that says who reads which language.
+const MAPS: &str = "quarantine_digest_language_maps";
 
 /// What is done for mail in quarantine.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// `quarantine_lifetime`; `None`: it stays.
     pub lifetime: Option<SignedDuration>,
@@ -19,20 +25,72 @@ pub struct Settings {
 }
 
 /// Digests, once a day.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Daily {
     at: Time,
-    /// In French.
-    pub french: bool,
+    /// In which language.
+    pub languages: Languages,
     /// Who they are from.
     pub sender: String,
     /// Where it stands when the last ones went out.
     pub state: PathBuf,
 }
 
+/// Who reads which language.
+#[derive(Clone)]
+pub struct Languages {
+    usual: String,
+    maps: Option<Maps>,
+}
+
+impl Languages {
+    /// Reads the parameters.
+    pub fn read(view: &View, tables: &Tables, mistakes: &mut Vec<Mistake>) -> Languages {
+        let read = Quarantine::read(view, mistakes);
+        let maps = tables.maps(MAPS, &read.quarantine_digest_language_maps).map_err(|fault| {
+            let place = view.place(MAPS);
+            let place = place.as_ref().map(|(file, line)| (file.as_path(), *line));
+            let text = format!("{MAPS}: {fault}; everybody gets quarantine_digest_language");
+            mistakes.push(Mistake::new(Severity::Error, place, text));
+        });
+        Languages { usual: read.quarantine_digest_language, maps: maps.ok() }
+    }
+
+    /// Does this recipient read French? Where nobody can say, everybody's language is taken.
+    pub async fn is_french(&self, recipient: &str) -> bool {
+        let recipient = recipient.to_lowercase();
+        let told = match self.look_up(&recipient).await {
+            Ok(told) => told,
+            Err(trouble) => {
+                log::warn!(target: "qmgr", "{MAPS}: {}: {trouble}", printable(&recipient));
+                None
+            }
+        };
+        match told.as_deref() {
+            None => self.usual == "french",
+            Some(word) if word.eq_ignore_ascii_case("french") => true,
+            Some(word) if word.eq_ignore_ascii_case("english") => false,
+            Some(word) => {
+                let word = printable(word);
+                log::warn!(target: "qmgr", "{MAPS}: {}: \"{word}\" is no language", printable(&recipient));
+                self.usual == "french"
+            }
+        }
+    }
+
+    async fn look_up(&self, recipient: &str) -> Result<Option<String>, Trouble> {
+        let Some(maps) = &self.maps else { return Ok(None) };
+        if let Some(found) = maps.find(recipient).await? {
+            return Ok(Some(found.value));
+        }
+        let Some((_, domain)) = recipient.rsplit_once('@') else { return Ok(None) };
+        Ok(maps.find_part(domain).await?.map(|found| found.value))
+    }
+}
+
 impl Settings {
     /// Reads the parameters.
-    pub fn read(view: &View, mistakes: &mut Vec<Mistake>) -> Settings {
+    pub fn read(view: &View, tables: &Tables, mistakes: &mut Vec<Mistake>) -> Settings {
         let read = Quarantine::read(view, mistakes);
         let lifetime = SignedDuration::try_from(read.quarantine_lifetime).ok().filter(|time| !time.is_zero());
         let text = read.quarantine_digest_time.trim();
@@ -45,9 +103,10 @@ impl Settings {
             );
             mistakes.push(Mistake::new(Severity::Error, place, wrong));
         }
+        let languages = Languages::read(view, tables, mistakes);
         let digest = at.map(|at| Daily {
             at,
-            french: read.quarantine_digest_language == "french",
+            languages,
             sender: format!("postmaster@{}", view.get("myorigin")),
             state: Path::new(&view.get("data_directory")).join("quarantine-digest"),
         });
@@ -88,7 +147,7 @@ mod tests {
     fn a_digest_is_due_once_a_day() {
         let daily = Daily {
             at: Time::strptime("%H:%M", "07:30").unwrap(),
-            french: false,
+            languages: Languages { usual: String::new(), maps: None },
             sender: String::new(),
             state: PathBuf::new(),
         };
@@ -100,5 +159,23 @@ mod tests {
         assert!(due("2024-01-01T07:30:20Z", "2024-01-09T07:00:00Z"), "who was away sends it when he is back");
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         assert!(daily.is_due(at("2024-01-08T05:30:20Z"), at("2024-01-09T05:30:00Z"), &zone));
+    }
+
+    #[tokio::test]
+    async fn everybody_reads_his_own_language() {
+        let tables = Tables::new(tables::Settings::default());
+        let maps = "inline:{ { ann@box.test = French } { fr.test = french } { bob@fr.test = english } { x@a.test = o } }";
+        let maps = tables.maps(MAPS, maps).unwrap();
+        for (usual, recipient, french) in [
+            ("english", "Ann@box.test", true),
+            ("english", "carol@fr.test", true),
+            ("french", "bob@fr.test", false),
+            ("french", "nobody@else.test", true),
+            ("english", "nobody@else.test", false),
+            ("english", "x@a.test", false),
+        ] {
+            let languages = Languages { usual: usual.to_owned(), maps: Some(maps.clone()) };
+            assert_eq!(languages.is_french(recipient).await, french, "{usual} {recipient}");
+        }
     }
 }

@@ -3,24 +3,37 @@
 
 use std::sync::Arc;
 
+use conf::{Mistake, View};
 use filter::{Addresses, Boxed};
 use mail::{Address, Refusal, Trail, Trouble};
 use route::{DomainClass, Listing, Router, Stop};
 use sign::srs::Srs;
 
-use crate::house::House;
-
 /// A router, and what SRS knows.
-pub(super) struct WithForwarding {
-    pub router: Arc<Router>,
-    pub srs: Srs,
-    pub house: Arc<House>,
+struct WithForwarding {
+    router: Arc<Router>,
+    srs: Srs,
+    /// Seconds since 1970.
+    now: Box<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// What a configuration knows of addresses, with those of SRS where it is on.
+pub fn addresses(
+    view: &View,
+    router: Arc<Router>,
+    now: impl Fn() -> i64 + Send + Sync + 'static,
+    mistakes: &mut Vec<Mistake>,
+) -> Arc<dyn Addresses> {
+    match Srs::read(view, mistakes) {
+        Some(srs) => Arc::new(WithForwarding { router, srs, now: Box::new(now) }),
+        None => router,
+    }
 }
 
 impl WithForwarding {
     /// Is it such an address, and is it good?
     fn reverse(&self, address: &Address) -> Option<Result<(), sign::srs::Wrong>> {
-        let told = self.srs.reverse(address.as_str(), self.house.now().as_second())?;
+        let told = self.srs.reverse(address.as_str(), (self.now)())?;
         Some(told.map(|_| ()))
     }
 }

@@ -39,6 +39,7 @@ mod xforward;
 
 pub use counters::Counters;
 pub(crate) use counters::What;
+pub use forwarding::addresses;
 pub use local::overrides as local_overrides;
 pub use people::files as sasl_files;
 pub use service::{Parts, Smtpd, check};

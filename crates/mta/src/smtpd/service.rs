@@ -12,12 +12,11 @@ use jiff::tz::TimeZone;
 use net::Accepted;
 use net::dns::Resolver;
 use net::listener::Protocols;
-use sign::srs::Srs;
 use tables::{Fault, List, Maps, Parents, Tables};
 
 use super::Counters;
 use super::auth::Authenticator;
-use super::forwarding::WithForwarding;
+use super::forwarding;
 use super::keywords::Keywords;
 use super::pace::Paces;
 use super::proxy::Filter;
@@ -148,12 +147,10 @@ impl Smtpd {
         };
         let dns = SystemDns { resolver: resolver.clone(), protocols };
         let filter = Filter::read(view, &params, dns.clone(), &program).ok().flatten();
+        let clock = house.clone();
         let outside = Outside {
             dns: Arc::new(dns),
-            addresses: match Srs::read(view, told) {
-                Some(srs) => Arc::new(WithForwarding { router, srs, house: house.clone() }),
-                None => router,
-            },
+            addresses: forwarding::addresses(view, router, move || clock.now().as_second(), told),
             verifier: Arc::new(verifier),
             greylist: Some(gate.greylist.clone()),
             own_addresses: own.into(),

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use lexopt::Arg;
 use mail::QueueId;
 use mail::logline::printable;
-use mta::quarantine::{Held, digest};
+use mta::quarantine::{Held, Languages, digest};
 use queue::control::{Alteration, Answer, Request};
 use queue::{Flush, Selection, State};
 use scan::spam::{Class, Sample};
@@ -214,9 +214,14 @@ fn digest(reach: &mut Reach, config: &Config, options: &Options) -> Result<u8, S
     all.retain(|held| held.arrival.as_second() >= oldest);
     let sender = format!("postmaster@{}", config.view.get("myorigin"));
     let directory = config::directory(options.config.as_deref());
+    let tables = crate::serve::tables(&config.view, &mut Vec::new());
+    let languages = Languages::read(&config.view, &tables, &mut Vec::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
     let boxes = digest::by_recipient(&all);
     for (recipient, held) in &boxes {
-        let text = digest::text(recipient, held, &sender, options.french, &TimeZone::system());
+        let french = options.french || runtime.block_on(languages.is_french(recipient));
+        let text = digest::text(recipient, held, &sender, french, &TimeZone::system());
         submit("<>", recipient, &text, &directory)
             .map_err(|what| format!("digest for <{recipient}>: {what}"))?;
     }
