@@ -76,6 +76,25 @@ fn only_the_proper_dot_ends_data_and_nothing_that_looks_like_it_goes_out() {
     assert!(mx.maildir("u1").messages().is_empty());
 }
 
+/// Who writes it gets what Postfix does with the same line: any line with a dot ends a message.
+#[test]
+fn only_the_administrators_own_word_lets_a_bare_newline_end_a_message() {
+    for (name, value) in
+        [("smtpd_forbid_bare_newline", "no"), ("smtpd_forbid_bare_newline_exclusions", "127.0.0.0/8")]
+    {
+        let mx = Site::new("mx.test").set(name, value).start();
+        let mut client = mx.client();
+        client.hello();
+        client.expect(250, "MAIL FROM:<a@x.test>");
+        client.expect(250, "RCPT TO:<u0@box.test>");
+        client.expect(354, "DATA");
+        client.send(b"Subject: first\r\n\r\nx\n.\r\n");
+        assert_eq!(client.reply().code, 250, "{name}");
+        let told = mx.run("postfix", &["check"]).err;
+        assert_eq!(told.contains("mail can be smuggled in"), name == "smtpd_forbid_bare_newline", "{told}");
+    }
+}
+
 #[test]
 fn content_that_came_in_chunks_is_no_end_of_data_when_it_goes_out() {
     let (smtp, lmtp) = (Sink::new(), Sink::lmtp(|_| None));

@@ -47,11 +47,11 @@ conf::params! {
         disable_vrfy_command: YesNo = "no";
         /// Whether non-ASCII addresses are refused when the client has not asked for SMTPUTF8.
         strict_smtputf8: YesNo = "no";
-        /// What is done about lines that end in a bare newline: nothing, reading them as whole lines but
-        /// never as the
-        /// end of a message (`normalize`), or refusal (`reject`).
+        /// What is done about lines that end in a bare newline: they are lines, but never the end of a message
+        /// (`normalize`, and where nothing is set); they end messages, too (`no`: mail can be smuggled in); or they are
+        /// refused (`reject`).
         smtpd_forbid_bare_newline: Enum("no", "yes", "normalize", "reject") = "no";
-        /// Clients that may send such lines.
+        /// Clients that are not refused; where it is set, clients whose messages may end in any line with a dot.
         smtpd_forbid_bare_newline_exclusions: List = "$mynetworks";
         /// The reply code of that refusal.
         smtpd_forbid_bare_newline_reject_code: Int(500..=599) = "550";

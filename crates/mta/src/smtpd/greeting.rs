@@ -10,7 +10,7 @@ use net::drive::Server;
 use net::peer::{NameStatus, PeerName};
 use proto::proxy::Header;
 use proto::smtp::Reply;
-use proto::smtp::server::{Answer, BareLf, Settings};
+use proto::smtp::server::{Answer, Settings};
 
 use super::auth::Logins;
 use super::bans;
@@ -59,7 +59,7 @@ pub(super) async fn meet(
         timeout: pace.timeout,
         per_request: pace.per_request,
         min_data_rate: u32::try_from(service.params.smtpd_min_data_rate).unwrap_or(u32::MAX),
-        bare_lf: bare_lf(&service, &peer).await,
+        bare_lf: service.bare_newlines.of(&service, &peer).await,
     };
     let session = Session {
         setup: service.house.setup(),
@@ -148,7 +148,7 @@ fn lookup(status: NameStatus) -> NameLookup {
 }
 
 /// Is the client in this list? A list that cannot be read lets nobody in.
-async fn listed(service: &Service, list: &tables::List, peer: &Peer) -> bool {
+pub(super) async fn listed(service: &Service, list: &tables::List, peer: &Peer) -> bool {
     let Some(ip) = peer.ip else { return false };
     if list.is_empty() {
         return false;
@@ -157,16 +157,6 @@ async fn listed(service: &Service, list: &tables::List, peer: &Peer) -> bool {
         log::warn!(target: &service.program, "{}: {trouble}", list.parameter());
         false
     })
-}
-
-/// A client that ends commands in CR LF must end its data so, whatever is set here.
-async fn bare_lf(service: &Service, peer: &Peer) -> BareLf {
-    let reject = service.params.smtpd_forbid_bare_newline.eq_ignore_ascii_case("reject");
-    if reject && !listed(service, &service.lists.bare_lf, peer).await {
-        BareLf::Reject
-    } else {
-        BareLf::Normalize
-    }
 }
 
 async fn keywords(service: &Service, peer: &Peer) -> Keywords {

@@ -7,6 +7,7 @@
 
 mod auth;
 mod bans;
+mod bare_newline;
 mod content;
 mod counters;
 mod dispatch;

@@ -16,6 +16,7 @@ use tables::{Fault, List, Maps, Parents, Tables};
 
 use super::Counters;
 use super::auth::Authenticator;
+use super::bare_newline::BareNewlines;
 use super::forwarding;
 use super::keywords::Keywords;
 use super::pace::Paces;
@@ -72,6 +73,7 @@ pub(super) struct Service {
     pub authenticator: Option<Arc<dyn Authenticator>>,
     pub encryption: Encryption,
     pub lists: Lists,
+    pub bare_newlines: BareNewlines,
     pub milters: Milters,
     pub discarded: Keywords,
     pub cleanup: String,
@@ -121,6 +123,7 @@ pub fn check(view: &View, line: &Line, tables: &Tables, mistakes: &mut Vec<Mista
     dovecot::Settings::read(view, &sasl, tables, mistakes);
     people::check(view, &sasl, tables, mistakes);
     Rates::read(view, mistakes);
+    BareNewlines::check(view, mistakes);
     gate::outbound::Settings::read(view, tables, mistakes);
     Judge::new(view, tables, Outside::nobody(), &build::program(view, line), mistakes);
     Lists::open(view, tables, mistakes);
@@ -181,6 +184,7 @@ impl Smtpd {
             name: line.name.clone(),
             sasl,
             rates: Rates::read(view, told),
+            bare_newlines: BareNewlines::read(view),
             lists: Lists::open(view, tables, told),
             milters: Milters::read(view, tables, Origin::Smtp, dns, &program, told),
             encryption: Encryption::read(view, tables, told),

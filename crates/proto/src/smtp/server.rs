@@ -194,7 +194,8 @@ impl Machine {
             }
             Answer::Ask(reply) => self.say(&reply, State::WantAskedLine),
             Answer::Data(reply) => {
-                let ends = if self.seen_crlf { Ends::StandardDot } else { Ends::AnyDot };
+                let lenient = !self.seen_crlf || self.settings.bare_lf == BareLf::Any;
+                let ends = if lenient { Ends::AnyDot } else { Ends::StandardDot };
                 self.content = Some(Content::new(ends, self.settings.bare_lf == BareLf::Reject));
                 self.say(&reply, State::InData)
             }

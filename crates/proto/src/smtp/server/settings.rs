@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Whether a line may end in a bare LF.
 ///
-/// Whatever is chosen, a client that ends its commands in CR LF ends its data only with CR LF `.` CR LF, so that
-/// nobody can smuggle a second message through it; and a bare CR never ends a line.
+/// Unless it is [`Any`](BareLf::Any), a client that ends its commands in CR LF ends its data only with CR LF `.` CR LF, so
+/// that nobody can smuggle a second message through it; and a bare CR never ends a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BareLf {
     /// A bare LF ends a line. A client that never sent CR LF before DATA may end its data in LF `.` LF.
@@ -13,6 +13,9 @@ pub enum BareLf {
     Normalize,
     /// A command or content line that ends in a bare LF is an event of its own: [`Event::BareLf`](super::Event::BareLf).
     Reject,
+    /// A bare LF ends a line, and any line that holds a dot ends data. Never without the administrator's own word: a server
+    /// before us that passes such a line on lets others smuggle mail through it.
+    Any,
 }
 
 /// Limits of a session. They can change while it lasts.

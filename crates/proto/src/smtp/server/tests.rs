@@ -132,6 +132,15 @@ fn a_client_of_bare_lines_may_end_with_a_bare_line() {
 }
 
 #[test]
+fn whoever_asks_for_it_gets_any_dot() {
+    let settings = || Settings { bare_lf: BareLf::Any, ..Settings::default() };
+    for dot in ["\n.\r\n", "\r\n.\n", "\n.\n", "\r\n.\r\n"] {
+        let wire = format!("EHLO a\r\nDATA\r\nx{dot}QUIT\r\n");
+        assert_eq!(talk(&[wire.as_bytes()], settings()), ["EHLO a", "DATA", "last:x\n", "QUIT"], "{dot:?}");
+    }
+}
+
+#[test]
 fn bare_lines_can_be_refused() {
     let settings = || Settings { bare_lf: BareLf::Reject, ..Settings::default() };
     assert_eq!(talk(&[b"EHLO a\n"], settings()), ["(bare lf)"]);
