@@ -9,3 +9,4 @@ mod outbound;
 mod policyd_spf;
 mod reference;
 mod restrictions;
+mod spawn;

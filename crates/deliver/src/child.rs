@@ -48,8 +48,9 @@ pub struct Running {
     process: Process,
 }
 
-/// Whose child it is.
-enum Process {
+/// A program that runs; whose child it is.
+pub enum Process {
+    /// Ours, and the group it leads.
     Ours(tokio::process::Child, Pid),
     /// A deliverer's: gives the status when the program ends, and ends it when it is closed.
     Lane(Option<tokio::net::UnixStream>),
@@ -58,7 +59,19 @@ enum Process {
 impl Running {
     /// Waits for its end.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        match &mut self.process {
+        self.process.wait().await
+    }
+
+    /// Ends the program and what it has started.
+    pub async fn kill(&mut self) {
+        self.process.kill().await;
+    }
+}
+
+impl Process {
+    /// Waits for its end.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        match self {
             Process::Ours(child, _) => child.wait().await,
             Process::Lane(lane) => {
                 let lane = lane.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
@@ -71,7 +84,7 @@ impl Running {
 
     /// Ends the program and what it has started.
     pub async fn kill(&mut self) {
-        match &mut self.process {
+        match self {
             Process::Ours(child, group) => {
                 kill(*group);
                 let _ = child.wait().await;
@@ -106,24 +119,24 @@ pub fn until_it_ends(child: &std::process::Child) -> io::Result<()> {
 pub async fn start(job: &ChildJob) -> io::Result<Running> {
     let (input, ours) = io::pipe()?;
     let (reader, output) = io::pipe()?;
-    let process = match hand::hired() {
-        Some(hand) => {
-            let job = job.clone();
-            let asked = move || hand.run(&job, input.into(), output.into());
-            let lane = tokio::task::spawn_blocking(asked).await.map_err(io::Error::other)??;
-            lane.set_nonblocking(true)?;
-            Process::Lane(Some(tokio::net::UnixStream::from_std(lane)?))
-        }
-        None => {
-            let command = command(job, input.into(), output.into())?;
-            let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
-            let id =
-                child.id().and_then(|id| i32::try_from(id).ok()).expect("a child just started has an id");
-            Process::Ours(child, Pid::from_raw(id))
-        }
-    };
+    let process = start_with(job, input.into(), output.into()).await?;
     let input = Some(pipe::Sender::from_owned_fd(ours.into())?);
     Ok(Running { input, output: pipe::Receiver::from_owned_fd(reader.into())?, process })
+}
+
+/// The same with these descriptors as its input and output, which are closed here.
+pub async fn start_with(job: &ChildJob, input: OwnedFd, output: OwnedFd) -> io::Result<Process> {
+    let Some(hand) = hand::hired() else {
+        let command = command(job, input, output)?;
+        let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).expect("a child just started has an id");
+        return Ok(Process::Ours(child, Pid::from_raw(id)));
+    };
+    let job = job.clone();
+    let asked = move || hand.run(&job, input, output);
+    let lane = tokio::task::spawn_blocking(asked).await.map_err(io::Error::other)??;
+    lane.set_nonblocking(true)?;
+    Ok(Process::Lane(Some(tokio::net::UnixStream::from_std(lane)?)))
 }
 
 /// Starts the program with these descriptors as its input and output.

@@ -2,7 +2,8 @@
 //!
 //! Each agent is a file or a folder under [`agents`] and a line in [`AGENTS`], named as the command of a master.cf
 //! service: `smtp`, `lmtp`, `virtual`, `store`, `local`, `pipe`, `error`, `discard`. An agent is given a
-//! [`Request`] and answers with a [`Report`]; it knows nothing of queues, scheduling or bounces.
+//! [`Request`] and answers with a [`Report`]; it knows nothing of queues, scheduling or bounces. [`spawn`] is no agent: it
+//! runs a program on a connection, with the same rights and the same checks as `pipe`.
 
 mod agent;
 pub mod agents;
@@ -18,6 +19,7 @@ pub mod params;
 mod porters;
 pub mod privilege;
 mod request;
+pub mod spawn;
 mod sysexits;
 #[cfg(test)]
 mod testing;

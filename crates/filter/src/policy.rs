@@ -165,12 +165,17 @@ impl Server {
         }
     }
 
-    /// An idle connection that is young enough.
+    /// An idle connection that is young enough, and over which nothing came unasked.
     fn take(&self) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let (max_idle, max_ttl) = (self.settings.max_idle, self.settings.max_ttl);
         idle.retain(|line| line.last_used.elapsed() < max_idle && line.opened.elapsed() < max_ttl);
-        idle.pop()
+        while let Some(line) = idle.pop() {
+            if line.stream.is_quiet() {
+                return Some(line);
+            }
+        }
+        None
     }
 
     fn put_back(&self, line: Line) {

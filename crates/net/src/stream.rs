@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -35,6 +37,41 @@ impl Stream {
     /// Our end's address, for TCP.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.tcp().and_then(|tcp| tcp.local_addr().ok())
+    }
+
+    /// Is it open, with nothing to be read? For one in clear that is kept for the next question: what came unasked is no
+    /// answer to that.
+    pub fn is_quiet(&self) -> bool {
+        let quiet = |socket: SockRef<'_>| {
+            let seen = socket.peek(&mut [std::mem::MaybeUninit::uninit()]);
+            seen.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        };
+        match self {
+            Stream::Tcp(tcp) => quiet(SockRef::from(tcp)),
+            Stream::Unix(unix) => quiet(SockRef::from(unix)),
+            Stream::Tls(_) | Stream::Gone => false,
+        }
+    }
+
+    /// The connection itself, for another process: calls on it wait. TLS cannot be given away.
+    ///
+    /// # Errors
+    /// It is not in clear, or gone.
+    pub fn into_descriptor(self) -> io::Result<OwnedFd> {
+        match self {
+            Stream::Tcp(tcp) => {
+                let tcp = tcp.into_std()?;
+                tcp.set_nonblocking(false)?;
+                Ok(tcp.into())
+            }
+            Stream::Unix(unix) => {
+                let unix = unix.into_std()?;
+                unix.set_nonblocking(false)?;
+                Ok(unix.into())
+            }
+            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+            Stream::Gone => Err(gone()),
+        }
     }
 
     /// The TCP connection underneath.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::TcpStream;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -55,7 +55,18 @@ impl Instance {
         assert!(self.child.is_none(), "it runs already");
         let output = File::options().create(true).append(true).open(self.site.path().join("output"));
         let output = output.expect("the directory is ours");
-        let child = command("postfix")
+        let mut command = command("postfix");
+        if let Some((file, place)) = self.site.seen() {
+            let program = command;
+            command = Command::new("unshare");
+            command
+                .args(["--mount", "/bin/sh", "-c", "mount --bind \"$0\" \"$1\" && shift && exec \"$@\""])
+                .args([file, place])
+                .arg(program.get_program())
+                .args(program.get_args())
+                .env_remove("MAIL_CONFIG");
+        }
+        let child = command
             .args(["-c".as_ref(), self.site.conf().as_os_str(), "start-fg".as_ref()])
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("an open file"))

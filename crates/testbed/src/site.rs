@@ -43,6 +43,8 @@ pub struct Site {
     smtp: Address,
     main: String,
     master: String,
+    /// A file, and the place where the program and all it starts see it.
+    seen: Option<(PathBuf, PathBuf)>,
 }
 
 impl Site {
@@ -93,7 +95,7 @@ impl Site {
         // Mailbox owners and delivery commands must pass through.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         fs::create_dir(directory.path().join("conf")).expect("it was just made");
-        Site { directory, smtp, main: String::new(), master: String::new() }
+        Site { directory, smtp, main: String::new(), master: String::new(), seen: None }
     }
 
     /// A folder that belongs to the mailboxes' owner.
@@ -110,6 +112,17 @@ impl Site {
         site.main.clear();
         site.master.clear();
         site
+    }
+
+    /// The program and all it starts see `file` at `place` (mount_namespaces(7): only root may).
+    pub fn seeing(mut self, file: &Path, place: &str) -> Site {
+        self.seen = Some((file.to_owned(), place.into()));
+        self
+    }
+
+    /// What [`Site::seeing`] was told.
+    pub(crate) fn seen(&self) -> Option<(&Path, &Path)> {
+        self.seen.as_ref().map(|(file, place)| (file.as_path(), place.as_path()))
     }
 
     /// Sets a parameter; a later setting takes the place of the former one.

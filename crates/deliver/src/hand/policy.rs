@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use conf::params::Process;
-use conf::{Block, MasterCf, View};
+use conf::{Block, MasterCf, Service, View};
 use mail::addresses::{mailboxes, parse};
 use master::Identity;
 use nix::unistd::{Uid, User};
@@ -15,16 +15,25 @@ use crate::child::ChildJob;
 use crate::command;
 use crate::environment;
 use crate::mailbox::{MailboxJob, OpenAs, Place};
+use crate::spawn;
 
 /// Largest text of configuration that is searched, in bytes, and most files that include each other.
 const LARGEST: u64 = 64 << 20;
 const FILES: usize = 200;
 
-/// A pipe service: its user, and the words of its command before the first macro.
+/// The program of a service: its user, and the words of its command; of pipe those before the first macro.
 #[derive(Clone, Debug)]
 struct Program {
     who: Identity,
     words: Vec<String>,
+    /// Nothing may follow these words: spawn.
+    whole: bool,
+}
+
+impl Program {
+    fn is(&self, who: Identity, argv: &[String]) -> bool {
+        self.who == who && argv.starts_with(&self.words) && (!self.whole || argv.len() == self.words.len())
+    }
 }
 
 /// The rules for jobs.
@@ -143,8 +152,7 @@ impl Policy {
         if job.rights.uid != who.uid || job.rights.gid != who.gid || !self.known_environment(job) {
             return false;
         }
-        let by_pipe = |program: &Program| program.who == who && job.argv.starts_with(&program.words);
-        if self.unchecked || self.programs.iter().any(by_pipe) {
+        if self.unchecked || self.programs.iter().any(|program| program.is(who, &job.argv)) {
             return true;
         }
         let line = self.line(&job.argv);
@@ -288,15 +296,18 @@ pub fn named_rights(view: &View, master: &MasterCf) -> (HashSet<Identity>, HashS
 }
 
 fn programs(view: &View, master: &MasterCf) -> Vec<Program> {
-    let services = master.services.iter().filter(|service| service.command == "pipe");
-    services
-        .filter_map(|service| {
-            let service_view = view.with_overrides(&service.overrides);
-            let (rights, argv) = pipe::command_of(service, &service_view.get("mail_owner"))?;
-            let words = argv.into_iter().take_while(|word| !word.contains('$')).collect();
-            Some(Program { who: Identity { uid: rights.uid, gid: rights.gid }, words })
-        })
-        .collect()
+    let program = |service: &Service| {
+        let mail_owner = view.with_overrides(&service.overrides).get("mail_owner");
+        let whole = service.command == "spawn";
+        let (rights, argv) = match service.command.as_str() {
+            "pipe" => pipe::command_of(service, &mail_owner)?,
+            "spawn" => spawn::command_of(service, &mail_owner)?,
+            _ => return None,
+        };
+        let words = argv.into_iter().take_while(|word| whole || !word.contains('$')).collect();
+        Some(Program { who: Identity { uid: rights.uid, gid: rights.gid }, words, whole })
+    };
+    master.services.iter().filter_map(program).collect()
 }
 
 #[cfg(test)]
@@ -318,7 +329,13 @@ mod tests {
             spool: "/var/mail".into(),
             virtual_base: "/vhosts".to_owned(),
             aliases: vec![aliases],
-            programs: vec![Program { who: NOBODY, words: vec!["/bin/pipe".to_owned(), "-f".to_owned()] }],
+            programs: [(["/bin/pipe", "-f"], false), (["/bin/spawn", "-s"], true)]
+                .map(|(words, whole)| Program {
+                    who: NOBODY,
+                    words: words.map(str::to_owned).to_vec(),
+                    whole,
+                })
+                .to_vec(),
             ..Policy::default()
         }
     }
@@ -343,11 +360,13 @@ mod tests {
         assert!(runs(&policy, &["/bin/sh", "-c", "/bin/x \"one two\""], &[("HOME", "/")]));
         assert!(runs(&policy, &["/bin/listed"], &[("PATH", command::PATH)]), "from an included file");
         assert!(runs(&policy, &["/bin/pipe", "-f", "s@x", "r@x"], &[]));
+        assert!(runs(&policy, &["/bin/spawn", "-s"], &[]));
         for (argv, environment) in [
             (&["/bin/sh", "-c", "cat /etc/passwd"][..], &[][..]),
             (&["/bin/x", "one"], &[]),
             (&["/bin/sh", "-c", ""], &[]),
             (&["/bin/pipe", "-x"], &[]),
+            (&["/bin/spawn", "-s", "more"], &[]),
             (&["/srv/file"], &[]),
             (&["/bin/listed"], &[("LD_PRELOAD", "/tmp/evil.so")]),
             (&["/bin/listed"], &[("PATH", "/tmp")]),

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use conf::{MasterCf, Mistake, Service, ServiceKind, Severity, View};
+use deliver::spawn::Spawn;
 use filter::SystemDns;
 use gate::Gate;
 use gate::bans::Watch;
@@ -25,7 +26,7 @@ use people::People;
 use tables::Tables;
 
 use super::auth::Auth;
-use super::listening::{Session, Sessions, Wanted, endpoints, limit};
+use super::listening::{Session, Sessions, Wanted, endpoints, limit, process_limit};
 use crate::commands::sendmail;
 use crate::config::Config;
 use crate::interfaces;
@@ -103,8 +104,17 @@ struct Kind {
     /// Reports what is wrong with a service's parameters.
     check: fn(&View, &Service, &Tables, &mut Vec<Mistake>),
     build: Build,
-    /// The seventh column counts sessions; otherwise it counts Postfix's processes, and says nothing here.
-    limited: bool,
+    counted: Counted,
+}
+
+/// What the seventh column counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Sessions,
+    /// A session is a process: without a number there, `default_process_limit` holds.
+    Programs,
+    /// Postfix's processes: it says nothing here.
+    Nothing,
 }
 
 /// Makes the sessions of a service.
@@ -117,24 +127,47 @@ enum Build {
 }
 
 const KINDS: &[Kind] = &[
-    Kind { command: "auth", check: |_, _, _, _| {}, build: Build::Office(auth), limited: true },
-    Kind { command: "smtpd", check: mta::smtpd::check, build: Build::Office(smtpd), limited: true },
+    Kind { command: "auth", check: |_, _, _, _| {}, build: Build::Office(auth), counted: Counted::Sessions },
+    Kind {
+        command: "smtpd",
+        check: mta::smtpd::check,
+        build: Build::Office(smtpd),
+        counted: Counted::Sessions,
+    },
     Kind {
         command: "postscreen",
         check: mta::postscreen::check,
         build: Build::Office(postscreen),
-        limited: false,
+        counted: Counted::Nothing,
     },
     Kind {
         command: "policyd",
         check: |view, _, tables, mistakes| mta::policyd::check(view, tables, mistakes),
         build: Build::Office(policyd),
-        limited: true,
+        counted: Counted::Sessions,
     },
-    Kind { command: "imapd", check: check_imapd, build: Build::Mailboxes(imapd), limited: true },
-    Kind { command: "pop3d", check: check_pop3d, build: Build::Mailboxes(pop3d), limited: true },
-    Kind { command: "lmtpd", check: check_lmtpd, build: Build::Office(lmtpd), limited: true },
+    Kind { command: "imapd", check: check_imapd, build: Build::Mailboxes(imapd), counted: Counted::Sessions },
+    Kind { command: "pop3d", check: check_pop3d, build: Build::Mailboxes(pop3d), counted: Counted::Sessions },
+    Kind { command: "lmtpd", check: check_lmtpd, build: Build::Office(lmtpd), counted: Counted::Sessions },
+    Kind {
+        command: "spawn",
+        check: |view, service, _, mistakes| deliver::spawn::check(view, service, mistakes),
+        build: Build::Office(spawn),
+        counted: Counted::Programs,
+    },
 ];
+
+struct Programs(Arc<Spawn>);
+
+impl Sessions for Programs {
+    fn session(self: Arc<Self>, accepted: Accepted) -> Session {
+        Box::pin(self.0.clone().session(accepted))
+    }
+}
+
+fn spawn(_: &Config, view: &View, service: &Service, _: &Lent) -> Arc<dyn Sessions> {
+    Arc::new(Programs(Arc::new(Spawn::new(view, service))))
+}
 
 struct SmtpSessions(Smtpd);
 
@@ -413,7 +446,11 @@ fn listening(
         wanted.push(Wanted {
             service: service.clone(),
             endpoints: endpoints(&view, service, mistakes),
-            limit: limit(&view, service.maxproc.filter(|_| kind.limited)),
+            limit: match kind.counted {
+                Counted::Sessions => limit(&view, service.maxproc),
+                Counted::Programs => process_limit(&view, service.maxproc),
+                Counted::Nothing => limit(&view, None),
+            },
             sessions,
         });
     }

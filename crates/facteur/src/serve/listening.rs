@@ -67,15 +67,19 @@ pub fn endpoints(view: &View, service: &Service, mistakes: &mut Vec<Mistake>) ->
 pub fn limit(view: &View, column: Option<u32>) -> usize {
     match column {
         Some(limit) => limit as usize,
-        None if view.is_set("default_process_limit") => {
-            view.get("default_process_limit").trim().parse().unwrap_or(100)
-        }
+        None if view.is_set("default_process_limit") => process_limit(view, None),
         None => {
             use nix::sys::resource::{Resource, getrlimit};
             let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
             usize::try_from(soft / 2).unwrap_or(usize::MAX).max(100)
         }
     }
+}
+
+/// Processes at once: the seventh column, or `default_process_limit`.
+pub fn process_limit(view: &View, column: Option<u32>) -> usize {
+    let default = || view.get("default_process_limit").trim().parse().unwrap_or(100);
+    column.map_or_else(default, |limit| limit as usize)
 }
 
 struct Open {

@@ -42,6 +42,7 @@ pub const ALL: &[Restriction] = &[
     pipelining::RULE,
     plaintext::RULE,
     spf::RULE,
+    spf::HELO,
     greylisted::RULE,
     bounce::RULE,
     networks::MYNETWORKS,

@@ -207,3 +207,18 @@ fn sender_policies() {
         "{lines:?}"
     );
 }
+
+#[test]
+fn policies_of_helo_names() {
+    let zone = "helo.test TXT v=spf1 -all exp=why.helo.test\nwhy.helo.test TXT not %{i}\n\
+                mine.test TXT v=spf1 ip4:192.0.2.1 -all\ntmp.test FAIL\nfar.test TXT v=spf1 -all\n";
+    let list = "smtpd_helo_restrictions = reject_spf_helo_fail\n";
+    let said = |helo: &'static str| court(list, zone).helo(helo).from("a@far.test").rcpt("joe@here.test");
+    for passed in ["mine.test", "tmp.test", "none.test", "[192.0.2.1]", "single"] {
+        assert_eq!(said(passed), "OK", "{passed}");
+    }
+    assert_eq!(
+        said("helo.test"),
+        "550 5.7.23 <helo.test>: Helo command rejected: 192.0.2.1 may not use this name (SPF): not 192.0.2.1"
+    );
+}

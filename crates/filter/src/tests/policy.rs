@@ -110,6 +110,28 @@ fn connections_are_used_again() {
 }
 
 #[test]
+fn an_answer_that_nobody_asked_for_is_no_answer_to_the_next_question() {
+    let (port, said) = server(|stream, sender| {
+        let mut answers = 0;
+        while request(stream).is_some() {
+            answers += 1;
+            stream.write_all(b"action=DUNNO\n\n").unwrap();
+            // The answer has been read when this comes, or both come at once: then only the first counts.
+            thread::sleep(Duration::from_millis(50));
+            if answers == 1 && stream.write_all(b"action=REJECT stale\n\n").is_ok() {
+                sender.send("said".to_owned()).unwrap();
+            }
+        }
+    });
+    let settings = format!("smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:{port}\n");
+    let mut court = court(&settings, "");
+    for _ in 0..3 {
+        assert_eq!(court.rcpt("joe@here.test"), "OK");
+        said.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+}
+
+#[test]
 fn a_nonsense_action_is_our_mistake() {
     let (port, _requests) = server(|stream, _| {
         while request(stream).is_some() {

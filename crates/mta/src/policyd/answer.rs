@@ -141,6 +141,21 @@ impl Service {
         else {
             return DUNNO.to_owned();
         };
+        if !question.sender.is_empty() {
+            // The name of the client itself comes first, whoever wrote. RFC 7208 2.3
+            let helo = spf::Question { sender: "", ..question.clone() };
+            let of_helo = spf::check(&Lent(&*self.dns), &helo, 0).await;
+            if of_helo.verdict == Verdict::Fail {
+                log::info!(target: "policyd", "spf=fail identity=helo client-ip={} helo={}",
+                    question.client, printable(question.helo));
+                let why = of_helo.explanation.unwrap_or_default();
+                let text = format!(
+                    "550 5.7.23 {} may not use the name {} (SPF) {why}",
+                    question.client, question.helo
+                );
+                return text.trim_end().to_owned();
+            }
+        }
         log::info!(
             target: "policyd",
             "spf={} client-ip={} helo={} envelope-from={}",

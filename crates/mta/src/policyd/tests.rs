@@ -69,7 +69,7 @@ fn service(checks: &str, time: &Arc<AtomicI64>) -> Policyd {
 fn request(client: &str, sender: &str, instance: &str) -> String {
     format!(
         "request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address={client}\nclient_name=unknown\n\
-         helo_name=far.test\nsender={sender}\nrecipient=joe@here.test\ninstance={instance}\n\n"
+         helo_name=mail.test\nsender={sender}\nrecipient=joe@here.test\ninstance={instance}\n\n"
     )
 }
 
@@ -108,6 +108,10 @@ async fn sender_policies_refuse_or_note_once_a_message() {
     let heard = talk(&service, ask("192.0.2.1", "ann@far.test", "b").repeat(2).as_bytes()).await;
     assert!(heard.starts_with("action=PREPEND Received-SPF: pass (mx.test: "), "{heard}");
     assert!(heard.ends_with("\n\naction=DUNNO\n\n") && heard.lines().count() == 4, "{heard}");
+    // The name in HELO is asked about first, whoever wrote.
+    let named = ask("198.51.100.1", "ann@none.test", "d").replace("mail.test", "far.test");
+    let heard = talk(&service, named.as_bytes()).await;
+    assert_eq!(heard, "action=550 5.7.23 198.51.100.1 may not use the name far.test (SPF)\n\n");
     // Temporary stays temporary: nothing is refused, nothing is noted.
     assert_eq!(talk(&service, ask("192.0.2.1", "ann@down.test", "c").as_bytes()).await, "action=DUNNO\n\n");
 }

@@ -86,7 +86,7 @@ fn build(setup: &Setup) -> Built {
 }
 
 /// `<transport>_time_limit`.
-fn time_limit(view: &View, name: &str) -> Option<Duration> {
+pub(crate) fn time_limit(view: &View, name: &str) -> Option<Duration> {
     conf::parse_time(
         &view.family(&format!("{name}_time_limit"), "command_time_limit"),
         conf::TimeUnit::of('s')?,
@@ -215,7 +215,8 @@ pub(crate) fn root_of(service: &conf::Service) -> Option<PathBuf> {
     Attributes::parse(&service.args).ok()?.chroot.map(PathBuf::from)
 }
 
-fn find_rights(user: &str, group: Option<&str>, mail_owner: &str) -> Result<Rights, String> {
+/// A user and a group for programs: neither root's nor the mail system's.
+pub(crate) fn find_rights(user: &str, group: Option<&str>, mail_owner: &str) -> Result<Rights, String> {
     let find = |name: &str| User::from_name(name).map_err(|error| format!("user {name}: {}", error.desc()));
     let found = find(user)?.ok_or_else(|| format!("unknown user name: {user}"))?;
     let gid = match group {
