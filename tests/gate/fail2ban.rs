@@ -1,11 +1,11 @@
-//! The filters that fail2ban ships, over a log of ours.
+//! The filters that fail2ban ships, over a log of ours; and its server, beside our own bans.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use testbed::{Site, address, neighbour, wait};
+use testbed::{Crowd, Exchange, Instance, Kept, Site, address, neighbour, wait};
 
 /// How many lines a filter matches.
 fn matched(program: &Path, log: &Path, filter: &str) -> u32 {
@@ -70,4 +70,94 @@ fn the_filters_of_fail2ban_find_what_they_look_for() {
     assert!(matched(&regex, &log, "postfix[mode=normal]") >= 2, "{}", mx.log());
     assert!(matched(&regex, &log, "postfix[mode=aggressive]") >= 4, "{}", mx.log());
     assert_eq!(matched(&regex, &log, "dovecot"), 2, "{}", mx.log());
+}
+
+/// The jails of Debian's package that concern mail, with its filters and limits; who is banned is noted in a file.
+fn jailed(server: &Path, mx: &Instance) -> (Kept, std::path::PathBuf) {
+    let directory = mx.site().path().join("fail2ban");
+    std::fs::create_dir_all(directory.join("action.d")).expect("it is ours");
+    for part in ["fail2ban.conf", "jail.conf", "paths-debian.conf", "paths-common.conf", "filter.d"] {
+        let there = Path::new("/etc/fail2ban").join(part);
+        std::os::unix::fs::symlink(there, directory.join(part)).expect("it is ours");
+    }
+    let banned = directory.join("banned");
+    let put = |name: &str, text: String| std::fs::write(directory.join(name), text).expect("it is ours");
+    put("action.d/note.conf", format!("[Definition]\nactionban = echo <ip> >> {}\n", banned.display()));
+    let log = mx.site().path().join("mail.log").display().to_string();
+    put(
+        "jail.local",
+        format!(
+            "[DEFAULT]\nbackend = polling\naction = note\nignoreself = false\nignoreip =\n\
+             [postfix-sasl]\nenabled = true\nlogpath = {log}\n\
+             [dovecot]\nenabled = true\nlogpath = {log}\n"
+        ),
+    );
+    let at = |name: &str| directory.join(name).display().to_string();
+    put(
+        "fail2ban.local",
+        format!("[Definition]\ndbfile = None\nlogtarget = {}\nloglevel = INFO\n", at("log")),
+    );
+    let child = Command::new(server)
+        .args(["-c", &directory.display().to_string(), "-s", &at("socket"), "-p", &at("pid"), "-f", "-x"])
+        .arg("start")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let kept = Kept::new(child.expect("it starts"));
+    let log = directory.join("log");
+    wait::until("fail2ban's jails", || {
+        let text = std::fs::read_to_string(&log).ok()?;
+        (text.contains("Jail 'postfix-sasl' started") && text.contains("Jail 'dovecot' started"))
+            .then_some(())
+    });
+    (kept, banned)
+}
+
+/// Failed logins to so many accounts.
+fn failures(count: usize) -> impl Fn(u32) -> Vec<Exchange> + Sync {
+    move |_| {
+        let wrong = ["AHUwAHdyb25n", "AHUxAHdyb25n", "AHUyAHdyb25n", "AHUzAHdyb25n", "AHU0AHdyb25n"];
+        let logins = wrong.into_iter().take(count).map(|words| (format!("AUTH PLAIN {words}"), "535"));
+        let mut said = vec![("EHLO client.test".to_owned(), "250")];
+        said.extend(logins);
+        said.push(("QUIT".to_owned(), "221"));
+        said
+    }
+}
+
+fn site() -> Site {
+    let site = Site::new("mx.test");
+    let users = site.put("users", "u0:{PLAIN}secret\n");
+    site.set("smtpd_sasl_auth_enable", "yes")
+        .set("smtpd_sasl_type", "facteur")
+        .set("passdb", &format!("passwd-file:{}", users.display()))
+        .set("smtpd_error_sleep_time", "0")
+        .set("auth_failure_delay", "0")
+}
+
+/// Who tries five accounts is out, who mistypes twice is not: by fail2ban with the settings it comes with, and by ours.
+#[test]
+fn with_fail2ban_beside_us_and_alone_the_same_clients_are_banned() {
+    let Some([server]) = neighbour::installed(["fail2ban-server"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    let beside = site().start();
+    let alone = site().set("ban_enable", "yes").set("ban_exceptions", "").start();
+    let (_kept, banned) = jailed(&server, &beside);
+    for mx in [&beside, &alone] {
+        let play = |first: u32, failed: usize| {
+            Crowd { to: mx.smtp(), first, count: 1, rate: 0, places: 1 }.play(failures(failed));
+        };
+        play(0, 2);
+        play(1, 5);
+    }
+    let noted = wait::until("fail2ban to ban", || {
+        std::fs::read_to_string(&banned).ok().filter(|text| text.contains("127.128.0.2"))
+    });
+    assert!(!noted.contains("127.128.0.1\n"), "{noted}");
+    let listed = alone.run("ban", &["list"]).out;
+    assert!(listed.contains("127.128.0.2\t*\t"), "{listed}\n{}", alone.log());
+    assert!(!listed.contains("127.128.0.1\t"), "{listed}");
 }

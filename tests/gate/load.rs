@@ -183,3 +183,39 @@ fn memory_is_bounded_while_addresses_by_the_thousand_come_by() {
     let grown = mx.memory().saturating_sub(before);
     assert!(grown < 8 << 20, "{grown} bytes more for 1,500 addresses");
 }
+
+/// The same with 20,000, and as many that the greylist puts off: `FACTEUR_BIN=target/release/facteur cargo test -p facteur-tests
+/// -- --ignored --nocapture twenty_thousand`.
+#[test]
+#[ignore = "takes a minute; the test above asks the same of fewer"]
+fn memory_is_bounded_while_twenty_thousand_addresses_come_by() {
+    if !neighbour::root() {
+        return;
+    }
+    let names = NameServer::start(ZONE);
+    let put_off = |number: u32| {
+        let mut said = spam(number);
+        said[2].1 = "450";
+        said
+    };
+    let site = || ours(&names).set("ban_enable", "yes").set("smtpd_error_sleep_time", "0");
+    let greylisting = site()
+        .set("smtpd_recipient_restrictions", "reject_unauth_destination, reject_greylisted")
+        .set("greylist_pools", "");
+    for (what, mx) in [("refused", site().start()), ("put off", greylisting.start())] {
+        let mut seen = vec![mx.memory()];
+        for round in 0..4 {
+            let crowd = Crowd { to: mx.smtp(), first: round * 5000, count: 5000, rate: 0, places: 200 };
+            if what == "refused" {
+                crowd.play(spam)
+            } else {
+                crowd.play(put_off)
+            };
+            seen.push(mx.memory());
+        }
+        let shown: Vec<String> = seen.iter().map(|bytes| format!("{:.1}", *bytes as f64 / 1e6)).collect();
+        println!("{what}: MB after 0, 5,000, 10,000, 15,000 and 20,000 addresses: {}", shown.join(", "));
+        assert!(seen[4] < 64 << 20, "{seen:?}");
+        assert!(seen[4] < seen[2] + (16 << 20), "{what}: it grows with every address: {seen:?}");
+    }
+}

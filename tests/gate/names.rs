@@ -248,6 +248,11 @@ fn lists() -> Vec<Row> {
     rows
 }
 
+/// All that is played here.
+pub(super) fn rows() -> Vec<Row> {
+    [servers(), names_of_clients(), lists(), probes()].into_iter().flatten().collect()
+}
+
 /// Plays rows to both, as a client who may say who it is.
 fn same(rows: Vec<Row>) {
     if !neighbour::root() {
@@ -327,17 +332,7 @@ fn rbldnsd_is_asked_as_by_postfix() {
     compare(&rows, Some(&resolv_conf), "[127.0.0.1]:1");
 }
 
-/// A probe is sent to whoever takes the mail.
-#[test]
-fn addresses_are_probed_as_by_postfix() {
-    if !neighbour::root() {
-        return;
-    }
-    let sink = Sink::scripted(|line| match line {
-        _ if line.starts_with("RCPT TO:<no") => Some(Answer::Say("550 5.1.1 nobody here")),
-        _ if line.starts_with("RCPT TO:<later") => Some(Answer::Say("450 4.2.1 not now")),
-        _ => None,
-    });
+fn probes() -> Vec<Row> {
     let mut rows = Vec::new();
     for (sender, recipient) in [
         ("MAIL FROM:<yes@far.test>", "RCPT TO:<yes2@far.test>"),
@@ -349,5 +344,19 @@ fn addresses_are_probed_as_by_postfix() {
         rows.push(row("reject_unverified_sender, permit", &said));
         rows.push(row("reject_unverified_recipient, permit", &said));
     }
-    compare(&rows, None, &sink.nexthop());
+    rows
+}
+
+/// A probe is sent to whoever takes the mail.
+#[test]
+fn addresses_are_probed_as_by_postfix() {
+    if !neighbour::root() {
+        return;
+    }
+    let sink = Sink::scripted(|line| match line {
+        _ if line.starts_with("RCPT TO:<no") => Some(Answer::Say("550 5.1.1 nobody here")),
+        _ if line.starts_with("RCPT TO:<later") => Some(Answer::Say("450 4.2.1 not now")),
+        _ => None,
+    });
+    compare(&probes(), None, &sink.nexthop());
 }

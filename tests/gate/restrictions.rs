@@ -10,6 +10,14 @@ use crate::postfix::Postfix;
 /// The names that Postfix takes.
 const NAMES: &str = include_str!("../restrictions-3.7.txt");
 
+/// The first words of the actions of access(5), and of each form that has none.
+const ACTIONS: &str = "\
+# words
+OK\nRELAY\nDUNNO\nREJECT\nDEFER\nDEFER_IF_PERMIT\nDEFER_IF_REJECT\nDISCARD\nHOLD\nFILTER\nREDIRECT\nBCC\nPREPEND\nWARN\nINFO
+# all digits, codes, a restriction and a class
+12345\n450\n550\n521\nreject_non_fqdn_sender,\nstrict
+";
+
 /// A service with settings of its own, and what a client says to it.
 pub(super) struct Row {
     /// `name=value`, each a `-o` of the service; `%M` stands for the row's table.
@@ -163,9 +171,10 @@ fn restrictions() -> Vec<Row> {
     rows
 }
 
-/// The names that cannot do without a DNS or a delivery: `names.rs` asks them.
-const ELSEWHERE: [&str; 4] =
-    ["reject_rbl_client", "permit_dnswl_client", "reject_unverified_sender", "reject_unverified_recipient"];
+/// Where the words of a row's lists begin and end.
+fn says(row: &Row, word: &str) -> bool {
+    row.settings.iter().any(|setting| setting.split([',', ' ', '=']).any(|one| one == word))
+}
 
 /// Every action of access(5), behind the same restriction.
 fn actions() -> Vec<Row> {
@@ -332,18 +341,38 @@ pub(super) fn compare(rows: &[Row], resolv_conf: Option<&str>, relayhost: &str) 
 
 #[test]
 fn every_restriction_says_what_postfix_says() {
-    let rows = restrictions();
-    let named = |name: &&str| {
-        ELSEWHERE.contains(name)
-            || rows
-                .iter()
-                .flat_map(|row| &row.settings)
-                .any(|setting| setting.split([',', ' ', '=']).any(|word| word == *name))
-    };
+    compare(&restrictions(), None, "[127.0.0.1]:1");
+}
+
+/// What is compared with Postfix is all there is: every name that it takes, every action of access(5) in every form, and
+/// every stage.
+#[test]
+fn nothing_is_left_out_of_the_comparison() {
+    let rows: Vec<Row> = restrictions().into_iter().chain(super::names::rows()).collect();
     let names = NAMES.lines().filter(|line| !line.starts_with('#'));
-    let missing: Vec<&str> = names.filter(|name| !named(name)).collect();
-    assert!(missing.is_empty(), "without a dialogue: {missing:?}");
-    compare(&rows, None, "[127.0.0.1]:1");
+    let missing: Vec<&str> = names.filter(|name| !rows.iter().any(|row| says(row, name))).collect();
+    assert!(missing.is_empty(), "restrictions without a dialogue: {missing:?}");
+    let actions = actions();
+    let does = |word: &str| {
+        actions.iter().any(|row| row.table.split_whitespace().nth(1).is_some_and(|action| action == word))
+    };
+    let words = ACTIONS.lines().filter(|line| !line.starts_with('#'));
+    let missing: Vec<&str> = words.filter(|word| !does(word)).collect();
+    assert!(missing.is_empty(), "actions without a dialogue: {missing:?}");
+    // The stages are those that Postfix has a parameter for.
+    let parameters = include_str!("../parameters-3.7.txt").lines();
+    let stages: Vec<&str> = parameters
+        .filter_map(|line| {
+            line.split([' ', '=']).next()?.strip_prefix("smtpd_")?.strip_suffix("_restrictions")
+        })
+        .collect();
+    assert_eq!(stages.len(), 8, "{stages:?}");
+    for stage in stages {
+        let begins = format!("smtpd_{stage}_restrictions=");
+        let of_stage = self::stages();
+        let played = of_stage.iter().filter(|row| row.settings.iter().any(|one| one.starts_with(&begins)));
+        assert_eq!(played.count(), 2, "{stage}: at once and put off");
+    }
 }
 
 #[test]
