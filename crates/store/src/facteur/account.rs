@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::bodies::Bodies;
+use super::bodies::{Bodies, Entered};
 use super::catalogue::Catalogue;
 use super::disk::{Disk, RealDisk};
 use super::heads::Heads;
@@ -39,8 +39,8 @@ pub(super) struct State {
     pub(super) open: HashMap<i64, Arc<Shared>>,
     /// Mailboxes that were looked up lately.
     pub(super) names: Names,
-    /// The body file up to which everything is entered, and its length.
-    pub(super) entered: Option<(u64, u64)>,
+    /// Up to where everything is entered.
+    pub(super) entered: Option<Entered>,
     /// Deliveries that may not be entered yet.
     pub(super) waiting: u32,
     /// How the files of the catalogue looked when it was closed.
@@ -93,14 +93,14 @@ impl FacteurAccount {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.catalogue.is_none()
             && state.asleep.is_some_and(|asleep| asleep == self.look())
-            && self.bodies.look() == state.entered
+            && self.bodies.is_entered(state.entered)
     }
 
     /// Can it be looked into without waiting, and is there nothing new? Gives what is known then.
     pub(super) fn at_hand(&self) -> Option<MutexGuard<'_, State>> {
         let state = self.state.try_lock().ok()?;
         let current = state.catalogue.as_ref().is_some_and(Catalogue::is_as_seen);
-        (current && self.bodies.look() == state.entered).then_some(state)
+        (current && self.bodies.is_entered(state.entered)).then_some(state)
     }
 
     fn look(&self) -> [Option<Look>; 2] {

@@ -7,10 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::Disk;
-use super::record::{self, FILE_HEAD, Meta, Salt};
+use super::record::{self, FILE_HEAD, FileHead, Meta, Salt};
+use super::room;
 use super::sync::Unsynced;
 use crate::{Error, Result};
 
@@ -34,17 +36,28 @@ pub(crate) struct BodyFile {
     pub(crate) file: File,
     pub(crate) number: u32,
     pub(crate) salt: Salt,
+    /// Its records end in [`record::END`].
+    pub(crate) ended: bool,
     path: PathBuf,
     node: (u64, u64),
+    /// Where its records ended when somebody looked; 0 when nobody has.
+    end: AtomicU64,
+    /// This process has appended to it.
+    known_here: AtomicBool,
 }
+
+/// A body file and where its records end: up to where an account is entered.
+pub(crate) type Entered = (u64, u64);
 
 /// The right to append, until it is dropped.
 pub(crate) struct Tail<'a> {
     bodies: &'a Bodies,
     slot: MutexGuard<'a, Option<Arc<BodyFile>>>,
     pub(crate) file: Arc<BodyFile>,
-    /// Length of the file, in bytes.
+    /// Where the records end.
     pub(crate) len: u64,
+    /// Length of the file, in bytes: what is behind the records is room.
+    held: u64,
     /// Directories or files were made that a sync of the file alone does not make durable.
     fresh: bool,
 }
@@ -84,9 +97,28 @@ impl Bodies {
         self.directory.join("current")
     }
 
-    /// Length of `current`, and which file it is; `None` when there is none.
-    pub(crate) fn look(&self) -> Option<(u64, u64)> {
-        fs::metadata(self.current_path()).ok().map(|meta| (meta.ino(), meta.len()))
+    /// Is there nothing to enter behind what was entered? Waits for nobody.
+    pub(crate) fn is_entered(&self, entered: Option<Entered>) -> bool {
+        let path = self.current_path();
+        let Ok(meta) = fs::metadata(&path) else { return entered.is_none() };
+        match entered {
+            Some((node, end)) if node == meta.ino() && end <= meta.len() => {
+                end == meta.len() || self.is_free(&path, node, end, meta.len())
+            }
+            _ => false,
+        }
+    }
+
+    /// Is what follows the records of `current` still room?
+    fn is_free(&self, path: &Path, node: u64, end: u64, len: u64) -> bool {
+        // Who holds it may be appending.
+        let Ok(slot) = self.current.try_lock() else { return false };
+        let known = slot.as_ref().filter(|file| file.node.1 == node);
+        match known {
+            Some(file) => room::is_free(&file.file, end, len),
+            None => File::open(path).and_then(|file| room::is_free(&file, end, len)),
+        }
+        .unwrap_or(false)
     }
 
     /// Waits for the right to append.
@@ -111,9 +143,10 @@ impl Bodies {
             // Between the opening and the lock it may have become an old file.
             let here = fs::metadata(&path).map(|meta| (meta.dev(), meta.ino()));
             if here.is_ok_and(|node| node == file.node) {
-                let len = file.file.metadata().map_err(|error| failed("look at", error))?.len();
+                let held = file.file.metadata().map_err(|error| failed("look at", error))?.len();
+                let len = file.records_end(held).map_err(|error| failed("read", error))?;
                 *slot = Some(Arc::clone(&file));
-                return Ok(Tail { bodies: self, slot, file, len, fresh });
+                return Ok(Tail { bodies: self, slot, file, len, held, fresh });
             }
             let _ = file.file.unlock();
         }
@@ -138,6 +171,8 @@ impl Bodies {
     fn begin(&self, number: u32) -> io::Result<()> {
         let mut salt = Salt::default();
         File::open("/dev/urandom")?.read_exact(&mut salt)?;
+        // Room is told from a record by it.
+        salt[0] |= 1;
         let draft = self.directory.join(format!("draft.{}.{}", std::process::id(), u64::from_le_bytes(salt)));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         let head = record::file_head(number, salt);
@@ -201,10 +236,19 @@ impl Bodies {
         };
         let mut head = [0; FILE_HEAD];
         let read = file.read_exact_at(&mut head, 0).ok().and_then(|()| record::read_file_head(&head));
-        let (number, salt) =
+        let FileHead { number, salt, ended } =
             read.ok_or_else(|| Error::Damaged(format!("{}: not a body file", path.display())))?;
         let meta = file.metadata().map_err(|error| Error::io("look at", path, error))?;
-        Ok(BodyFile { file, number, salt, path: path.to_owned(), node: (meta.dev(), meta.ino()) })
+        Ok(BodyFile {
+            file,
+            number,
+            salt,
+            ended,
+            path: path.to_owned(),
+            node: (meta.dev(), meta.ino()),
+            end: AtomicU64::default(),
+            known_here: AtomicBool::default(),
+        })
     }
 
     /// Reads a part of a content.
@@ -227,7 +271,23 @@ impl Bodies {
     /// Closes what is open; it is opened again when needed.
     pub(crate) fn close(&self) {
         self.old.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut slot = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = slot.take() {
+            self.give_room_back(&file);
+        }
+    }
+
+    /// Takes the room away that this process has made, unless somebody appends. What remains of it does no harm.
+    fn give_room_back(&self, file: &BodyFile) {
+        if !file.known_here.load(Ordering::Relaxed) || file.file.try_lock().is_err() {
+            return;
+        }
+        let here = fs::metadata(self.current_path()).is_ok_and(|meta| (meta.dev(), meta.ino()) == file.node);
+        if here && let Ok(held) = file.file.metadata() {
+            let cut = |end| if end < held.len() { file.file.set_len(end) } else { Ok(()) };
+            let _ = file.records_end(held.len()).and_then(cut);
+        }
+        let _ = file.file.unlock();
     }
 
     /// Removes an old file.
@@ -235,6 +295,12 @@ impl Bodies {
         self.old.lock().unwrap_or_else(PoisonError::into_inner).retain(|file| file.number != number);
         let path = self.path(number);
         fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))
+    }
+}
+
+impl Drop for Bodies {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -256,9 +322,22 @@ impl BodyFile {
         &self.path
     }
 
-    /// Its length, in bytes.
+    /// Where its records end.
     pub(crate) fn len(&self) -> Result<u64> {
-        Ok(self.file.metadata().map_err(|error| Error::io("look at", &self.path, error))?.len())
+        let held = self.file.metadata().map_err(|error| Error::io("look at", &self.path, error))?.len();
+        self.records_end(held).map_err(|error| Error::io("read", &self.path, error))
+    }
+
+    /// Where its records end, when it has `held` bytes.
+    fn records_end(&self, held: u64) -> io::Result<u64> {
+        if !self.ended {
+            return Ok(held);
+        }
+        let end = room::records_end(&self.file, held, self.end.load(Ordering::Relaxed))?;
+        // The head may end in zeros.
+        let end = end.max(FILE_HEAD as u64);
+        self.end.store(end, Ordering::Relaxed);
+        Ok(end)
     }
 
     /// Is it the same file?
@@ -275,6 +354,7 @@ impl BodyFile {
 impl Tail<'_> {
     /// Appends messages; on failure the file is as before. Nothing is durable yet.
     pub(crate) fn append(&mut self, pieces: &[Piece<'_>]) -> Result<Vec<Spot>> {
+        let end = if self.file.ended { &[record::END][..] } else { &[] };
         let mut at = self.len;
         let (mut heads, mut spots) = (Vec::with_capacity(pieces.len()), Vec::with_capacity(pieces.len()));
         for piece in pieces {
@@ -282,22 +362,48 @@ impl Tail<'_> {
             let crc = crc32fast::hash(piece.content);
             let head = record::encode(self.file.salt, &piece.meta, len, crc);
             spots.push(Spot { file: self.file.number, at: at + head.len() as u64, len, crc });
-            at += head.len() as u64 + u64::from(len);
+            at += head.len() as u64 + u64::from(len) + end.len() as u64;
             heads.push(head);
         }
         let slices: Vec<IoSlice<'_>> = heads
             .iter()
             .zip(pieces)
-            .flat_map(|(head, piece)| [IoSlice::new(head), IoSlice::new(piece.content)])
+            .flat_map(|(head, piece)| [head, piece.content, end].map(IoSlice::new))
             .collect();
         let written = self.bodies.disk.write(&self.file.file, &slices, self.len);
         if let Err(error) = written {
             // Should this fail too, readers pass over what is half written.
             let _ = self.file.file.set_len(self.len);
+            self.held = self.len;
             return Err(Error::io("write", &self.file.path, error));
         }
         self.len = at;
+        self.held = self.held.max(at);
+        self.file.end.store(at, Ordering::Relaxed);
         Ok(spots)
+    }
+
+    /// Up to where everything is entered once what was appended is.
+    pub(crate) fn entered(&self) -> Entered {
+        (self.file.node.1, self.len)
+    }
+
+    /// Makes room for records to come, where some have come before. What cannot be had is done without.
+    pub(crate) fn make_room(&mut self) {
+        let often = self.file.known_here.swap(true, Ordering::Relaxed);
+        let missing = room::missing(self.len, self.held - self.len).filter(|_| often && self.file.ended);
+        let Some(len) = missing else { return };
+        let disk = &*self.bodies.disk;
+        match room::make(disk, &self.file.file, self.len, len) {
+            Ok(()) => {
+                disk.begin(&self.file.file, self.len, len);
+                self.held = self.held.max(self.len + len);
+            }
+            Err(_) => {
+                let _ = self.file.file.set_len(self.len);
+                self.held = self.len;
+            }
+        }
     }
 
     /// Begins to write what was appended from `start` on to the disk, so that there is less to wait for later.
@@ -332,6 +438,7 @@ impl Tail<'_> {
         let bodies = self.bodies;
         let number = self.file.number;
         let failed = |error| Error::io("begin a body file in", &bodies.directory, error);
+        self.file.file.set_len(self.len).map_err(failed)?;
         self.sync()?;
         fs::rename(bodies.current_path(), bodies.path(number)).map_err(failed)?;
         bodies.begin(number + 1).map_err(failed)?;
@@ -340,6 +447,7 @@ impl Tail<'_> {
         File::open(&bodies.directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
         let _ = self.file.file.unlock();
         self.len = FILE_HEAD as u64;
+        self.held = self.len;
         *self.slot = Some(Arc::clone(&next));
         self.file = next;
         Ok(())

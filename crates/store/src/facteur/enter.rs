@@ -23,9 +23,9 @@ impl Inside<'_> {
         let mut tail = account.bodies.tail()?;
         let entered = catch_up(&mut change, &mut tail, (account.settings.clock)())?;
         change.commit()?;
-        let look = account.bodies.look();
+        let upto = tail.entered();
         drop(tail);
-        self.state.entered = look;
+        self.state.entered = Some(upto);
         self.state.waiting = 0;
         if entered {
             account.watch.ring();

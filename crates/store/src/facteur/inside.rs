@@ -61,8 +61,7 @@ impl Inside<'_> {
 
     /// Enters what was delivered, and notices what other processes have changed.
     pub(super) fn catch_up(&mut self, woken: bool) -> Result<()> {
-        let look = self.account.bodies.look();
-        if look.is_some() && look != self.state.entered {
+        if !self.account.bodies.is_entered(self.state.entered) {
             self.enter_deliveries()?;
         }
         if self.catalogue().changed_elsewhere()? || woken {

@@ -197,9 +197,10 @@ impl FacteurMailbox {
         enter::entered_up_to(&change, tail.file.number, tail.len)?;
         tail.sync()?;
         change.commit()?;
-        let look = self.account.bodies.look();
+        let upto = tail.entered();
+        tail.make_room();
         drop(tail);
-        inside.state.entered = look;
+        inside.state.entered = Some(upto);
         Ok((first..first + messages.len() as u32).collect())
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! catalogue            SQLite: mailboxes, UIDs, flags, cached parts of messages
 //! bodies/00000001…     messages, appended and never changed; each record says which mailbox it came to
-//! bodies/current       the one that is appended to
+//! bodies/current       the one that is appended to; it may end in zeros, room for what comes next
 //! ```
 //!
 //! A delivery appends a record to `current` and waits until it is durable, together with whoever else waits. The
@@ -25,6 +25,7 @@ mod mailbox;
 #[allow(unsafe_code, reason = "the one module that looks into the memory SQLite shares")]
 mod pulse;
 mod record;
+mod room;
 mod rows;
 mod scan;
 mod schema;

@@ -6,8 +6,10 @@
 //! ```text
 //! file   = "FACTBODY" version:u32 number:u32 salt:8 crc:u32 0:u32
 //! record = salt:8 crc:u32 (of what follows, without the content)
-//!          meta-length:u32 content-length:u32 content-crc:u32 meta content
+//!          meta-length:u32 content-length:u32 content-crc:u32 meta content end:1
 //! ```
+//!
+//! A record of version 1 has no `end`, and its file no room behind the records.
 
 use crate::Flags;
 
@@ -19,7 +21,10 @@ pub(crate) const RECORD_HEAD: usize = 24;
 const LONGEST_META: usize = 64 << 10;
 
 const MAGIC: &[u8; 8] = b"FACTBODY";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// The last byte of a record; it is not zero.
+pub(crate) const END: u8 = b'\n';
 
 /// What tells the records of one file from everything else.
 pub(crate) type Salt = [u8; 8];
@@ -36,11 +41,23 @@ pub(crate) fn file_head(number: u32, salt: Salt) -> [u8; FILE_HEAD] {
     head
 }
 
-/// Number and salt of a file; `None` when it is none of ours.
-pub(crate) fn read_file_head(head: &[u8; FILE_HEAD]) -> Option<(u32, Salt)> {
-    let intact =
-        head[..8] == *MAGIC && u32_at(head, 8) == VERSION && u32_at(head, 24) == crc32fast::hash(&head[..24]);
-    intact.then(|| (u32_at(head, 12), head[16..24].try_into().expect("eight bytes")))
+/// What the head of a file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileHead {
+    pub(crate) number: u32,
+    pub(crate) salt: Salt,
+    /// Records end in [`END`].
+    pub(crate) ended: bool,
+}
+
+/// The head of a file; `None` when it is none of ours.
+pub(crate) fn read_file_head(head: &[u8; FILE_HEAD]) -> Option<FileHead> {
+    let version = u32_at(head, 8);
+    let intact = head[..8] == *MAGIC
+        && (1..=VERSION).contains(&version)
+        && u32_at(head, 24) == crc32fast::hash(&head[..24]);
+    let salt = head[16..24].try_into().expect("eight bytes");
+    intact.then(|| FileHead { number: u32_at(head, 12), salt, ended: version > 1 })
 }
 
 /// What is known of a message when it comes.
@@ -73,8 +90,8 @@ pub(crate) struct Head {
 
 impl Head {
     /// Length of the whole record, in bytes.
-    pub(crate) fn record_len(&self) -> u64 {
-        RECORD_HEAD as u64 + u64::from(self.meta_len) + u64::from(self.content_len)
+    pub(crate) fn record_len(&self, ended: bool) -> u64 {
+        self.content_at() + u64::from(self.content_len) + u64::from(ended)
     }
 
     /// Where the content begins in the record.
@@ -186,6 +203,7 @@ mod tests {
         let mut damaged = bytes.clone();
         damaged[RECORD_HEAD + 3] ^= 1;
         assert_eq!(read_meta(&head, &start, &damaged[RECORD_HEAD..]), None);
-        assert_eq!(read_file_head(&file_head(3, SALT)), Some((3, SALT)));
+        let head = FileHead { number: 3, salt: SALT, ended: true };
+        assert_eq!(read_file_head(&file_head(3, SALT)), Some(head));
     }
 }

@@ -54,11 +54,15 @@ fn read(file: &BodyFile, at: u64, end: u64) -> Result<Option<Record>> {
     }
     file.read(&mut start, at)?;
     let Some(head) = record::read_head(file.salt, &start) else { return Ok(None) };
-    if head.record_len() > end - at {
+    let len = head.record_len(file.ended);
+    if len > end - at {
         return Ok(None);
     }
-    let mut rest = vec![0; (head.record_len() - RECORD_HEAD as u64) as usize];
+    let mut rest = vec![0; (len - RECORD_HEAD as u64) as usize];
     file.read(&mut rest, at + RECORD_HEAD as u64)?;
+    if file.ended && rest.pop() != Some(record::END) {
+        return Ok(None);
+    }
     let content = rest.split_off(head.meta_len as usize);
     let Some(meta) = record::read_meta(&head, &start, &rest) else { return Ok(None) };
     if crc32fast::hash(&content) != head.content_crc {
@@ -66,7 +70,7 @@ fn read(file: &BodyFile, at: u64, end: u64) -> Result<Option<Record>> {
     }
     let spot =
         Spot { file: file.number, at: at + head.content_at(), len: head.content_len, crc: head.content_crc };
-    Ok(Some(Record { next: at + head.record_len(), meta, spot, content }))
+    Ok(Some(Record { next: at + len, meta, spot, content }))
 }
 
 /// The next place that begins like a record.

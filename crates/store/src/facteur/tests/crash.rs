@@ -32,8 +32,8 @@ fn child_that_works_until_it_is_killed() {
                 say(format!("put {subject}"));
             }
             3 => {
-                let uids =
-                    inbox(&account).append(&[message(&subject), message(&format!("{subject}b"))]).unwrap();
+                let both = [large(&subject), message(&format!("{subject}b"))];
+                let uids = inbox(&account).append(&both).unwrap();
                 say(format!("uid {subject} {}", uids[0]));
                 say(format!("uid {subject}b {}", uids[1]));
             }
@@ -60,6 +60,12 @@ fn child_that_works_until_it_is_killed() {
             }
         }
     }
+}
+
+/// So large that the body file soon has room behind its records.
+fn large(subject: &str) -> NewMessage {
+    let content = text(subject) + &"x".repeat(60 << 10);
+    NewMessage { content: content.into_bytes().into(), ..message(subject) }
 }
 
 fn subject_of(mailbox: &dyn Mailbox, uid: u32) -> String {

@@ -5,6 +5,7 @@ mod deliveries;
 mod disk;
 mod mailboxes;
 mod messages;
+mod room;
 mod upkeep;
 
 use std::path::Path;

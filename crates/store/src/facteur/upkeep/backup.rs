@@ -47,7 +47,7 @@ fn is_complete(to: &Path, bodies: &Path) -> Result<bool> {
     let numbers = all.query_map([], |row| row.get::<_, u32>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut current = [0; FILE_HEAD];
     let head = File::open(bodies.join("current")).and_then(|mut file| file.read_exact(&mut current));
-    let current = head.ok().and_then(|()| read_file_head(&current)).map(|(number, _)| number);
+    let current = head.ok().and_then(|()| read_file_head(&current)).map(|head| head.number);
     Ok(numbers.iter().all(|number| Some(*number) == current || bodies.join(format!("{number:08}")).exists()))
 }
 
