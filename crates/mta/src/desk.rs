@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use deliver::{Boxed, Letter, Pass, Reinject, Report, Request};
 use mail::{Blame, Detail, QueueId, Refusal, Trouble};
 
-use crate::cleanup::{Extract, Skip, received};
+use crate::cleanup::{Skip, received};
 use crate::house::House;
 use crate::road::{Message, Orders, accept};
 
@@ -50,7 +50,6 @@ impl Reinject for Desk {
                 orders: Orders::default(),
                 origin: "local".to_owned(),
                 skip: Skip { checks: true, milters: true, guards: true, bcc: true, ..Skip::default() },
-                extract: Extract::No,
                 arrival: now,
                 stranger: None,
                 prepend,

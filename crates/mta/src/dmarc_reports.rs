@@ -10,7 +10,7 @@ use mail::{Address, Envelope, Recipient, Refusal, Trouble};
 use net::dns::Resolver;
 use sign::aggregate::{Letter, Received, Seen, Settings, Store, finished};
 
-use crate::cleanup::{Clean, Extract, Skip};
+use crate::cleanup::{Clean, Skip};
 use crate::house::{CLEANUP, House, Setup};
 use crate::road::{Message, Orders, accept};
 
@@ -169,7 +169,6 @@ async fn submit(
         orders: Orders::default(),
         origin: "local".to_owned(),
         skip: Skip { checks: true, milters: true, bcc: true, ..Skip::default() },
-        extract: Extract::No,
         arrival: now,
         stranger: None,
         prepend: String::new(),

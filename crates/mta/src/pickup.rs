@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use mail::{Address, Blame, Class, Client, Detail, Envelope, QueueId, Recipient, Refusal};
+use nix::unistd::{Uid, User};
 use queue::{Body, Stored, Submission, maildrop};
 use route::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::bounce::post;
-use crate::cleanup::{Extract, Skip, received};
+use crate::cleanup::{Skip, received};
 use crate::house::{House, Setup};
 use crate::login_senders::LoginSenders;
 use crate::road::{Message, Orders, accept};
@@ -41,10 +42,13 @@ pub async fn take(
     uid: u32,
     arrival: Timestamp,
 ) -> Result<QueueId, Refusal> {
-    let login = login(uid);
-    authorized(setup, uid, login.as_deref()).await?;
-    may_send_as(setup, uid, login.as_deref(), &submission.envelope.sender).await?;
-    let Submission { mut envelope, extract_recipients, content } = submission;
+    let user = user(uid);
+    let login = user.as_ref().map(|user| user.name.as_str());
+    authorized(setup, uid, login).await?;
+    let submission = fill(submission, user.as_ref(), uid)
+        .map_err(|text| Refusal::never(54, Detail(1, 7), Blame::Policy, text))?;
+    may_send_as(setup, uid, login, &submission.envelope.sender).await?;
+    let Submission { mut envelope, content, .. } = submission;
     let id = house.queue.new_id(house.now());
     log::info!(
         target: "pickup",
@@ -65,7 +69,6 @@ pub async fn take(
         orders: Orders::default(),
         origin: "local".to_owned(),
         skip: setup.pickup.skip,
-        extract: if extract_recipients { Extract::FromHeaders } else { Extract::No },
         arrival,
         stranger: None,
         prepend,
@@ -109,10 +112,49 @@ pub struct Settings {
     pub senders: LoginSenders,
 }
 
+/// A user of this machine.
+fn user(uid: u32) -> Option<User> {
+    User::from_uid(Uid::from_raw(uid)).ok().flatten()
+}
+
 /// The login name of a user of this machine.
 pub(crate) fn login(uid: u32) -> Option<String> {
-    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
-    user.map(|user| user.name)
+    user(uid).map(|user| user.name)
+}
+
+/// The sender of who names none: his login name.
+///
+/// # Errors
+/// He has none.
+pub fn login_sender(user: Option<&User>, uid: u32) -> Result<Address, String> {
+    let user = user.ok_or_else(|| format!("no login name found for user ID {uid}"))?;
+    Ok(Address::from(user.name.as_str()))
+}
+
+/// Fills in what a submission leaves open about the user who submits.
+///
+/// # Errors
+/// There is no such user, and he named no sender.
+pub fn fill(mut submission: Submission, user: Option<&User>, uid: u32) -> Result<Submission, String> {
+    let open = std::mem::take(&mut submission.open);
+    if open.sender {
+        submission.envelope.sender = login_sender(user, uid)?;
+    }
+    if open.full_name {
+        submission.envelope.full_name = user.and_then(full_name);
+    }
+    Ok(submission)
+}
+
+/// The first field of a user's GECOS entry.
+fn full_name(user: &User) -> Option<String> {
+    let gecos = user.gecos.to_string_lossy();
+    let name = gecos.split([',', ';', '%']).next().unwrap_or_default();
+    // A `&` stands for the login name with a capital.
+    let mut login = user.name.chars();
+    let capital: String = login.next().map(|c| c.to_uppercase().chain(login).collect()).unwrap_or_default();
+    let name = name.replace('&', &capital);
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// `local_login_sender_maps`: may this user send as that?

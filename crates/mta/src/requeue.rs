@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mail::{Envelope, QueueId, Refusal};
 use queue::{Fate, Left, Settlement};
 
-use crate::cleanup::{Extract, Skip};
+use crate::cleanup::Skip;
 use crate::house::House;
 use crate::road::{Message, Orders, Queued, accept};
 
@@ -51,7 +51,6 @@ async fn again(house: &Arc<House>, stored: &queue::Stored, pending: &[usize]) ->
         origin: "local".to_owned(),
         // Milters have seen it, perhaps with a client that is not known any more.
         skip: Skip { milters: true, guards: true, ..setup.pickup.skip },
-        extract: Extract::No,
         arrival: stored.arrival,
         stranger: None,
         prepend: String::new(),

@@ -14,7 +14,7 @@ use mail::{Class, Envelope, QueueId, Refusal};
 pub use filter::{Orders, Probe};
 
 use crate::bounce;
-use crate::cleanup::{Clean, Cleaner, Cleaning, Extract, Intake, Skip};
+use crate::cleanup::{Clean, Cleaner, Cleaning, Intake, Skip};
 use crate::house::{House, Setup};
 use crate::milters::{self, Filtering};
 use crate::scanning;
@@ -44,8 +44,6 @@ pub struct Message {
     pub origin: String,
     /// What cleanup leaves out.
     pub skip: Skip,
-    /// Whether recipients come from headers.
-    pub extract: Extract,
     /// When it was submitted.
     pub arrival: Timestamp,
     /// Who sent it, when that is nobody of ours.
@@ -76,8 +74,7 @@ pub async fn receive(
     service: &str,
     message: Message,
 ) -> Result<Receiving, Refusal> {
-    let Message { id, envelope, orders, origin, skip, extract, arrival, stranger, prepend, size_hint } =
-        message;
+    let Message { id, envelope, orders, origin, skip, arrival, stranger, prepend, size_hint } = message;
     let mut top: String = orders.prepend.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     top.push_str(&prepend);
     let intake = Intake {
@@ -85,7 +82,6 @@ pub async fn receive(
         envelope,
         origin,
         skip,
-        extract,
         now: house.now(),
         zone: setup.zone.clone(),
         prepend: top.into_bytes(),

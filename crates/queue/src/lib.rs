@@ -48,7 +48,7 @@ pub use failure::{Failure, Kind};
 pub use message::{Action, Brief, Entry, Fate, Left, Report, Settlement, State, Stored, Summary, Waiting};
 pub use queue::Queue;
 pub use settings::{Damage, Recovered, Settings};
-pub use submission::Submission;
+pub use submission::{Open, Submission};
 
 #[cfg(test)]
 pub(crate) mod tests;

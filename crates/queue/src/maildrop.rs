@@ -106,11 +106,12 @@ pub fn read(path: &Path, size_limit: u64) -> Result<Dropped, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Open;
     use mail::{Envelope, Recipient};
 
     fn submission() -> Submission {
         let envelope = Envelope { recipients: vec![Recipient::new("a@y.test")], ..Envelope::default() };
-        Submission { envelope, extract_recipients: false, content: Bytes::from_static(b"Subject: a\n\nb\n") }
+        Submission { envelope, open: Open::default(), content: Bytes::from_static(b"Subject: a\n\nb\n") }
     }
 
     fn at(seconds: i64) -> Timestamp {

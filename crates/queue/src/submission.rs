@@ -6,13 +6,22 @@ use mail::Envelope;
 use crate::record::{read_envelope, write_envelope};
 use crate::wire::{Reader, Writer};
 
+/// What a submission leaves to the program that takes it, because it has to look that user up anyway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// The sender: the login name.
+    pub sender: bool,
+    /// The full name, for a `From:` header.
+    pub full_name: bool,
+}
+
 /// What `sendmail` hands over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
     /// Sender, recipients and options as the command line gave them.
     pub envelope: Envelope,
-    /// Recipients are taken from the header as well (`sendmail -t`).
-    pub extract_recipients: bool,
+    /// What is to be filled in about the user who submits, whom the socket or the file in the maildrop names.
+    pub open: Open,
     /// Header and body, lines ending in LF.
     pub content: Bytes,
 }
@@ -24,7 +33,7 @@ impl Submission {
     /// The bytes that are sent or stored, with a checksum.
     pub fn encode(&self) -> Vec<u8> {
         let mut head = Writer::default();
-        head.flags(&[self.extract_recipients]);
+        head.flags(&[self.open.sender, self.open.full_name]);
         write_envelope(&mut head, &self.envelope);
         let head = head.0;
         let mut out = Vec::with_capacity(MAGIC.len() + 12 + head.len() + self.content.len());
@@ -57,9 +66,9 @@ impl Submission {
         let head = rest.get(..len)?;
         let content = bytes.slice_ref(&rest[len..]);
         let mut reader = Reader(head);
-        let [extract_recipients] = reader.flags::<1>()?;
+        let [sender, full_name] = reader.flags::<2>()?;
         let envelope = read_envelope(&mut reader)?;
-        reader.is_at_end().then_some(Submission { envelope, extract_recipients, content })
+        reader.is_at_end().then_some(Submission { envelope, open: Open { sender, full_name }, content })
     }
 }
 
@@ -74,7 +83,8 @@ mod tests {
             recipients: vec![Recipient::new("a@y.test"), Recipient::new("b@y.test")],
             ..Envelope::default()
         };
-        Submission { envelope, extract_recipients: true, content: Bytes::from_static(b"Subject: a\n\nb\n") }
+        let open = Open { sender: false, full_name: true };
+        Submission { envelope, open, content: Bytes::from_static(b"Subject: a\n\nb\n") }
     }
 
     #[test]

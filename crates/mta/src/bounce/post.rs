@@ -12,7 +12,7 @@ use queue::{Body, Fate as Standing, Settlement, Stored};
 
 use super::{Action, Fate, Kind, Notices, Order, Original, Reader, Returned, Site, compose};
 use crate::active::Active;
-use crate::cleanup::{Extract, Skip, received};
+use crate::cleanup::{Skip, received};
 use crate::house::{House, Setup};
 use crate::road::{Message, Orders, Queued, accept};
 
@@ -322,7 +322,6 @@ async fn submit(
             bcc: true,
             ..Skip::default()
         },
-        extract: Extract::No,
         arrival: now,
         stranger: None,
         prepend,

@@ -13,7 +13,7 @@ use super::out::Out;
 use super::pieces::Rest;
 use super::recipients::{Recipients, Rewriting};
 use super::visit::Visitor;
-use super::{Clean, Cleaner, Extract, Intake, Sink, Skip};
+use super::{Clean, Cleaner, Intake, Sink, Skip};
 
 /// A message whose content is coming in.
 pub struct Cleaning<S> {
@@ -21,7 +21,6 @@ pub struct Cleaning<S> {
     pub(super) id: QueueId,
     pub(super) origin: String,
     pub(super) skip: Skip,
-    pub(super) extract: Extract,
     pub(super) now: Timestamp,
     pub(super) zone: TimeZone,
     /// How headers are rewritten; `None` leaves them alone.
@@ -29,8 +28,8 @@ pub struct Cleaning<S> {
     /// The envelope without its recipients.
     pub(super) envelope: Envelope,
     pub(super) recipients: Recipients,
-    /// Recipients in headers, and in those of the last sending.
-    pub(super) named: (Vec<Address>, Vec<Address>),
+    /// Recipients that checks and filters have added.
+    pub(super) named: Vec<Address>,
     pub(super) out: Out<S>,
     pub(super) state: State,
     /// Headers of ours that are still to be put on top.
@@ -74,13 +73,13 @@ pub(super) struct Orders {
 impl<S: Sink> Cleaning<S> {
     /// Takes the envelope. A refusal is kept for `feed` and `finish`.
     pub(super) async fn begin(cleaner: Arc<Cleaner>, intake: Intake, sink: S) -> Cleaning<S> {
-        let Intake { id, mut envelope, origin, skip, extract, now, zone, prepend } = intake;
+        let Intake { id, mut envelope, origin, skip, now, zone, prepend } = intake;
         let given = std::mem::take(&mut envelope.recipients);
         let mut cleaning = Cleaning {
             rules: cleaner.rules(envelope.rewrite_local, !skip.mappings),
             out: Out::new(sink),
             recipients: Recipients::default(),
-            named: Default::default(),
+            named: Vec::new(),
             state: State::Top,
             pending: Vec::new(),
             fed: 0,
@@ -97,7 +96,6 @@ impl<S: Sink> Cleaning<S> {
             id,
             origin,
             skip,
-            extract,
             now,
             zone,
             envelope,
@@ -153,8 +151,7 @@ impl<S: Sink> Cleaning<S> {
             self.envelope.content_filter = orders.filter;
         }
         // Not the silent copies of always_bcc: these recipients are like those the client named.
-        self.named.1.extend(orders.bcc.iter().cloned());
-        self.named.0.extend(orders.bcc);
+        self.named.extend(orders.bcc);
     }
 
     /// Takes the next piece of the content, of any length, with LF line ends.
@@ -240,10 +237,10 @@ impl<S: Sink> Cleaning<S> {
         }
         self.out.flush()?;
         let mut recipients = std::mem::take(&mut self.recipients);
-        let (named, resent) = std::mem::take(&mut self.named);
+        let named = std::mem::take(&mut self.named);
         let copies = std::mem::take(&mut self.orders.copies);
         let rewriting = self.rewriting();
-        for address in if self.resent { resent } else { named } {
+        for address in named {
             rewriting.recipient(Recipient::new(address), &mut recipients).await?;
         }
         if recipients.last.is_none() {

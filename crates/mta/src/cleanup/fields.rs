@@ -18,14 +18,12 @@ pub struct Known {
     pub name: &'static str,
     /// Its addresses.
     pub role: Role,
-    /// `sendmail -t` takes recipients from it.
-    pub names_recipients: bool,
     /// It belongs to a message sent again (RFC 5322 3.6.6).
     pub resent: bool,
 }
 
 const fn plain(name: &'static str) -> Known {
-    Known { name, role: Role::None, names_recipients: false, resent: false }
+    Known { name, role: Role::None, resent: false }
 }
 
 const fn sender(name: &'static str) -> Known {
@@ -41,18 +39,13 @@ impl Known {
         self.resent = true;
         self
     }
-
-    const fn names_recipients(mut self) -> Known {
-        self.names_recipients = true;
-        self
-    }
 }
 
 /// All of them.
 const KNOWN: &[Known] = &[
     recipient("apparently-to"),
-    recipient("bcc").names_recipients(),
-    recipient("cc").names_recipients(),
+    recipient("bcc"),
+    recipient("cc"),
     plain("content-description"),
     plain("content-disposition"),
     plain("content-id"),
@@ -69,18 +62,18 @@ const KNOWN: &[Known] = &[
     plain("mime-version"),
     plain("received"),
     sender("reply-to"),
-    recipient("resent-bcc").names_recipients().again(),
-    recipient("resent-cc").names_recipients().again(),
+    recipient("resent-bcc").again(),
+    recipient("resent-cc").again(),
     plain("resent-date").again(),
     sender("resent-from").again(),
     plain("resent-message-id").again(),
     recipient("resent-reply-to").again(),
     sender("resent-sender").again(),
-    recipient("resent-to").names_recipients().again(),
+    recipient("resent-to").again(),
     sender("return-path"),
     sender("return-receipt-to"),
     sender("sender"),
-    recipient("to").names_recipients(),
+    recipient("to"),
 ];
 
 /// Finds a field by name, in any case.

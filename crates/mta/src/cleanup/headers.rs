@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use mail::header::{Field, next_line, trim_line_end};
 use mail::logline::printable;
-use mail::{Address, Blame, BodyType, Detail, Refusal, addresses};
+use mail::{Blame, BodyType, Detail, Refusal};
 
 use super::cleaning::State;
 use super::fields::{self, Known};
@@ -13,7 +13,7 @@ use super::header::{self, Rules};
 use super::pieces::{Piece, Rest, is_mailbox_line, piece};
 use super::visit::Part;
 use super::visiting::Fate;
-use super::{Cleaning, Extract, Sink, complete};
+use super::{Cleaning, Sink, complete};
 
 impl<S: Sink> Cleaning<S> {
     /// Header text: `last` when no more comes.
@@ -158,13 +158,6 @@ impl<S: Sink> Cleaning<S> {
                 }
             }
             _ => {}
-        }
-        if self.extract == Extract::FromHeaders && known.names_recipients {
-            let tokens = addresses::parse(value, self.cleaner.token_limit);
-            let found = addresses::mailboxes(&tokens)
-                .map(|mailbox| Address::from(String::from_utf8_lossy(mailbox.internal()).into_owned()));
-            let list = if known.resent { &mut self.named.1 } else { &mut self.named.0 };
-            list.extend(found);
         }
         Ok(())
     }

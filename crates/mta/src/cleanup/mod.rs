@@ -69,16 +69,6 @@ pub struct Skip {
     pub guards: bool,
 }
 
-/// Recipients taken from headers (`sendmail -t`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Extract {
-    /// The envelope has them all.
-    #[default]
-    No,
-    /// From To, Cc and Bcc, or from Resent-To, Resent-Cc and Resent-Bcc when the message is resent.
-    FromHeaders,
-}
-
 /// A message at the counter, before its content.
 #[derive(Clone, Debug)]
 pub struct Intake {
@@ -90,8 +80,6 @@ pub struct Intake {
     pub origin: String,
     /// What is left out.
     pub skip: Skip,
-    /// Whether recipients come from headers.
-    pub extract: Extract,
     /// When it arrived.
     pub now: Timestamp,
     /// Zone of the dates it is given.

@@ -6,8 +6,8 @@ use proto::smtp::Reply;
 use route::{ClientFacts, Context};
 
 use super::session::{Content, Session, Transaction};
+use crate::cleanup::Skip;
 use crate::cleanup::received::{BySmtp, ClientCertificate, Tls};
-use crate::cleanup::{Extract, Skip};
 use crate::road::{self, Message};
 use crate::vouching::Stranger;
 
@@ -68,7 +68,6 @@ impl Session {
                 Some(_) => Skip { milters: self.setup.pickup.skip.milters, ..self.service.skip },
                 None => self.service.skip,
             },
-            extract: Extract::No,
             arrival: transaction.arrival,
             stranger: self.stranger(transaction).await?,
             size_hint: params.size.unwrap_or(0),

@@ -15,7 +15,6 @@ use tables::sql::{Tls, Wanted};
 use super::Settings;
 use super::message::{self, Parts};
 use super::report::{Head, Report};
-use crate::cleanup::Extract;
 use crate::house::House;
 use crate::road::{Message, Orders, accept};
 
@@ -99,7 +98,6 @@ async fn post(
         orders: Orders::default(),
         origin: "local".to_owned(),
         skip: setup.pickup.skip,
-        extract: Extract::No,
         arrival: house.now(),
         stranger: None,
         prepend: String::new(),

@@ -13,7 +13,7 @@ use conf::View;
 use jiff::Timestamp;
 use mail::envelope::{Envelope, Recipient};
 use people::{Account, Facts, People};
-use queue::Submission;
+use queue::{Open, Submission};
 use store::{FlagChange, Flags, Mode, Name, UidSet};
 
 use crate::commands::doveadm::account::{Rights, now, owned};
@@ -208,8 +208,8 @@ impl Arrived {
             ..Envelope::default()
         };
         let content = Bytes::from(without_cr(top.rest));
-        let submission = Submission { envelope, extract_recipients: false, content };
-        submit::hand_over(config, &submission).map_err(|error| wrong(&error))?;
+        let submission = Submission { envelope, open: Open::default(), content };
+        submit::hand_over(config, submission, Ok).map_err(|error| wrong(&error))?;
         let _rights = Rights::of(account).map_err(|error| wrong(&error))?;
         let uids: UidSet = [uid].into_iter().collect();
         mailbox

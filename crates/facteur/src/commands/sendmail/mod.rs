@@ -12,13 +12,14 @@ pub use submit::{SESSION, SOCKET};
 use std::ffi::OsString;
 use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use mail::addresses::{mailboxes, parse};
 use mail::{Address, DeliveryReport, Envelope, Recipient, header};
 use mta::verp::Verp;
 use nix::unistd::{User, getuid};
-use queue::Submission;
+use queue::{Open, Submission};
 
 use self::message::{How, LineEnds, Read};
 use self::options::{Mode, Options};
@@ -88,9 +89,11 @@ fn directory(given: Option<&str>) -> PathBuf {
 
 fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
     let config = Config::for_submission(directory);
-    let user = User::from_uid(getuid()).ok().flatten();
-    let sender = sender(options, user.as_ref())?;
-    let who = format!("{}({})", sender.as_str(), getuid());
+    let sender = options.sender.as_deref().map(first_address);
+    let who = || {
+        let name = sender.clone().or_else(|| caller().map(|user| user.name.as_str().into()));
+        format!("{}({})", name.as_ref().map_or("", Address::as_str), getuid())
+    };
     let fix = match config.view.get("sendmail_fix_line_endings").as_str() {
         "never" => LineEnds::Never,
         "strict" => LineEnds::Strict,
@@ -104,40 +107,45 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
         // Whoever pipes the message must not be killed by a closed pipe before it hears why.
         let _ = std::io::copy(&mut std::io::stdin().lock().take(64 << 10), &mut std::io::sink());
         return Err(format!(
-            "{who}: Recipient addresses must be specified on the command line or via the -t option"
+            "{}: Recipient addresses must be specified on the command line or via the -t option",
+            who()
         ));
     }
     let mut input = BufReader::new(std::io::stdin().lock());
     let read = match options.report {
-        DeliveryReport::Probe => Ok(Read::Message(probe(&sender, &recipients))),
-        DeliveryReport::No | DeliveryReport::Verbose => message::read(&mut input, how),
+        DeliveryReport::Probe => login(&sender).map(|sender| Read::Message(probe(&sender, &recipients))),
+        DeliveryReport::No | DeliveryReport::Verbose => {
+            message::read(&mut input, how).map_err(|error| format!("cannot read the message: {error}"))
+        }
     };
     let content = match read {
         Ok(Read::Message(content)) => content,
         Ok(Read::TooBig) => {
             eprintln!("sendmail: warning: uid={}: File too large", getuid());
             eprintln!("sendmail: warning: nothing was queued: message_size_limit is {limit} bytes");
-            return Err(format!("{who}: message file too big"));
+            return Err(format!("{}: message file too big", who()));
         }
-        Err(error) => return Err(format!("{who}: cannot read the message: {error}")),
+        Err(what) => return Err(format!("{}: {what}", who())),
     };
     if options.extract {
         recipients.extend(extract(&content));
         if recipients.is_empty() {
-            return Err(format!("{who}: No recipient addresses found in message header"));
+            return Err(format!("{}: No recipient addresses found in message header", who()));
         }
     }
     let verp = match &options.verp {
-        Some(_) if sender.is_null() => {
-            return Err(format!("{who}: -V option requires non-null sender address"));
+        Some(_) if sender.as_ref().is_some_and(Address::is_null) => {
+            return Err(format!("{}: -V option requires non-null sender address", who()));
         }
         Some(asked) => Some(verp(asked, &config)?),
         None => None,
     };
     let recipient = |address: Address| Recipient { notify: options.notify, ..Recipient::new(address) };
+    let full_name = options.full_name.clone().or_else(|| std::env::var("NAME").ok());
+    let open = Open { sender: sender.is_none(), full_name: full_name.is_none() };
     let envelope = Envelope {
-        sender,
-        full_name: full_name(options, user.as_ref()),
+        sender: sender.clone().unwrap_or_else(Address::null),
+        full_name: full_name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
         recipients: recipients.into_iter().map(recipient).collect(),
         body_type: options.body_type,
         envid: options.envid.clone(),
@@ -146,10 +154,11 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
         report: options.report,
         ..Envelope::default()
     };
-    let submission = Submission { envelope, extract_recipients: false, content: Bytes::from(content) };
-    let sender = submission.envelope.sender.clone();
-    submit::hand_over(&config, &submission).map_err(|what| format!("{who}: {what}"))?;
+    let submission = Submission { envelope, open, content: Bytes::from(content) };
+    let fill = |submission| mta::pickup::fill(submission, caller(), getuid().as_raw());
+    submit::hand_over(&config, submission, fill).map_err(|what| format!("{}: {what}", who()))?;
     if options.report != DeliveryReport::No {
+        let sender = login(&sender)?;
         println!("Mail Delivery Status Report will be mailed to <{}>.", sender.external());
     }
     Ok(())
@@ -161,34 +170,23 @@ fn probe(sender: &Address, recipients: &[Address]) -> Vec<u8> {
     format!("From: {}\nSubject: probe\nTo:\t{}\n", sender.external(), to.join(",\n\t")).into_bytes()
 }
 
-/// `-f`, or the login name of the caller.
-fn sender(options: &Options, user: Option<&User>) -> Result<Address, String> {
-    match &options.sender {
-        Some(text) => {
-            let found = addresses(text.as_bytes());
-            Ok(found.into_iter().next().unwrap_or_else(Address::null))
-        }
-        None => match user {
-            Some(user) => Ok(Address::from(user.name.as_str())),
-            None => Err(format!("no login name found for user ID {}", getuid())),
-        },
-    }
+/// Who calls. It takes longer to find out than all the rest, so nobody asks who need not.
+fn caller() -> Option<&'static User> {
+    static CALLER: OnceLock<Option<User>> = OnceLock::new();
+    CALLER.get_or_init(|| User::from_uid(getuid()).ok().flatten()).as_ref()
 }
 
-/// `-F`, `NAME` in the environment, or the first field of the caller's GECOS entry.
-fn full_name(options: &Options, user: Option<&User>) -> Option<String> {
-    let given = options.full_name.clone().or_else(|| std::env::var("NAME").ok());
-    let found = given.or_else(|| {
-        let user = user?;
-        let gecos = user.gecos.to_string_lossy();
-        let name = gecos.split([',', ';', '%']).next().unwrap_or_default();
-        // A `&` stands for the login name with a capital.
-        let mut login = user.name.chars();
-        let capital: String =
-            login.next().map(|c| c.to_uppercase().chain(login).collect()).unwrap_or_default();
-        Some(name.replace('&', &capital))
-    });
-    found.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+/// `-f`: the first address in it, or nobody.
+fn first_address(text: &str) -> Address {
+    addresses(text.as_bytes()).into_iter().next().unwrap_or_else(Address::null)
+}
+
+/// The sender that was given, or the login name of the caller.
+fn login(given: &Option<Address>) -> Result<Address, String> {
+    match given {
+        Some(sender) => Ok(sender.clone()),
+        None => mta::pickup::login_sender(caller(), getuid().as_raw()),
+    }
 }
 
 /// The delimiters of VERP.

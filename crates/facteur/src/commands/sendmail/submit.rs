@@ -19,22 +19,27 @@ pub const SESSION: &str = "session";
 /// So long we wait for the program's answer: it has the message on disk by then, or says why not.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Returns when the message is safe.
+/// Returns when the message is safe. What is still open in it is filled in by `fill` where no program does that now.
 ///
 /// # Errors
 /// A sentence; nothing was queued.
-pub fn hand_over(config: &Config, submission: &Submission) -> Result<(), String> {
+pub fn hand_over(
+    config: &Config,
+    submission: Submission,
+    fill: impl FnOnce(Submission) -> Result<Submission, String>,
+) -> Result<(), String> {
     let queue = PathBuf::from(config.view.get("queue_directory"));
-    match by_socket(&queue.join(SOCKET), submission) {
+    let drop_it = |submission| drop_it(&queue, &fill(submission)?);
+    match by_socket(&queue.join(SOCKET), &submission) {
         Ok(answer) => match answer.split_at_checked(1) {
             Some(("+", _)) => Ok(()),
             // It takes no such mail now: it will look at the maildrop again.
-            Some(("-", reason)) if reason.starts_with('4') => drop_it(&queue, submission),
+            Some(("-", reason)) if reason.starts_with('4') => drop_it(submission),
             Some(("-", reason)) => Err(reason.trim_end().to_owned()),
             // It went away before it answered: whether it has the message is not known, and twice is better than never.
-            _ => drop_it(&queue, submission),
+            _ => drop_it(submission),
         },
-        Err(_) => drop_it(&queue, submission),
+        Err(_) => drop_it(submission),
     }
 }
 

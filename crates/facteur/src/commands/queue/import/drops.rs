@@ -8,8 +8,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use queue::Submission;
 use queue::spool::{self, Place, Wrong};
+use queue::{Open, Submission};
 
 use super::aside::Aside;
 
@@ -48,8 +48,7 @@ pub fn take(place: &Place, maildrop: &Path, aside: &mut Aside) -> Result<(), Str
         Err(Wrong::Damaged(what)) => return Err(format!("{}: {what}", place.path.display())),
         Err(Wrong::Ours(failure)) => return Err(failure.to_string()),
     };
-    let submission =
-        Submission { envelope: letter.envelope, extract_recipients: false, content: content.into() };
+    let submission = Submission { envelope: letter.envelope, open: Open::default(), content: content.into() };
     let path = maildrop.join(format!("{UNDER_WAY}{}", place.name));
     let write = || -> std::io::Result<()> {
         fs::create_dir_all(maildrop)?;
