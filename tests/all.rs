@@ -1,5 +1,6 @@
 //! One binary for all integration tests of the workspace: a module here is a file or folder beside this one.
 
+mod acme;
 mod authentication;
 mod clients;
 mod commands;

@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["mail", "conf"],
     &["proto", "tables", "queue", "master", "mime"],
     &["net", "route", "store", "people"],
-    &["gate", "sign", "scan"],
+    &["gate", "sign", "scan", "acme"],
     &["filter", "imap"],
     &["deliver"],
     &["mta"],

@@ -11,6 +11,7 @@ mod cellar;
 mod child;
 mod command;
 mod environment;
+pub mod errand;
 pub mod hand;
 mod looping;
 pub mod mailbox;

@@ -54,6 +54,7 @@ pub const GROUPS: &[Group] = &[
     group("sign", "Checks of senders, and signatures", sign::params::Sign::DECLARATIONS),
     group("sign", "Senders of forwarded mail", sign::params::Srs::DECLARATIONS),
     group("sign", "Reports of DMARC", sign::params::DmarcReports::DECLARATIONS),
+    group("acme", "Certificates from an authority", acme::params::Acme::DECLARATIONS),
     group("gate", "Greylisting", gate::params::Greylist::DECLARATIONS),
     group("gate", "Bans", gate::params::Bans::DECLARATIONS),
     group("gate", "Limits of outgoing mail", gate::params::Outbound::DECLARATIONS),

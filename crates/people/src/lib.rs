@@ -41,4 +41,6 @@ pub use verdict::{Failure, Verdict, Why};
 pub type Boxed<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

@@ -31,11 +31,13 @@ fn read(text: &str) -> (People, Vec<conf::Mistake>) {
     (people, mistakes)
 }
 
-fn facts() -> Facts {
+/// A session by IMAP, under TLS.
+pub fn facts() -> Facts {
     Facts { remote: Some([192, 0, 2, 7].into()), tls: true, ..Facts::of("imap") }
 }
 
-async fn login(people: &People, user: &str, password: &str) -> Result<Account, Why> {
+/// How a login ends; its password stands in no log.
+pub async fn login(people: &People, user: &str, password: &str) -> Result<Account, Why> {
     match people.authenticate(user, password, &facts()).await {
         Verdict::Ok(account) => Ok(account),
         Verdict::Failed(failure) => {
@@ -45,7 +47,8 @@ async fn login(people: &People, user: &str, password: &str) -> Result<Account, W
     }
 }
 
-fn file(directory: &Path, name: &str, text: &str) -> String {
+/// Writes a file, and gives its path.
+pub fn file(directory: &Path, name: &str, text: &str) -> String {
     let path = directory.join(name);
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
@@ -172,7 +175,8 @@ async fn what_cannot_be_opened_is_told_and_is_trouble() {
 }
 
 /// A site's SQLite data base, and the dovecot-sql.conf.ext beside it.
-fn sql_site(directory: &Path, rest: &str) -> String {
+/// A dovecot-sql.conf.ext with people in SQLite.
+pub fn sql_site(directory: &Path, rest: &str) -> String {
     let database = directory.join("users.db");
     let connection = rusqlite::Connection::open(&database).unwrap();
     connection

@@ -21,7 +21,8 @@ use crate::spawn;
 const LARGEST: u64 = 64 << 20;
 const FILES: usize = 200;
 
-/// The program of a service: its user, and the words of its command; of pipe those before the first macro.
+/// The program of a service, or `acme_dns_hook`: its user, and the words of its command; of pipe those before the first
+/// macro.
 #[derive(Clone, Debug)]
 struct Program {
     who: Identity,
@@ -307,7 +308,14 @@ fn programs(view: &View, master: &MasterCf) -> Vec<Program> {
         let words = argv.into_iter().take_while(|word| whole || !word.contains('$')).collect();
         Some(Program { who: Identity { uid: rights.uid, gid: rights.gid }, words, whole })
     };
-    master.services.iter().filter_map(program).collect()
+    let hook = view.get("acme_dns_hook");
+    let rights =
+        (!hook.is_empty()).then(|| local::default_rights(&view.get("acme_dns_hook_user")).ok()).flatten();
+    let hook = rights.map(|rights| {
+        let who = Identity { uid: rights.uid, gid: rights.gid };
+        Program { who, words: vec![hook], whole: false }
+    });
+    master.services.iter().filter_map(program).chain(hook).collect()
 }
 
 #[cfg(test)]

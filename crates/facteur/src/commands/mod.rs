@@ -1,6 +1,7 @@
 //! The commands (applets), by the names Postfix gave them. To add one: a file here, and a line in [`COMMANDS`].
 
 mod accounts;
+mod acme;
 mod adopt;
 pub mod check;
 mod demo;
@@ -60,6 +61,7 @@ pub const COMMANDS: &[&Command] = &[
     &accounts::DOMAIN,
     &accounts::TOTP,
     &accounts::USER,
+    &acme::COMMAND,
     &gate::BAN,
     &adopt::COMMAND,
     &check::COMMAND,

@@ -26,6 +26,7 @@ use people::People;
 use tables::Tables;
 
 use super::auth::Auth;
+use super::certificates;
 use super::listening::{Session, Sessions, Wanted, endpoints, limit, process_limit};
 use crate::commands::sendmail;
 use crate::config::Config;
@@ -127,6 +128,12 @@ enum Build {
 }
 
 const KINDS: &[Kind] = &[
+    Kind {
+        command: "acmed",
+        check: certificates::check,
+        build: Build::Office(certificates::acmed),
+        counted: Counted::Sessions,
+    },
     Kind { command: "auth", check: |_, _, _, _| {}, build: Build::Office(auth), counted: Counted::Sessions },
     Kind {
         command: "smtpd",

@@ -1,6 +1,7 @@
 //! The running program: reads the configuration, opens queue and sockets, and stays until it is told to stop.
 
 mod auth;
+pub mod certificates;
 mod copying;
 pub mod directories;
 mod gate;
@@ -43,6 +44,7 @@ use crate::logging;
 use crate::trace::{Journal, Tracing};
 pub use gate::clock;
 
+use certificates::Renewing;
 use copying::Copying;
 use kinds::Lent;
 use listening::{Listening, Wanted};
@@ -70,6 +72,8 @@ pub struct Prepared {
 /// Reads and builds a configuration without starting anything.
 pub fn examine(directory: &Path) -> Prepared {
     let mut config = Config::read(directory, "postfix");
+    // As a start would; where this fails, a file that is missing is a mistake that is told.
+    let _ = certificates::prepare(&config.view);
     let (tables, _, mistakes) = prepare(&mut config, &Crew::new(Arc::new(seconds)), &Desk::new());
     Prepared { config, tables, mistakes }
 }
@@ -246,6 +250,7 @@ struct Program {
     reading: Option<kinds::Reading>,
     listening: Listening,
     copying: Copying,
+    renewing: Renewing,
     /// The root parent, where there is one.
     door: Option<Arc<Door>>,
 }
@@ -256,6 +261,12 @@ async fn run(
     door: Option<Arc<Door>>,
     ready: impl FnOnce() -> Result<(), String>,
 ) -> u8 {
+    // What the parent has not made; whoever serves TLS reads it in a moment.
+    if door.is_none()
+        && let Err(what) = certificates::prepare(&config.view)
+    {
+        return give_up(&what);
+    }
     let crew = Crew::new(Arc::new(seconds));
     let desk = Desk::new();
     let (tables, setup, mistakes) = prepare(&mut config, &crew, &desk);
@@ -293,6 +304,7 @@ async fn run(
         reading,
         listening: Listening::default(),
         copying: Copying::default(),
+        renewing: Renewing::default(),
         door,
     };
     let manager = tokio::spawn(mta::qmgr::run(house.clone()));
@@ -324,6 +336,7 @@ async fn run(
         directory.display()
     );
     program.copying = Copying::begin(&config.view);
+    program.renewing = Renewing::begin(&config.view);
     program.stay().await;
     manager.abort();
     house.queue.close();
@@ -448,6 +461,7 @@ impl Program {
         logging::trace_into(journal(&config.view));
         self.house.renew(setup);
         self.copying = Copying::begin(&config.view);
+        self.renewing = Renewing::begin(&config.view);
         for what in self.listen(&config, &mut Vec::new()) {
             log::error!(target: "master", "reload: {what}");
         }

@@ -20,7 +20,8 @@ use store::params::Mailboxes;
 
 use super::listening::endpoints;
 use super::{
-    FAILED, directories, give_up, keeper, kinds, log_target, own_keeper, raise_file_limit, seconds, worker,
+    FAILED, certificates, directories, give_up, keeper, kinds, log_target, own_keeper, raise_file_limit,
+    seconds, worker,
 };
 use crate::commands::postfix::{pid_file, remove_pid_file, write_pid_file};
 use crate::config::Config;
@@ -39,7 +40,7 @@ pub fn run(directory: &Path, verbose: bool, ready: impl FnOnce()) -> u8 {
         Ok(owner) => owner,
         Err(what) => return give_up(&what),
     };
-    if let Err(what) = directories::prepare(&config.view) {
+    if let Err(what) = directories::prepare(&config.view).and_then(|()| certificates::prepare(&config.view)) {
         return give_up(&what);
     }
     raise_file_limit();
@@ -169,7 +170,9 @@ fn checks(config: &Config) -> checker::Allowed {
 
 /// Where the worker may write.
 fn writable(view: &View) -> Vec<PathBuf> {
-    ["queue_directory", "data_directory"].map(|name| view.get(name).into()).to_vec()
+    ["queue_directory", "data_directory", "acme_certificate_directory"]
+        .map(|name| view.get(name).into())
+        .to_vec()
 }
 
 /// To whom those come who read mail.

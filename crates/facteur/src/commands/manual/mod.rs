@@ -53,7 +53,7 @@ const CHAPTERS: &[Chapter] = &[
     },
     Chapter { title: "Strangers", pages: pages!["greylist", "ban", "outbound"] },
     Chapter { title: "What is in mail", pages: pages!["spam", "quarantine"] },
-    Chapter { title: "Keys and reports", pages: pages!["dkim", "dmarc"] },
+    Chapter { title: "Keys and reports", pages: pages!["dkim", "dmarc", "acme"] },
     Chapter { title: "For programs", pages: pages!["sendmail", "postlog", "postdrop"] },
 ];
 
