@@ -6,7 +6,7 @@ use testbed::{Client, Sink, Site};
 const SECOND: &str = "MAIL FROM:<evil@x.test>\r\nRCPT TO:<u1@box.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nx";
 
 /// Every way to put up to two of CR, LF and NUL, or the proper line end, before and behind a dot.
-fn matrix() -> Vec<(String, String)> {
+pub fn matrix() -> Vec<(String, String)> {
     let marks = ["\r", "\n", "\0"];
     let mut sides = vec![String::new(), "\r\n\r".to_owned(), "\r\n\n".to_owned(), "\r\n\0".to_owned()];
     for first in marks {
@@ -17,7 +17,7 @@ fn matrix() -> Vec<(String, String)> {
 }
 
 /// Whether this is the end of the data for everybody, and the rest honestly pipelined commands.
-fn is_proper_end(before: &str, after: &str) -> bool {
+pub fn is_proper_end(before: &str, after: &str) -> bool {
     before.ends_with("\r\n") && after.starts_with("\r\n")
 }
 

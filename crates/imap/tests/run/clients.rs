@@ -1,4 +1,5 @@
-//! Real clients: Python's imaplib, curl, mbsync, fetchmail, getmail, offlineimap, mutt.
+//! Real clients: Python's imaplib and imapclient, curl, mbsync, fetchmail, getmail, offlineimap, mutt, neomutt, imapflow,
+//! Roundcube.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -272,31 +273,97 @@ fn offlineimap_keeps_both_sides_alike() {
 
 #[test]
 fn mutt_copies_and_flags() {
-    let Some([script, mutt, curl]) = testbed::neighbour::installed(["script", "mutt", "curl"]) else {
+    copies_and_flags("mutt", "");
+}
+
+#[test]
+fn neomutt_copies_and_flags() {
+    copies_and_flags("neomutt", "set imap_qresync=yes\nset imap_condstore=yes\n");
+}
+
+/// A program of this family copies a message, flags it, and saves another one away.
+fn copies_and_flags(name: &str, more: &str) {
+    let Some([script, mutt, curl]) = testbed::neighbour::installed(["script", name, "curl"]) else {
         return;
     };
     let server = Server::start("facteur");
-    fill(&curl, &server, "mutt", 2);
+    fill(&curl, &server, name, 2);
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("rc");
     let settings = format!(
-        "set folder=\"imap://mutt@{}/\"\nset spoolfile=\"+INBOX\"\nset imap_user=mutt\nset imap_pass=pw\n\
-         set ssl_starttls=no\nset ssl_force_tls=no\nset confirmappend=no\nset quit=yes\nset header_cache=\"\"\n",
+        "set folder=\"imap://{name}@{}/\"\nset spoolfile=\"+INBOX\"\nset imap_user={name}\nset imap_pass=pw\n\
+         set ssl_starttls=no\nset ssl_force_tls=no\nset confirmappend=no\nset quit=yes\nset delete=yes\nset header_cache=\"\"\n{more}",
         server.address
     );
     secret(&config, &settings);
-    let keys = "<first-entry><copy-message>=Copied<enter>y<flag-message><sync-mailbox><quit>";
+    let keys = "<first-entry><copy-message>=Copied<enter>y<flag-message><last-entry><save-message>=Copied<enter>\
+                <sync-mailbox><quit>";
     let command = format!("{} -n -F {} -e 'push \"{keys}\"'", mutt.display(), config.display());
-    let output = Command::new(script)
+    let output = Command::new("timeout")
+        .args(["60"])
+        .arg(script)
         .args(["-qec", &command, "/dev/null"])
         .env("TERM", "xterm")
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output));
+    let login = format!("{name}:pw");
     let ask = |mailbox: &str, what: &str| {
-        run(&curl, &["-sS", "-u", "mutt:pw", &format!("imap://{}/{mailbox}", server.address), "-X", what])
+        run(&curl, &["-sS", "-u", &login, &format!("imap://{}/{mailbox}", server.address), "-X", what])
     };
-    assert_eq!(ask("Copied", "SEARCH SUBJECT \"number 1\"").trim(), "* SEARCH 1");
+    assert_eq!(ask("Copied", "SEARCH OR SUBJECT \"number 1\" SUBJECT \"number 2\"").trim(), "* SEARCH 1 2");
+    assert_eq!(ask("INBOX", "SEARCH ALL").trim(), "* SEARCH 1");
     assert_eq!(ask("INBOX", "SEARCH FLAGGED").trim(), "* SEARCH 1");
+}
+
+/// A program in a language of its own: what it says when all is well is `done`.
+fn is_done(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{}", text(&output));
+}
+
+/// A package of Python's index: it is used where somebody has installed it.
+#[test]
+fn imapclient_of_python() {
+    let there = Command::new("python3").args(["-c", "import imapclient"]).output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: python3 has no imapclient");
+        return;
+    }
+    let server = Server::start("facteur");
+    let port = server.address.port().to_string();
+    is_done(Command::new("python3").args([
+        "-c",
+        include_str!("imapclient.py"),
+        "127.0.0.1",
+        &port,
+        "client",
+    ]));
+}
+
+/// The part of Roundcube that speaks IMAP, where it and PHP are installed.
+#[test]
+fn roundcube_lists_reads_searches_and_moves() {
+    let library = Path::new("/usr/share/roundcube/program/lib/Roundcube/rcube_imap.php");
+    if !library.exists()
+        || !Command::new("php").arg("-v").output().is_ok_and(|output| output.status.success())
+    {
+        eprintln!("skipped: there are no roundcube-core and php-cli");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().display().to_string();
+    let settings = format!("<?php $config = ['log_dir' => '{place}', 'temp_dir' => '{place}'];\n");
+    std::fs::write(home.path().join("config.inc.php"), settings).unwrap();
+    std::fs::write(home.path().join("defaults.inc.php"), "<?php $config = [];\n").unwrap();
+    let script = home.path().join("roundcube.php");
+    std::fs::write(&script, include_str!("roundcube.php")).unwrap();
+    for kind in ["facteur", "maildir"] {
+        let server = Server::start(kind);
+        let port = server.address.port().to_string();
+        let php = ["-d", "display_errors=0", "-d", "error_reporting=1"];
+        is_done(Command::new("php").args(php).arg(&script).args(["127.0.0.1", &port, "round", &place]));
+    }
 }

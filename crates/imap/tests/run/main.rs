@@ -19,7 +19,10 @@
 mod clients;
 mod dialogue;
 mod dovecot;
+mod races;
+mod rights;
 mod server;
+mod talk;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -18,6 +18,11 @@ pub struct Server {
 impl Server {
     /// Everybody may log in with the password `pw`, and has mail of this kind.
     pub fn start(kind: &str) -> Server {
+        Server::with(kind, "")
+    }
+
+    /// The same with further lines of main.cf.
+    pub fn with(kind: &str, more: &str) -> Server {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().display();
         let location = match kind {
@@ -28,7 +33,7 @@ impl Server {
         let text = format!(
             "compatibility_level = 3.6\nmail_location = {location}\nmailbox_special_use_create = no\nmailbox_special_use = Sent=Sent\n\
              passdb = static:password=pw\nuserdb = static:home={place}/%u\nauth_failure_delay = 0\n\
-             imap_append_limit = 1000000\n"
+             imap_append_limit = 1000000\n{more}"
         );
         let (main, mistakes) = MainCf::parse(&text, Path::new("main.cf"));
         assert!(mistakes.is_empty(), "{mistakes:?}");
