@@ -87,7 +87,9 @@ fn item_1_only_the_proper_dot_ends_data_of_lmtp() {
     let mut client = Client::greeted(site.lmtp);
     client.expect(250, "LHLO far.test");
     let mut count = 0;
-    for (before, after) in matrix().into_iter().filter(|(before, after)| !is_proper_end(before, after)) {
+    let improper = matrix().into_iter().filter(|(before, after)| !is_proper_end(before, after));
+    // Every line end before the dot, and every one behind it, but not all pairs: `smuggling` has those.
+    for (before, after) in improper.step_by(4) {
         client.expect(250, "MAIL FROM:<a@far.test>");
         client.expect(250, "RCPT TO:<ann@box.test>");
         client.expect(354, "DATA");
@@ -142,8 +144,8 @@ fn item_3_half_a_message_is_none() {
     for rest in [
         "b APPEND INBOX {100+}\r\nSubject: half\r\n\r\nhalf\r\n",
         "b APPEND INBOX {23+}\r\nSubject: half\r\n\r\nhalf\r\n",
-        "b APPEND INBOX {22+}\r\nSubject: one\r\n\r\nwhole\r\n {22+}\r\nSubject: two\r\n\r\nha",
-        "b APPEND INBOX CATENATE (TEXT {22+}\r\nSubject: one\r\n\r\nwhole\r\n TEXT {5+}\r\nha",
+        "b APPEND INBOX {23+}\r\nSubject: one\r\n\r\nwhole\r\n {23+}\r\nSubject: two\r\n\r\nha",
+        "b APPEND INBOX CATENATE (TEXT {23+}\r\nSubject: one\r\n\r\nwhole\r\n TEXT {5+}\r\nha",
     ] {
         let said = half(site.imap, format!("{login}{rest}").as_bytes());
         assert!(said.contains("a OK") && !said.contains("b OK"), "{rest}: {said}");
@@ -246,7 +248,7 @@ fn item_10_logins_tell_nothing_and_end_only_themselves() {
         b"a AUTHENTICATE PLAIN\r\n!!!!\r\nb AUTHENTICATE PLAIN =\r\nc AUTHENTICATE PLAIN AGFubg==\r\n\
           d AUTHENTICATE PLAIN\r\n*\r\ne LOGIN ann@box.test secret\r\nf LOGOUT\r\n",
     );
-    for refused in ["\r\na NO", "\r\nc NO", "\r\ne OK"] {
+    for refused in ["\r\na BAD", "\r\nb NO", "\r\nc NO", "\r\nd BAD", "\r\ne OK"] {
         assert!(said.contains(refused), "{refused}: {said}");
     }
     let said = half(
