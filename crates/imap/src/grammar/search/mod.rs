@@ -1,17 +1,17 @@
 //! Search programs: SEARCH, SORT, THREAD and ESEARCH. RFC 9051 6.4.4, RFC 5256, 5032 (WITHIN), 5182, 5267, 7377, 7162,
 //! 8474, 8514, 9394.
 
+mod key;
+
 use std::borrow::Cow;
 
 use jiff::civil::Date;
 
+use self::key::program;
 use super::cursor::{Bad, Cursor, Parsed};
 use super::fetch::partial_range;
 use super::mailbox::{Pattern, mailbox};
 use super::set::Set;
-
-/// Most keys in one program.
-const KEYS: usize = 2_000;
 
 /// Which date of a message is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,163 +350,6 @@ fn charset(cursor: &mut Cursor<'_>) -> Result<(), Refused> {
     }
 }
 
-/// The keys to the end of the command.
-fn program<'a>(cursor: &mut Cursor<'a>) -> Parsed<Key<'a>> {
-    let mut budget = KEYS;
-    let mut keys = vec![key(cursor, &mut budget)?];
-    while cursor.peek() == Some(b' ') && !cursor.is_at_end() {
-        cursor.space()?;
-        keys.push(key(cursor, &mut budget)?);
-    }
-    cursor.end()?;
-    Ok(join(keys))
-}
-
-fn join(mut keys: Vec<Key<'_>>) -> Key<'_> {
-    if keys.len() == 1 { keys.remove(0) } else { Key::And(keys) }
-}
-
-fn key<'a>(cursor: &mut Cursor<'a>, budget: &mut usize) -> Parsed<Key<'a>> {
-    *budget = budget.checked_sub(1).ok_or(Bad("too many search keys"))?;
-    match cursor.peek() {
-        Some(b'(') => {
-            let keys = cursor.list(|cursor| key(cursor, budget))?;
-            return if keys.is_empty() { Err(Bad("empty search list")) } else { Ok(join(keys)) };
-        }
-        Some(b'*' | b'$' | b'0'..=b'9') => return Set::parse(cursor).map(Key::Numbers),
-        _ => {}
-    }
-    let name = cursor.keyword()?.to_ascii_uppercase();
-    let not = |key| Key::Not(Box::new(key));
-    Ok(match name.as_str() {
-        "ALL" => Key::All,
-        "ANSWERED" => Key::Flag("\\Answered"),
-        "DELETED" => Key::Flag("\\Deleted"),
-        "DRAFT" => Key::Flag("\\Draft"),
-        "FLAGGED" => Key::Flag("\\Flagged"),
-        "SEEN" => Key::Flag("\\Seen"),
-        "UNANSWERED" => not(Key::Flag("\\Answered")),
-        "UNDELETED" => not(Key::Flag("\\Deleted")),
-        "UNDRAFT" => not(Key::Flag("\\Draft")),
-        "UNFLAGGED" => not(Key::Flag("\\Flagged")),
-        "UNSEEN" => not(Key::Flag("\\Seen")),
-        "RECENT" => Key::Recent,
-        "OLD" => not(Key::Recent),
-        "NEW" => Key::And(vec![Key::Recent, not(Key::Flag("\\Seen"))]),
-        "SAVEDATESUPPORTED" => Key::SaveDateSupported,
-        _ => return key_with_argument(&name, cursor, budget),
-    })
-}
-
-fn key_with_argument<'a>(name: &str, cursor: &mut Cursor<'a>, budget: &mut usize) -> Parsed<Key<'a>> {
-    let known = [
-        "BEFORE",
-        "ON",
-        "SINCE",
-        "SENTBEFORE",
-        "SENTON",
-        "SENTSINCE",
-        "SAVEDBEFORE",
-        "SAVEDON",
-        "SAVEDSINCE",
-        "OLDER",
-        "YOUNGER",
-        "LARGER",
-        "SMALLER",
-        "HEADER",
-        "FROM",
-        "TO",
-        "CC",
-        "BCC",
-        "SUBJECT",
-        "BODY",
-        "TEXT",
-        "KEYWORD",
-        "UNKEYWORD",
-        "UID",
-        "MODSEQ",
-        "EMAILID",
-        "THREADID",
-        "NOT",
-        "OR",
-    ];
-    if !known.contains(&name) {
-        return Err(Bad("unknown search key"));
-    }
-    cursor.space()?;
-    let field = |name: &'static str, text| Key::Header(Cow::Borrowed(name), text);
-    let dated = |cursor: &mut Cursor<'a>, stamp, when| {
-        super::dates::date(cursor).map(|day| Key::Date(stamp, when, day))
-    };
-    Ok(match name {
-        "BEFORE" => dated(cursor, Stamp::Internal, When::Before)?,
-        "ON" => dated(cursor, Stamp::Internal, When::On)?,
-        "SINCE" => dated(cursor, Stamp::Internal, When::Since)?,
-        "SENTBEFORE" => dated(cursor, Stamp::Sent, When::Before)?,
-        "SENTON" => dated(cursor, Stamp::Sent, When::On)?,
-        "SENTSINCE" => dated(cursor, Stamp::Sent, When::Since)?,
-        "SAVEDBEFORE" => dated(cursor, Stamp::Saved, When::Before)?,
-        "SAVEDON" => dated(cursor, Stamp::Saved, When::On)?,
-        "SAVEDSINCE" => dated(cursor, Stamp::Saved, When::Since)?,
-        "OLDER" | "YOUNGER" => {
-            let seconds = cursor.number()?;
-            if seconds == 0 {
-                return Err(Bad("an interval of no time"));
-            }
-            if name == "OLDER" { Key::Older(seconds) } else { Key::Younger(seconds) }
-        }
-        "LARGER" => Key::Larger(cursor.number64()?),
-        "SMALLER" => Key::Smaller(cursor.number64()?),
-        "HEADER" => {
-            let name = cursor.text()?;
-            cursor.space()?;
-            Key::Header(name, cursor.text()?)
-        }
-        "FROM" => field("From", cursor.text()?),
-        "TO" => field("To", cursor.text()?),
-        "CC" => field("Cc", cursor.text()?),
-        "BCC" => field("Bcc", cursor.text()?),
-        "SUBJECT" => field("Subject", cursor.text()?),
-        "BODY" => Key::Body(cursor.text()?),
-        "TEXT" => Key::Text(cursor.text()?),
-        "KEYWORD" => Key::Flag(cursor.flag()?),
-        "UNKEYWORD" => Key::Not(Box::new(Key::Flag(cursor.flag()?))),
-        "UID" => Key::Uids(Set::parse(cursor)?),
-        "MODSEQ" => mod_sequence(cursor)?,
-        "EMAILID" => Key::EmailId(cursor.atom()?),
-        "THREADID" => Key::ThreadId(cursor.atom()?),
-        _ => {
-            cursor.deeper()?;
-            let first = key(cursor, budget)?;
-            let found = if name == "NOT" {
-                Key::Not(Box::new(first))
-            } else {
-                cursor.space()?;
-                Key::Or(Box::new(first), Box::new(key(cursor, budget)?))
-            };
-            cursor.close();
-            found
-        }
-    })
-}
-
-/// `MODSEQ [entry type] number`: what is said of single metadata counts as said of the message. RFC 7162 3.1.5.
-fn mod_sequence<'a>(cursor: &mut Cursor<'a>) -> Parsed<Key<'a>> {
-    if cursor.peek() == Some(b'"') {
-        let entry = cursor.string()?;
-        if !entry.starts_with(b"/flags/") {
-            return Err(Bad("unknown metadata entry"));
-        }
-        cursor.space()?;
-        let kind = cursor.keyword()?.to_ascii_lowercase();
-        if !["priv", "shared", "all"].contains(&kind.as_str()) {
-            return Err(Bad("expected priv, shared or all"));
-        }
-        cursor.space()?;
-    }
-    cursor.number64().map(Key::ModSeq)
-}
-
 /// Mailbox patterns of [`Source`]: what a LIST would be asked.
 pub fn patterns(source: &Source, separator: char) -> Vec<Pattern> {
     let of = |names: &[String], tail: &str| -> Vec<Pattern> {
@@ -529,87 +372,4 @@ pub fn patterns(source: &Source, separator: char) -> Vec<Pattern> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn search(text: &str) -> Result<String, Refused> {
-        Search::parse(&mut Cursor::new(text.as_bytes())).map(|search| format!("{:?}", search.key))
-    }
-
-    #[test]
-    fn keys_of_all_kinds() {
-        for good in [
-            "ALL",
-            "UNSEEN",
-            "1:4,7",
-            "$",
-            "UID 1:*",
-            "NOT SEEN",
-            "OR SEEN (FLAGGED 1:3)",
-            "KEYWORD $Junk",
-            "HEADER X-Y \"\"",
-            "FROM \"a b\"",
-            "SINCE 1-Feb-2024",
-            "SENTON \"1-Feb-2024\"",
-            "LARGER 100",
-            "CHARSET UTF-8 TEXT caf\u{e9}",
-            "CHARSET us-ascii ALL",
-            "MODSEQ 12",
-            "MODSEQ \"/flags/\\\\Seen\" all 12",
-            "OLDER 60",
-            "EMAILID M123",
-            "RETURN () ALL",
-            "RETURN (MIN MAX COUNT) UNSEEN",
-            "RETURN (PARTIAL 1:10) ALL",
-            "SUBJECT {3}\r\na b UNSEEN",
-            "SAVEDSINCE 1-Jan-2020",
-            "SAVEDATESUPPORTED",
-        ] {
-            assert!(search(good).is_ok(), "{good}: {:?}", search(good));
-        }
-        for bad in [
-            "",
-            "FOO",
-            "NOT",
-            "OR SEEN",
-            "(SEEN",
-            "()",
-            "SINCE yesterday",
-            "LARGER x",
-            "UID",
-            "RETURN (FOO) ALL",
-            "RETURN (ALL PARTIAL 1:2) ALL",
-            "FROM",
-            "HEADER X",
-            "OLDER 0",
-            "ALL)",
-            "1 2 X",
-        ] {
-            assert!(search(bad).is_err(), "{bad}");
-        }
-        assert_eq!(search("CHARSET KOI8-R ALL"), Err(Refused::Charset));
-    }
-
-    #[test]
-    fn programs_are_bounded() {
-        assert!(search(&"NOT ".repeat(50)).is_err());
-        let deep = format!("{}ALL", "NOT ".repeat(39));
-        assert!(search(&deep).is_ok());
-        let wide = vec!["ALL"; 3000].join(" ");
-        assert!(search(&wide).is_err());
-    }
-
-    #[test]
-    fn sorts_threads_and_many_mailboxes() {
-        let sort = Sort::parse(&mut Cursor::new(b"(REVERSE DATE SUBJECT) UTF-8 ALL")).unwrap();
-        assert_eq!(sort.keys, [(SortKey::Date, true), (SortKey::Subject, false)]);
-        assert!(Sort::parse(&mut Cursor::new(b"(REVERSE) UTF-8 ALL")).is_err());
-        assert!(Sort::parse(&mut Cursor::new(b"() UTF-8 ALL")).is_err());
-        assert!(thread(&mut Cursor::new(b"REFERENCES UTF-8 ALL")).is_ok());
-        assert_eq!(thread(&mut Cursor::new(b"REFERENCES X ALL")).unwrap_err(), Refused::Charset);
-        let (sources, search) =
-            esearch(&mut Cursor::new(b"IN (subtree (a b) mailboxes c personal) UNSEEN"), false).unwrap();
-        assert_eq!(sources.len(), 3);
-        assert!(search.returns.all && search.returns.given);
-    }
-}
+mod tests;
