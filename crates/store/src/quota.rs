@@ -28,6 +28,24 @@ pub struct Usage {
     pub messages: u64,
 }
 
+impl Usage {
+    /// With as much more.
+    pub(crate) fn plus(self, more: Usage) -> Usage {
+        Usage {
+            bytes: self.bytes.saturating_add(more.bytes),
+            messages: self.messages.saturating_add(more.messages),
+        }
+    }
+
+    /// With as much less, as far as there is any.
+    pub(crate) fn minus(self, less: Usage) -> Usage {
+        Usage {
+            bytes: self.bytes.saturating_sub(less.bytes),
+            messages: self.messages.saturating_sub(less.messages),
+        }
+    }
+}
+
 /// Limits; `None` where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {

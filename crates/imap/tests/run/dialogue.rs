@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer may take, where the disk is busy with something else.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A dialogue.
 #[derive(Debug, Default)]

@@ -248,6 +248,10 @@ impl<T: Tree> Account for Household<T> {
             mailbox.mark_gone();
         }
         *self.known_usage() = None;
+        // Where there is a limit, what is held is always known.
+        if !self.common.limits.is_unlimited() {
+            self.usage()?;
+        }
         self.common.watch.ring();
         Ok(())
     }

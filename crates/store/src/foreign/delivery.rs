@@ -30,32 +30,56 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// Is there room for as much more? Accounts without limits always have it.
-    pub fn room_for(&self, more: Usage) -> Result<()> {
-        if self.limits.is_unlimited() {
-            return Ok(());
+    /// Takes room for as much more, if there is any: nobody else takes the same. What becomes of it is said to
+    /// [`Common::came`] or [`Common::give_back`].
+    pub fn take_room(&self, more: Usage) -> Result<()> {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(resource) = self.limits.passed(usage.unwrap_or_default(), more) {
+            return Err(Error::OverQuota(resource));
         }
-        let used = self.usage.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_default();
-        self.limits.passed(used, more).map_or(Ok(()), |resource| Err(Error::OverQuota(resource)))
+        if let Some(used) = usage.as_mut() {
+            *used = used.plus(more);
+        }
+        Ok(())
     }
 
-    /// Messages have come, or gone.
+    /// What room was taken for is here.
+    pub fn came(&self, more: Usage) {
+        let used = *self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = used {
+            self.warn(used.minus(more), used);
+        }
+        self.note(more, true);
+    }
+
+    /// It is not.
+    pub fn give_back(&self, more: Usage) {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = usage.as_mut() {
+            *used = used.minus(more);
+        }
+    }
+
+    /// Messages have come, or gone, whether there was room or not.
     pub fn counted(&self, change: Usage, more: bool) {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(used) = usage.as_mut() {
             let before = *used;
-            let count = |used: u64, change: u64| match more {
-                true => used.saturating_add(change),
-                false => used.saturating_sub(change),
-            };
-            *used = Usage {
-                bytes: count(used.bytes, change.bytes),
-                messages: count(used.messages, change.messages),
-            };
-            if let Some(share) = self.limits.reached(before, *used, &self.warn_at) {
-                log::warn!("{}: quota reached {share} per cent", mail::logline::printable(&self.user));
-            }
+            *used = if more { used.plus(change) } else { used.minus(change) };
+            self.warn(before, *used);
         }
+        drop(usage);
+        self.note(change, more);
+    }
+
+    fn warn(&self, before: Usage, after: Usage) {
+        if let Some(share) = self.limits.reached(before, after, &self.warn_at) {
+            log::warn!("{}: quota reached {share} per cent", mail::logline::printable(&self.user));
+        }
+    }
+
+    /// In the format's own file.
+    fn note(&self, change: Usage, more: bool) {
         let sign = |value: u64| i64::try_from(value).unwrap_or(i64::MAX) * if more { 1 } else { -1 };
         if change.messages > 0
             && let Err(error) = (self.count_change)(sign(change.bytes), sign(change.messages))

@@ -114,18 +114,17 @@ impl<F: Files> Shared<F> {
         usage: Usage,
         work: impl FnOnce(&mut State<F>, i64) -> Result<Option<Vec<Added>>>,
     ) -> Result<Option<Vec<u32>>> {
-        self.common.room_for(usage)?;
+        self.common.take_room(usage)?;
         let uids = self.work(|state, now| {
             let Some(added) = work(state, now)? else { return Ok(None) };
             state.added(&self.common.ledger, &added)?;
             Ok(Some(added.iter().map(|added| added.seen.uid).collect::<Vec<_>>()))
-        })?;
-        if let Some(uids) = &uids
-            && !uids.is_empty()
-        {
-            self.common.counted(usage, true);
+        });
+        match uids {
+            Ok(Some(_)) => self.common.came(usage),
+            _ => self.common.give_back(usage),
         }
-        Ok(uids)
+        uids
     }
 
     /// Links the messages into this mailbox, where they are files. Twice, because a file may have got another name
@@ -374,12 +373,7 @@ impl<F: Files> Shared<F> {
     /// Takes a delivery in: the recent messages of whoever looks next.
     pub(super) fn receive(&self, message: NewMessage) -> Result<()> {
         let usage = Usage { bytes: message.content.len() as u64, messages: 1 };
-        self.common.room_for(usage)?;
-        self.work(|state, now| {
-            let added = state.files.append(&[message], true, &mut state.words, now)?;
-            state.added(&self.common.ledger, &added)
-        })?;
-        self.common.counted(usage, true);
-        Ok(())
+        self.put(usage, |state, now| state.files.append(&[message], true, &mut state.words, now).map(Some))
+            .map(drop)
     }
 }

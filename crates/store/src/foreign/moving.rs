@@ -152,16 +152,21 @@ impl<F: Files> Shared<F> {
             }
             let (old, files): (Vec<u32>, Vec<Source>) = sources.into_iter().unzip();
             // Within an account nothing becomes more.
-            if !Arc::ptr_eq(&self.common, &from.common) {
-                self.common.room_for(weight(files.iter().map(|file| file.facts.size)))?;
+            let room = weight(files.iter().map(|file| file.facts.size));
+            let other = !Arc::ptr_eq(&self.common, &from.common);
+            if other {
+                self.common.take_room(room)?;
             }
             let taken = self.work(|state, now| {
                 let Some(taken) = state.files.take(&files, &mut state.words, now)? else { return Ok(None) };
                 let added: Vec<Added> = taken.iter().map(|(_, added)| *added).collect();
                 state.added(self.ledger(), &added)?;
                 Ok(Some(taken))
-            })?;
-            let Some(taken) = taken else {
+            });
+            if other {
+                self.common.give_back(room);
+            }
+            let Some(taken) = taken? else {
                 if outcome.from.is_empty() {
                     return Ok(None);
                 }
