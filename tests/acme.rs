@@ -1,10 +1,11 @@
 //! Certificates from Pebble, the ACME server that authorities test with, by each of the three proofs.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use testbed::{Address, Instance, Kept, Site, address, neighbour, wait};
+use testbed::{Address, Kept, Site, address, neighbour, wait};
 
 /// Pebble, and the name server that it asks; both end with this.
 struct Authority {
@@ -94,10 +95,9 @@ impl Authority {
 }
 
 /// Whose name stands below the certificate that a client is shown.
-fn shown(mx: &Instance) -> String {
+fn shown(at: Address, begin: &str) -> String {
     let script = format!(
-        "openssl s_client -connect {} -starttls smtp -servername mx.test </dev/null 2>/dev/null | openssl x509 -noout -issuer",
-        mx.smtp()
+        "openssl s_client -connect {at} {begin} -servername mx.test </dev/null 2>/dev/null | openssl x509 -noout -issuer"
     );
     let output = Command::new("sh").args(["-c", &script]).output().expect("it starts");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -132,7 +132,9 @@ fn pebble_gives_certificates_by_each_proof() {
         assert!(fs::read(&chain).expect("it is there") != first, "{proof}");
         if proof == "http-01" {
             // Services read it again by themselves.
-            wait::until("the new certificate", || shown(&mx).contains("Pebble").then_some(()));
+            wait::until("the new certificate", || {
+                shown(mx.smtp(), "-starttls smtp").contains("Pebble").then_some(())
+            });
         }
         let left = fs::read_dir(mx.site().path().join("queue/acme")).expect("it is there").flatten();
         let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
@@ -151,9 +153,42 @@ fn until_then_there_is_a_certificate_of_our_own() {
         .set("smtpd_tls_chain_files", "${acme_certificate_directory}/chain.pem")
         .start();
     mx.wait_log(&["acme[", "no new certificate: ", "trying again in 60 s"]);
-    assert!(shown(&mx).contains("issuer=CN = mx.test\n"), "{}", shown(&mx));
+    assert!(
+        shown(mx.smtp(), "-starttls smtp").contains("issuer=CN = mx.test\n"),
+        "{}",
+        shown(mx.smtp(), "-starttls smtp")
+    );
     let status = mx.run("acme", &["status"]);
     assert!(status.out.contains("self-signed, until"), "{status:?}");
     let failed = mx.run("acme", &["renew"]);
     assert!(failed.status == 1 && failed.err.contains(&nobody.to_string()), "{failed:?}");
+}
+
+#[test]
+fn who_takes_logins_shows_a_renewed_certificate() {
+    let Some([_]) = neighbour::installed(["openssl"]) else { return };
+    if !neighbour::root() {
+        return;
+    }
+    let (nobody, imaps) = (address(), address());
+    let site = Site::new("mx.test");
+    let users = site.put("users", "ann@box.test:{PLAIN}secret:61401:61401::/nowhere::\n");
+    let mx = site
+        .set("acme_domains", "mx.test")
+        .set("acme_directory_url", &format!("https://{nobody}/dir"))
+        .set("smtpd_tls_chain_files", "${acme_certificate_directory}/chain.pem")
+        .set("passdb", &format!("passwd-file:{}", users.display()))
+        .set("userdb", &format!("passwd-file:{}", users.display()))
+        .service(&format!("{}:{} inet n - n - - imapd -o ssl_wrappermode=yes", imaps.ip(), imaps.port()))
+        .start();
+    wait::until("our own certificate", || shown(imaps, "").contains("CN = mx.test").then_some(()));
+    // As a renewal does it: a new file in the place of the old one, for the same readers.
+    let chain = mx.site().path().join("queue/acme/chain.pem");
+    let new = chain.with_extension("new");
+    let was = fs::metadata(&chain).expect("it is there");
+    fs::write(&new, testbed::tls::certificate("mx.test").1).expect("root may");
+    fs::set_permissions(&new, was.permissions()).expect("root may");
+    chown(&new, Some(was.uid()), Some(was.gid())).expect("root may");
+    fs::rename(&new, &chain).expect("root may");
+    wait::until("the new certificate", || shown(imaps, "").contains("an authority for tests").then_some(()));
 }

@@ -421,6 +421,13 @@ fn memcache_answers_as_postfix() {
     let backup = format!("backup = texthash:{}/backup\n", comparison.site.conf().display());
     let keys: Vec<_> = KNOWN.iter().copied().chain(["three@ex.test", "nobody"]).collect();
     comparison.compare("memcache", "plain", &head, &keys);
+    comparison.compare("memcache", "plain", &head, HOSTILE);
+    // The real one gives up at a key that is too long; here it is nobody's.
+    let plain = format!("memcache:{}/memcache-plain.cf", comparison.site.conf().display());
+    let keys_too_long =
+        [&b"\xff\xfe@ex.test\n"[..], &[b'x'; 65_000], b"\n", &[b' '; 65_000], b"\none@ex.test\n"].concat();
+    let ours = comparison.site.run_with("postmap", &["-q", "-", &plain], &keys_too_long);
+    assert_eq!(ours.out, "one@ex.test\tfirst\n", "{}", ours.err);
     comparison.compare("memcache", "prefix", &format!("{head}key_format = p:%s\n"), &keys);
     comparison.compare("memcache", "user", &format!("{head}key_format = u:%u\ndomain = ex.test\n"), &keys);
     comparison.compare("memcache", "backup", &format!("{head}{backup}key_format = b:%s\n"), &keys);
@@ -451,6 +458,16 @@ fn redis_answers() {
     assert_eq!(ask("LRANGE list:%s 0 -1", "two"), (0, "a,b\n".to_owned()));
     for key in HOSTILE {
         assert_eq!(ask("GET alias:%s", key), (1, String::new()), "{key:?}");
+    }
+    for key in ["x", "'", "\\"] {
+        let long = key.repeat(64 << 10);
+        let file = site.conf().join("redis.cf");
+        let said = site.run_with(
+            "postmap",
+            &["-q", "-", &format!("redis:{}", file.display())],
+            (long + "\n").as_bytes(),
+        );
+        assert_eq!((said.status, said.out), (1, String::new()), "{key}");
     }
     assert_eq!(ask("HGET list:two %s", "x").0, 1);
 }

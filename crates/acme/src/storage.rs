@@ -41,6 +41,9 @@ impl Standing {
     }
 }
 
+/// Rights of files that all who show the certificate read, by their group.
+const SHARED: u32 = 0o640;
+
 /// The folder.
 #[derive(Clone, Debug)]
 pub struct Storage(PathBuf);
@@ -79,7 +82,7 @@ impl Storage {
         }
         let pem =
             self_signed(domains).map_err(|error| Trouble::from_error("self-signed certificate", error))?;
-        self.write("chain.pem", pem.as_bytes())
+        self.write("chain.pem", pem.as_bytes(), SHARED)
     }
 
     /// What the certificate there is.
@@ -115,7 +118,7 @@ impl Storage {
             Ok(pem) => KeyPair::from_pem(&pem).map_err(bad),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = KeyPair::generate().map_err(bad)?;
-                self.write("account.pem", key.serialize_pem().as_bytes())?;
+                self.write("account.pem", key.serialize_pem().as_bytes(), 0o600)?;
                 Ok(key)
             }
             Err(error) => Err(Trouble::from_error(path.display().to_string(), error)),
@@ -124,12 +127,12 @@ impl Storage {
 
     /// Puts key and chain in the place of the old ones.
     pub(crate) fn replace(&self, pem: &str) -> Result<(), Trouble> {
-        self.write("chain.pem", pem.as_bytes())
+        self.write("chain.pem", pem.as_bytes(), SHARED)
     }
 
     /// An answer of this name, for whoever answers the authority.
     pub(crate) fn put_answer(&self, name: &str, content: &str) -> Result<(), Trouble> {
-        self.write(&format!("answer-{name}"), content.as_bytes())
+        self.write(&format!("answer-{name}"), content.as_bytes(), SHARED)
     }
 
     /// Takes it away.
@@ -148,11 +151,11 @@ impl Storage {
     }
 
     /// Whole or not at all.
-    fn write(&self, name: &str, content: &[u8]) -> Result<(), Trouble> {
+    fn write(&self, name: &str, content: &[u8], mode: u32) -> Result<(), Trouble> {
         let (path, new) = (self.0.join(name), self.0.join(format!(".{name}.{}", std::process::id())));
         let written = || -> io::Result<()> {
             let mut options = fs::OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(&new)?;
+            let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
             file.write_all(content)?;
             if nix::unistd::geteuid().is_root() {
                 let folder = fs::metadata(&self.0)?;

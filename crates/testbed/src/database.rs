@@ -146,7 +146,8 @@ impl Database {
         Some(database)
     }
 
-    /// Gives a data base server of SQL a certificate for its address, and starts it again; the file of the authority.
+    /// Gives a data base server a certificate for its address, and starts it again; the file of the authority. OpenLDAP then
+    /// answers nobody in clear.
     pub fn with_tls(&mut self) -> PathBuf {
         let (authority, chain) = crate::tls::certificate(&self.address.ip().to_string());
         let split = chain.find("-----BEGIN CERTIFICATE").expect("a key, then a certificate");
@@ -162,14 +163,23 @@ impl Database {
         }
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("it is ours");
         let (key, certificate) = (key.display(), certificate.display());
-        let postgres = self.program.ends_with("postgres");
-        let more = match postgres {
-            true => [
+        if self.program.ends_with("slapd") {
+            let file = self.path().join("slapd.conf");
+            let rest = fs::read_to_string(&file).expect("it was written");
+            let tls = format!(
+                "TLSCACertificateFile {}\nTLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\n",
+                ca.display()
+            );
+            fs::write(&file, format!("{tls}security ssf=64\n{rest}")).expect("it is ours");
+        }
+        let more = match self.program.file_name().and_then(|name| name.to_str()) {
+            Some("slapd") => Vec::new(),
+            Some("postgres") => vec![
                 "-cssl=on".to_owned(),
                 format!("-cssl_key_file={key}"),
                 format!("-cssl_cert_file={certificate}"),
             ],
-            false => [
+            _ => vec![
                 format!("--ssl-ca={}", ca.display()),
                 format!("--ssl-key={key}"),
                 format!("--ssl-cert={certificate}"),
@@ -205,6 +215,15 @@ impl Database {
         database.start();
         database.run("dn: dc=test\nobjectClass: domain\ndc: test\n");
         Some(database)
+    }
+
+    /// Has OpenLDAP listen on another port of its host, too, under TLS from the start.
+    pub fn with_ldaps(&mut self) -> Address {
+        let free = std::net::TcpListener::bind((self.address.ip(), 0)).expect("a host of ours");
+        let at = free.local_addr().expect("a bound socket has an address");
+        let url = self.arguments.iter_mut().find(|word| word.starts_with("ldap://")).expect("it is slapd");
+        url.push_str(&format!(" ldaps://{at}"));
+        at
     }
 
     /// memcached, empty.

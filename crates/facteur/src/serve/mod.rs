@@ -449,6 +449,8 @@ impl Program {
     fn reload(&mut self) {
         log::info!(target: "master", "reload -- configuration {}", self.directory.display());
         let mut config = Config::read(&self.directory, "master");
+        // Where this fails, a file that is missing is a mistake that is told.
+        let _ = certificates::prepare(&config.view);
         let (tables, setup, mistakes) = prepare(&mut config, &self.crew, &self.desk);
         let known = tolerated::read(&tolerated::file(&config));
         if !report(&mistakes) || tolerated::worse(&mistakes, &known) {

@@ -227,6 +227,8 @@ fn readable(config: &Config) -> Vec<PathBuf> {
         let compiled = ["lmdb", "db", "cdb"].map(|end| PathBuf::from(format!("{}.{end}", file.display())));
         readable.extend(compiled);
     }
+    // Certificates are put in each other's place there: the rule is for the directory.
+    readable.push(config.view.get("acme_certificate_directory").into());
     readable.retain(|path| path.exists());
     readable
 }
