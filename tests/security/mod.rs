@@ -15,13 +15,13 @@
 //! | 10 logins | `readers` | `people`, `imap` (dialogues of 01-session), `imap::pop3` |
 //! | 12 rights | | `imap` (`rights`: every command, every right) |
 //! | 14 threads and sorting | | `imap` (`races`), `imap::commands::search::thread` |
-//! | 15 DNS | `gate::names`: loops, lame servers, null and numeric exchangers | `net::dns`, `sign::spf` (the suite of the standard, void look-ups), `net::tls` (TLSA) |
+//! | 15 DNS | `content`: SPF in circles, void look-ups; `gate::names`: loops, lame servers, null and numeric exchangers | `net::dns`, `sign::spf` (the suite of the standard, void look-ups), `net::tls` (TLSA) |
 //! | 16 hostile peers | `hostile`: policy servers, next hops, milters, clamd; `content`: ICAP, spamd, rspamd | `filter::policy`, `mta::policyd`, `tables`, `people::hostile_tests` |
 //! | 19 poisoned memories, local users | `local_users` | `gate::greylist::memory`, `mta::verify` |
 //! | 20 bans | `gate::bans` | `gate::bans` |
 //! | 21 races | | `imap` (`races`; dialogues of 08-sessions), `store::facteur::tests::deliveries` |
 //! | 22 kill -9, full disks, damage | `durability` | `store` (`facteur::tests::crash`, `foreign::crash_tests`), `queue` |
-//! | 23 what goes out | `gate::outbound` | `gate::outbound`, `mta::policyd` |
+//! | 23 what goes out | `gate::outbound`; `content`: forged results, blind copies | `gate::outbound`, `mta::policyd` |
 
 mod budget;
 mod content;

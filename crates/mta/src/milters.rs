@@ -49,8 +49,8 @@ pub async fn pass(
     if !chain.links().iter().any(Link::follows) {
         return Ok(());
     }
-    // Whom the log names: not those that milters add.
-    let last = clean.envelope.recipients.last().map(|last| last.address.external().to_string());
+    // Whom the log names: not those that milters add, nor copies.
+    let last = clean.last.as_ref().map(|last| last.external().to_string());
     let told = Told { origin, last };
     let mut letter = Letter::open(clean.content.body()?)?;
     letter.checks = cleaner.milter_checks.clone();

@@ -249,7 +249,10 @@ impl Link {
                 Err(_) => unexpected("unknown filter reply"),
                 Ok(Response::Progress) => continue,
                 Ok(Response::ConnFail) => unexpected("SMFIR_CONN_FAIL"),
-                Ok(Response::Discard) if in_session(event) => unexpected("SMFIR_DISCARD"),
+                Ok(Response::Discard) if in_session(event) => {
+                    self.warn("DISCARD action is not allowed for connect or helo");
+                    Ok(Step::Done(Outcome::Continue))
+                }
                 Ok(Response::Change(change)) => Ok(Step::Change(change)),
                 Ok(response) => Ok(Step::Done(self.obey(event, response))),
             };

@@ -211,6 +211,7 @@ impl<S: Sink> Cleaning<S> {
         let needs_utf8 = self.out.utf8 || !self.envelope.sender.is_ascii();
         let expanded = std::mem::take(&mut self.recipients.expanded);
         let given = std::mem::take(&mut self.recipients.given);
+        let last = self.recipients.last.take();
         let recipients = self.recipients.into_list();
         let needs_utf8 = needs_utf8 || recipients.iter().any(|recipient| !recipient.address.is_ascii());
         let asked = self.envelope.smtputf8 || self.cleaner.detects_utf8(&self.envelope.origin);
@@ -226,6 +227,7 @@ impl<S: Sink> Cleaning<S> {
             discard: self.orders.discard,
             skip: self.skip,
             given,
+            last,
             expanded,
         })
     }

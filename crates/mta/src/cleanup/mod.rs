@@ -109,6 +109,8 @@ pub struct Clean<S> {
     pub skip: Skip,
     /// Recipients as they were given, rewritten and before aliases: what milters of local mail are told.
     pub given: Vec<Address>,
+    /// The last of them, for the log.
+    pub last: Option<Address>,
     /// Recipients with NOTIFY=SUCCESS that were replaced by virtual aliases: an "expanded" notice is due (RFC 3461
     /// 5.2.7.3). Of a probe: aliases for several addresses, which are deliverable as they are.
     pub expanded: Vec<Recipient>,

@@ -122,13 +122,13 @@ impl Session {
             return None;
         }
         let chain = self.milters.as_mut()?;
-        let (what, text) = match chain.event(event, data, &values).await {
+        let outcome = chain.event(event, data, &values).await;
+        let closes = outcome == Outcome::Close;
+        let (what, text) = match outcome {
             Outcome::Continue => return None,
             Outcome::Hold => ("milter-hold", "milter triggers HOLD action".to_owned()),
             Outcome::Discard => ("milter-discard", "milter triggers DISCARD action".to_owned()),
-            Outcome::Close => {
-                ("milter-reject", format!("421 4.7.0 {} Error: closing connection", self.host()))
-            }
+            Outcome::Close => ("milter-reject", "421 4.7.0 Server closing connection".to_owned()),
             Outcome::Reply(text) => ("milter-reject", text),
         };
         let mut facts = facts(&self.peer, self.transaction.as_deref(), command, self.improper_pipelining);
@@ -139,6 +139,13 @@ impl Session {
         match what {
             "milter-hold" => self.standing.orders.hold = true,
             "milter-discard" => self.standing.orders.discard = true,
+            // Who has not been greeted yet is told in other words.
+            _ if closes && event == Event::Connect => {
+                return Some(reply(&format!("421 {} Service unavailable - try again later", self.host())));
+            }
+            _ if closes => {
+                return Some(reply(&format!("421 4.7.0 {} Error: closing connection", self.host())));
+            }
             _ => return Some(reply(&text)),
         }
         None

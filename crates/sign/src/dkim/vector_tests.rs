@@ -127,7 +127,7 @@ fn rsa(bits: usize) -> String {
     encoded(&element(0x30, &[element(2, &modulus), exponent.to_vec()].concat()))
 }
 
-/// Keys that are too short prove nothing, and those that are too long are not worked with.
+/// Item 15 of the security list: keys that are too short prove nothing, and those that are too long are not worked with.
 #[tokio::test]
 async fn keys_of_odd_sizes() {
     let pem = generate(Algorithm::Rsa, 2048).unwrap();

@@ -37,6 +37,9 @@ const ADDRESSES: [&str; 18] = [
     "Return-Path",
 ];
 
+/// A field or line that is longer passes as it is, piece by piece: nobody looks at it.
+const LONGEST: usize = 256 << 10;
+
 /// Bytes of a line that are logged.
 const SHOWN: usize = 60;
 
@@ -69,6 +72,8 @@ pub struct Rewrite<'a> {
     out: Vec<u8>,
     /// The body at hand is encoded.
     encode: bool,
+    /// The text at hand goes on within a line that is too long.
+    mid_line: bool,
 }
 
 /// What stands at the beginning of header text.
@@ -94,6 +99,7 @@ impl<'a> Rewrite<'a> {
             pending: Vec::new(),
             out: Vec::new(),
             encode: false,
+            mid_line: false,
         }
     }
 
@@ -118,6 +124,14 @@ impl<'a> Rewrite<'a> {
                         rest = after;
                         continue;
                     }
+                    Piece::More if rest.len() > LONGEST => {
+                        self.out.extend_from_slice(rest);
+                        self.mid_line = !rest.ends_with(b"\n");
+                        rest = b"";
+                        self.mime.header_end();
+                        self.header = None;
+                        continue;
+                    }
                     Piece::More => break,
                     Piece::End => {
                         let follows = self.header_end(part).await?;
@@ -134,10 +148,16 @@ impl<'a> Rewrite<'a> {
                 }
             }
             let line = next_line(rest);
-            if line.is_empty() || !(line.ends_with(b"\n") || last) {
+            let whole = line.ends_with(b"\n");
+            if line.is_empty() || !(whole || last || line.len() > LONGEST) {
                 break;
             }
             rest = &rest[line.len()..];
+            if self.mid_line || line.len() > LONGEST {
+                self.piece_of_line(trim_lf(line), whole || last);
+                self.mid_line = !whole;
+                continue;
+            }
             self.header = self.body_line(trim_lf(line)).await?;
         }
         self.pending = rest.to_vec();
@@ -149,15 +169,15 @@ impl<'a> Rewrite<'a> {
         if follows != Follows::Body {
             self.encode = false;
         }
-        let service = self.service;
-        match self.checked("body", line, service.checks.line(0, line)).await? {
-            Left::All => self.body_text(line),
-            Left::Nothing => {}
-            Left::Other(text) => self.body_text(text.as_bytes()),
-            Left::Behind(text) => {
-                self.body_text(text.as_bytes());
-                self.body_text(line);
+        if self.encode {
+            let mut encoded = Vec::new();
+            quoted::line(line, &mut encoded);
+            // The checks see what goes out.
+            for line in encoded.split_inclusive(|byte| *byte == b'\n') {
+                self.checked_line(trim_lf(line)).await?;
             }
+        } else {
+            self.checked_line(line).await?;
         }
         Ok((follows == Follows::Header).then_some(Part::Mime))
     }
@@ -187,11 +207,34 @@ impl<'a> Rewrite<'a> {
         Ok(left)
     }
 
-    fn body_text(&mut self, line: &[u8]) {
+    async fn checked_line(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        let service = self.service;
+        match self.checked("body", line, service.checks.line(0, line)).await? {
+            Left::All => self.push_line(line),
+            Left::Nothing => {}
+            Left::Other(text) => self.push_line(text.as_bytes()),
+            Left::Behind(text) => {
+                self.push_line(text.as_bytes());
+                self.push_line(line);
+            }
+        }
+        Ok(())
+    }
+
+    /// Some of a line that is too long to be looked at, or the end of it.
+    fn piece_of_line(&mut self, piece: &[u8], ends: bool) {
         if self.encode {
-            quoted::line(line, &mut self.out);
+            quoted::line(piece, &mut self.out);
+            if !ends {
+                // A line end that is none (RFC 2045 6.7).
+                self.out.pop();
+                self.out.extend_from_slice(b"=\n");
+            }
         } else {
-            self.push_line(line);
+            self.out.extend_from_slice(piece);
+            if ends {
+                self.out.push(b'\n');
+            }
         }
     }
 
