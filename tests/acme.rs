@@ -58,8 +58,8 @@ impl Authority {
         let names = quiet(command.args(["-management", &management.to_string()]), &log);
         let mut command = Command::new(pebble);
         command.args(["-config".as_ref(), config.as_os_str()]).args(["-dnsserver", &dns.to_string()]);
-        // One nonce in five is refused, as a busy authority does.
-        command.envs([("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_WFE_NONCEREJECT", "20")]);
+        // One nonce in twenty is refused, as a busy authority does.
+        command.envs([("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_WFE_NONCEREJECT", "5")]);
         let pebble = quiet(&mut command, &log);
         for place in [at, management] {
             wait::within(wait::LIMIT, || std::net::TcpStream::connect(place).ok())

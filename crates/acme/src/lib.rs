@@ -7,8 +7,7 @@
 #![deny(unsafe_code)]
 
 mod acmed;
-mod client;
-mod jws;
+mod authority;
 mod order;
 pub mod params;
 mod settings;

@@ -3,22 +3,21 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use instant_acme::{
+    Account, AuthorizationStatus, Error, Identifier, Key, KeyAuthorization, NewOrder, Order, OrderStatus,
+    RetryPolicy,
+};
 use mail::Trouble;
 use net::clock;
 use rcgen::{CertificateParams, CustomExtension, DnType, KeyPair};
-use serde_json::{Value, json};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::client::{self, Answer, Client, text};
-use crate::jws::{Key, encode};
+use crate::authority::Authority;
 use crate::settings::{Challenge, Settings};
 use crate::storage::Storage;
 
-/// How long the authority may take to look.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-/// The longest pause between two questions.
-const PAUSE: u64 = 15;
+/// How long the authority may take to look, and how often it is asked whether it has.
+const PATIENCE: RetryPolicy = RetryPolicy::new().backoff(1.5).timeout(Duration::from_secs(300));
 
 /// Calls the program that changes DNS with these words: `add` or `remove`, the name of a TXT record, its value.
 pub type Hook = dyn Fn([String; 3]) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync;
@@ -33,81 +32,111 @@ pub async fn renew(settings: &Settings, hook: &Hook, anyway: bool) -> Result<boo
     if !due && !anyway {
         return Ok(false);
     }
-    let key = Key::new(&storage.account()?.serialize_der())?;
-    let mut client = Client::open(settings, key).await?;
-    let names: Vec<Value> =
-        settings.domains.iter().map(|name| json!({ "type": "dns", "value": name })).collect();
-    let url = client.offered("newOrder")?;
-    let order = client.post(&url, Some(&json!({ "identifiers": names }))).await?;
-    let place = order.location.clone().ok_or_else(|| Trouble::new("the order has no URL"))?;
-    let order = order.json()?;
-    for authorization in order["authorizations"].as_array().into_iter().flatten() {
-        let url = authorization.as_str().unwrap_or_default();
-        prove(&mut client, (settings, hook), &storage, url).await?;
+    let account = account(settings, &storage).await?;
+    let names: Vec<Identifier> = settings.domains.iter().cloned().map(Identifier::Dns).collect();
+    let mut order = account.new_order(&NewOrder::new(&names)).await.map_err(told)?;
+    let mut proofs = Vec::new();
+    let proved = prove(&mut order, settings, hook, &storage, &mut proofs).await;
+    for proof in proofs {
+        proof.remove(settings.challenge, hook, &storage).await;
     }
+    proved?;
     let (key, request) = request(&settings.domains)
         .map_err(|error| Trouble::from_error("request for a certificate", error))?;
-    client.post(&text(&order, "finalize")?, Some(&json!({ "csr": encode(request) }))).await?;
-    let done = until(&mut client, &place, &["valid"]).await?;
-    let chain = client.post(&done.text("certificate")?, None).await?;
-    let chain = String::from_utf8(chain.body).map_err(|_| Trouble::new("the certificate is no PEM text"))?;
+    order.finalize_csr(&request).await.map_err(told)?;
+    let chain = order.poll_certificate(&PATIENCE).await.map_err(told)?;
     storage.replace(&format!("{}{chain}", key.serialize_pem()))?;
     Ok(true)
 }
 
-/// Shows the authority that a name is ours.
-async fn prove(
-    client: &mut Client<'_>,
-    (settings, hook): (&Settings, &Hook),
-    storage: &Storage,
-    url: &str,
-) -> Result<(), Trouble> {
-    let authorization = client.post(url, None).await?.json()?;
-    if authorization["status"] == "valid" {
-        return Ok(());
-    }
-    let name = text(&authorization["identifier"], "value")?;
-    let kind = settings.challenge.as_str();
-    let mut challenges = authorization["challenges"].as_array().into_iter().flatten();
-    let challenge = challenges.find(|challenge| challenge["type"] == kind).ok_or_else(|| {
-        Trouble::new(format!("{name}: the authority does not offer {kind}: set acme_challenge_type"))
-    })?;
-    let (token, question) = (text(challenge, "token")?, text(challenge, "url")?);
-    let proof = Proof::new(&name, &token, &client.key.thumbprint());
-    proof.put(settings.challenge, hook, storage).await?;
-    let answered = async {
-        client.post(&question, Some(&json!({}))).await?;
-        until(client, url, &["valid"]).await
+/// The account of our key, which is made where there is none.
+async fn account(settings: &Settings, storage: &Storage) -> Result<Account, Trouble> {
+    let der = storage.account()?.serialize_der();
+    let opened = async {
+        let key = Key::from_pkcs8_der(PrivatePkcs8KeyDer::from(der.as_slice()))?;
+        let http = Box::new(Authority(settings.tls.clone()));
+        let pair = (key, PrivatePkcs8KeyDer::from(der.clone()).into());
+        let opening = Account::builder_with_http(http).create_from_key(pair, settings.directory_url.clone());
+        let (account, _) = opening.await?;
+        if let Some(contact) = &settings.contact {
+            account.update_contacts(&[contact]).await?;
+        }
+        Ok(account)
     };
-    let answered = answered.await;
-    proof.remove(settings.challenge, hook, storage).await;
-    answered.map(drop).map_err(|trouble| Trouble::new(format!("{name}: {trouble}")))
+    opened.await.map_err(|error: Error| {
+        let (host, port) = (&settings.directory.host, settings.directory.port);
+        Trouble::new(format!("{host}:{port}: {}", told(error)))
+    })
+}
+
+/// Shows the authority that the names are ours. What it is shown is in `proofs`, and has to be taken away again.
+async fn prove(
+    order: &mut Order,
+    settings: &Settings,
+    hook: &Hook,
+    storage: &Storage,
+    proofs: &mut Vec<Proof>,
+) -> Result<(), Trouble> {
+    let mut authorizations = order.authorizations();
+    while let Some(next) = authorizations.next().await {
+        let mut authorization = next.map_err(told)?;
+        if authorization.status == AuthorizationStatus::Valid {
+            continue;
+        }
+        let Identifier::Dns(name) = authorization.identifier().identifier.clone() else {
+            return Err(Trouble::new("the authority asks about what is no name"));
+        };
+        let kind = settings.challenge.as_str();
+        let mut challenge = authorization.challenge(settings.challenge.kind()).ok_or_else(|| {
+            Trouble::new(format!("{name}: the authority does not offer {kind}: set acme_challenge_type"))
+        })?;
+        let (token, authorization) = (challenge.token.clone(), challenge.key_authorization());
+        let proof = Proof { name, token, authorization };
+        let put = proof.put(settings.challenge, hook, storage).await;
+        proofs.push(proof);
+        put?;
+        challenge.set_ready().await.map_err(told)?;
+    }
+    match order.poll_ready(&PATIENCE).await {
+        Ok(OrderStatus::Ready) => Ok(()),
+        Ok(_) | Err(Error::Api(_)) => Err(refusal(order).await),
+        Err(error) => Err(told(error)),
+    }
+}
+
+/// Which name the authority is not content with, and why.
+async fn refusal(order: &mut Order) -> Trouble {
+    let mut authorizations = order.authorizations();
+    while let Some(next) = authorizations.next().await {
+        let Ok(mut authorization) = next else { continue };
+        let name = authorization.identifier().to_string();
+        let Ok(state) = authorization.refresh().await else { continue };
+        if let Some(error) = state.challenges.iter().find_map(|challenge| challenge.error.as_ref()) {
+            return Trouble::new(format!("{name}: {}", mail::logline::printable(&error.to_string())));
+        }
+    }
+    Trouble::new("the authority is not content, and does not say why")
+}
+
+fn told(error: Error) -> Trouble {
+    Trouble::new(mail::logline::printable(&error.to_string()))
 }
 
 /// What an answer is made of.
 struct Proof {
     name: String,
     token: String,
-    authorization: String,
+    authorization: KeyAuthorization,
 }
 
 impl Proof {
-    fn new(name: &str, token: &str, thumbprint: &str) -> Proof {
-        let authorization = format!("{token}.{thumbprint}");
-        Proof { name: name.to_owned(), token: token.to_owned(), authorization }
-    }
-
-    fn digest(&self) -> Vec<u8> {
-        digest(&SHA256, self.authorization.as_bytes()).as_ref().to_vec()
-    }
-
     fn record(&self, word: &str) -> [String; 3] {
-        [word.to_owned(), format!("_acme-challenge.{}", self.name), encode(self.digest())]
+        [word.to_owned(), format!("_acme-challenge.{}", self.name), self.authorization.dns_value()]
     }
 
     async fn put(&self, challenge: Challenge, hook: &Hook, storage: &Storage) -> Result<(), Trouble> {
         match challenge {
-            Challenge::Http => storage.put_answer(&self.token, &self.authorization),
+            Challenge::Http => storage.put_answer(&self.token, self.authorization.as_str()),
             Challenge::TlsAlpn => {
                 let pem = self
                     .certificate()
@@ -133,33 +162,11 @@ impl Proof {
     /// The certificate that is shown to the authority. RFC 8737 3.
     fn certificate(&self) -> Result<String, rcgen::Error> {
         let mut params = CertificateParams::new([self.name.clone()])?;
-        params.custom_extensions = vec![CustomExtension::new_acme_identifier(&self.digest())];
+        params.custom_extensions =
+            vec![CustomExtension::new_acme_identifier(self.authorization.digest().as_ref())];
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
         Ok(format!("{}{}", key.serialize_pem(), certificate.pem()))
-    }
-}
-
-/// Asks until the status is one of these.
-async fn until(client: &mut Client<'_>, url: &str, wanted: &[&str]) -> Result<Answer, Trouble> {
-    let begun = clock::now();
-    loop {
-        let answer = client.post(url, None).await?;
-        let told = answer.json()?;
-        let status = text(&told, "status")?;
-        if wanted.contains(&status.as_str()) {
-            return Ok(answer);
-        }
-        if !["pending", "processing", "ready"].contains(&status.as_str()) {
-            let mut challenges = told["challenges"].as_array().into_iter().flatten();
-            let error = challenges.find_map(|challenge| challenge.get("error")).unwrap_or(&told["error"]);
-            return Err(Trouble::new(format!("{status}: {}", client::problem(error, 200))));
-        }
-        let pause = Duration::from_secs(answer.later.unwrap_or(1).clamp(1, PAUSE));
-        if clock::now().duration_since(begun) + pause > PATIENCE {
-            return Err(Trouble::new(format!("still {status} after {} s", PATIENCE.as_secs())));
-        }
-        tokio::time::sleep(pause).await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use conf::{Block, Mistake, Severity, View};
+use instant_acme::ChallengeType;
 use tables::http::Url;
 use tables::sql::{Tls, Wanted};
 
@@ -29,6 +30,15 @@ impl Challenge {
             Challenge::Dns => "dns-01",
         }
     }
+
+    /// What the library calls it.
+    pub(crate) fn kind(self) -> ChallengeType {
+        match self {
+            Challenge::Http => ChallengeType::Http01,
+            Challenge::TlsAlpn => ChallengeType::TlsAlpn01,
+            Challenge::Dns => ChallengeType::Dns01,
+        }
+    }
 }
 
 /// What is asked for.
@@ -38,6 +48,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// Where the authority is.
     pub directory: Url,
+    /// The same as it was written.
+    pub directory_url: String,
     /// Whom to believe that it is.
     pub tls: Tls,
     /// `mailto:…`
@@ -92,6 +104,7 @@ impl Settings {
         Some(Settings {
             domains,
             directory,
+            directory_url: params.acme_directory_url,
             tls,
             contact: (!contact.is_empty()).then(|| format!("mailto:{contact}")),
             challenge,
