@@ -250,6 +250,22 @@ fn a_session_is_kicked_wherever_it_is_served() {
 }
 
 #[test]
+fn what_is_granted_does_not_pass_the_rights_of_files() {
+    let Some(house) = House::start(|site| site) else { return };
+    house.mail(&["ann"], 1);
+    let (mut ann, mut bob) = (house.login("ann"), house.login("bob"));
+    assert!(ann.ask("CREATE team").starts_with("t OK"));
+    assert!(ann.ask("SETACL team bob@box.test lr").contains("t OK"));
+    // His process has his rights, and none in her home.
+    let said = bob.ask("SELECT shared/ann@box.test/team");
+    assert!(said.contains("t NO"), "{said}");
+    let said = bob.ask("LIST \"\" \"*\"");
+    assert!(said.contains("* LIST (\\HasNoChildren) \".\" INBOX") && said.contains("t OK"), "{said}");
+    assert!(bob.ask("SELECT INBOX").contains("t OK"));
+    assert!(ann.ask("SELECT team").contains("t OK"));
+}
+
+#[test]
 fn rights_that_nobody_should_have_are_refused() {
     let Some(house) = House::start(|site| site.set("mailbox_process_limit", "1")) else { return };
     for user in ["low", "root"] {

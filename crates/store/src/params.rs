@@ -42,7 +42,8 @@ conf::params! {
         /// nothing.
         mailbox_prefix: Text = "", own;
         /// What the names of mailboxes begin with that other users share with a user (IMAP ACL): the name of their
-        /// owner follows, then the mailbox. Empty shares nothing.
+        /// owner follows, then the mailbox. Empty shares nothing. Where each user's mailboxes have an owner of their own, the
+        /// rights of their files hold besides: sharing is for sites with `mail_uid`.
         mailbox_shared_prefix: Text = "shared/", own;
         /// How many bytes an account may hold when nothing else is said of it; 0 means no limit.
         mailbox_quota: Bytes = "0", own;
