@@ -7,4 +7,5 @@ mod logins;
 mod pam;
 mod restart;
 mod saslauthd;
+mod sync;
 mod tls;
