@@ -44,9 +44,9 @@ impl Address {
 
     /// The order in which the recipients of a message are tried: those of one domain together, those without one last.
     pub fn compare_by_domain(&self, other: &Address) -> Ordering {
-        let domain = |address: &Address| address.domain().map(str::to_ascii_lowercase);
-        match (domain(self), domain(other)) {
-            (Some(one), Some(other)) => one.cmp(&other),
+        let fold = |byte: u8| byte.to_ascii_lowercase();
+        match (self.domain(), other.domain()) {
+            (Some(one), Some(other)) => one.bytes().map(fold).cmp(other.bytes().map(fold)),
             (one, other) => other.is_some().cmp(&one.is_some()),
         }
         .then_with(|| self.as_str().cmp(other.as_str()))
@@ -136,17 +136,22 @@ fn is_dot_string(local: &str) -> bool {
 /// Like Postfix, never divides `owner-list` or `list-request` when `-` is a delimiter, nor at the first
 /// character, nor the reserved names `mailer-daemon` and `double-bounce`.
 pub fn split_extension<'a>(local: &'a str, delimiters: &str) -> Option<(&'a str, char, &'a str)> {
-    if delimiters.is_empty()
-        || local.eq_ignore_ascii_case("mailer-daemon")
-        || local.eq_ignore_ascii_case("double-bounce")
-    {
-        return None;
-    }
     if delimiters.contains('-') {
         let lower = local.to_ascii_lowercase();
         if lower.starts_with("owner-") || lower.ends_with("-request") {
             return None;
         }
+    }
+    split_any_extension(local, delimiters)
+}
+
+/// The same where `owner_request_special` is off: lists have no names of their own.
+pub fn split_any_extension<'a>(local: &'a str, delimiters: &str) -> Option<(&'a str, char, &'a str)> {
+    if delimiters.is_empty()
+        || local.eq_ignore_ascii_case("mailer-daemon")
+        || local.eq_ignore_ascii_case("double-bounce")
+    {
+        return None;
     }
     let at = local.find(|c| delimiters.contains(c)).filter(|at| *at > 0)?;
     let delimiter = local[at..].chars().next()?;
@@ -181,6 +186,7 @@ mod tests {
         assert_eq!(split_extension("+joe", "+"), None);
         assert_eq!(split_extension("owner-list", "-"), None);
         assert_eq!(split_extension("list-request", "-"), None);
+        assert_eq!(split_any_extension("list-request", "-"), Some(("list", '-', "request")));
         assert_eq!(split_extension("a-b+c", "+-"), Some(("a", '-', "b+c")));
         assert_eq!(split_extension("double-bounce", "-"), None);
     }

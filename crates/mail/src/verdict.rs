@@ -34,6 +34,8 @@ pub enum Blame {
     Peer,
     /// A rule of the site said no.
     Policy,
+    /// The address leads nowhere: nobody has it, or a transport says no in its stead.
+    Address,
     /// The server we spoke to said no, or was not there.
     NextHop,
     /// Something of ours failed: disk, table, memory.

@@ -101,8 +101,7 @@ fn requests(active: &Active, work: &Work) -> Vec<Request> {
         let recipient = active.recipient(*index as usize)?;
         Some(Target { index: *index as usize, recipient: recipient.into_owned() })
     });
-    let mut targets: Vec<Target> = targets.collect();
-    targets.sort_by(|a, b| a.recipient.address.compare_by_domain(&b.recipient.address));
+    let targets: Vec<Target> = targets.collect();
     let request = |sender: Address, targets: Vec<Target>| Request {
         id: stored.id.clone(),
         sender,

@@ -58,7 +58,6 @@ pub async fn take(
     // Whatever a submitter says of these, it was not a network client, and no filter was chosen for it.
     envelope.client = Client::default();
     envelope.content_filter = setup.pickup.content_filter.clone();
-    envelope.rewrite_local = true;
     envelope.origin = "pickup".to_owned();
     let date = mail::date::rfc5322(house.now(), &setup.zone);
     let prepend = received::local(&setup.myhostname, &setup.mail_name, Some(uid), &id, &date);

@@ -267,6 +267,9 @@ async fn route(house: &House, setup: &Setup, active: &Active, room: usize) -> (V
             Err(refusal) => refuse(house, setup, active, &[index], &refusal),
         }
     }
+    // What is handed over together is cut from this order.
+    let address = |target: &Target| &envelope.recipients[target.index as usize].address;
+    targets.sort_by(|a, b| address(a).compare_by_domain(address(b)));
     (targets, more)
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Canonical {
     masquerade: Vec<(bool, String)>,
     masquerade_places: Vec<Place>,
     exceptions: List,
+    /// What a list of classes says that is none: no address is put through tables by a guess.
+    wrong_class: Option<String>,
 }
 
 impl Canonical {
@@ -48,6 +50,15 @@ impl Canonical {
         let sender = [Place::EnvelopeSender, Place::HeaderSender];
         let recipient = [Place::EnvelopeRecipient, Place::HeaderRecipient];
         let all = PLACES.map(|(_, place)| place);
+        let mut wrong_class = None;
+        let mut places = |opener: &mut Opener<'_>, parameter: &str, names: &[String], allowed: &[Place]| {
+            places(names, allowed).unwrap_or_else(|name| {
+                let text = format!("{parameter}: unknown address class \"{name}\"");
+                opener.complain(parameter, text.clone());
+                wrong_class = Some(text);
+                Vec::new()
+            })
+        };
         let mut maps = |maps: &str, classes: &str, names: &[String], allowed: &[Place]| {
             (opener.maps(maps), places(opener, classes, names, allowed))
         };
@@ -66,12 +77,14 @@ impl Canonical {
             ),
             maps("canonical_maps", "canonical_classes", &settings.canonical_classes, &all),
         ];
+        let masquerade_places = places(opener, "masquerade_classes", &settings.masquerade_classes, &all);
         Canonical {
             maps,
             extension: extension(&settings, "canonical"),
             masquerade: settings.masquerade_domains.iter().filter_map(|rule| masquerade_rule(rule)).collect(),
-            masquerade_places: places(opener, "masquerade_classes", &settings.masquerade_classes, &all),
+            masquerade_places,
             exceptions: opener.names("masquerade_exceptions"),
+            wrong_class,
         }
     }
 
@@ -82,7 +95,8 @@ impl Canonical {
 
     /// Can an address in this place change at all?
     pub fn touches(&self, place: Place) -> bool {
-        self.maps.iter().any(|(maps, places)| !maps.is_empty() && places.contains(&place))
+        self.wrong_class.is_some()
+            || self.maps.iter().any(|(maps, places)| !maps.is_empty() && places.contains(&place))
             || (!self.masquerade.is_empty() && self.masquerade_places.contains(&place))
     }
 
@@ -94,6 +108,9 @@ impl Canonical {
         address: &str,
         trail: &mut Trail,
     ) -> Result<String, Trouble> {
+        if let Some(wrong) = &self.wrong_class {
+            return Err(Trouble::misconfigured(wrong.as_str()));
+        }
         let mut address = address.to_owned();
         for (maps, places) in &self.maps {
             if !maps.is_empty() && places.contains(&place) {
@@ -167,16 +184,14 @@ fn masquerade_rule(rule: &str) -> Option<(bool, String)> {
 }
 
 /// The places named in a `*_classes` parameter.
-fn places(opener: &mut Opener<'_>, parameter: &str, names: &[String], allowed: &[Place]) -> Vec<Place> {
-    let mut found = Vec::new();
-    for name in names {
-        match PLACES.iter().find(|(known, place)| known.eq_ignore_ascii_case(name) && allowed.contains(place))
-        {
-            Some((_, place)) => found.push(*place),
-            None => opener.complain(parameter, format!("{parameter}: unknown address class \"{name}\"")),
-        }
-    }
-    found
+/// The places that these words name; the error is a word that names none of those allowed.
+fn places(names: &[String], allowed: &[Place]) -> Result<Vec<Place>, String> {
+    let place = |name: &String| {
+        let known = PLACES.iter().filter(|(_, place)| allowed.contains(place));
+        let found = known.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, place)| *place).ok_or_else(|| name.clone())
+    };
+    names.iter().map(place).collect()
 }
 
 /// What `propagate_unmatched_extensions` says of one kind of table.

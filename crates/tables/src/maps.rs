@@ -112,7 +112,8 @@ impl Maps {
             let shown = mail::logline::printable(&key);
             log::warn!(target: handle.program(), "{} lookup of {shown} returns an empty string result", self.parameter);
             log::warn!(target: handle.program(), "{} should return NO RESULT in case of NOT FOUND", self.parameter);
-            return Err(Trouble::new(format!("{}: empty result for key {shown}", handle.shared_name())));
+            let what = format!("{}: empty result for key {shown}", handle.shared_name());
+            return Err(Trouble::misconfigured(what));
         }
         Ok(Found {
             value: String::from_utf8_lossy(&hit.value).into_owned(),

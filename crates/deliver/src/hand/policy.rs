@@ -137,6 +137,7 @@ impl Policy {
             || (!self.home_mailbox.is_empty() && home().is_some_and(|home| path == home))
             || self.unchecked
             || self.anywhere
+            || self.named(who, &path.to_string_lossy())
             || self.named(who, &format!("/{}", path.to_string_lossy().trim_start_matches('/')))
             || self.named_in_home(who, &path.to_string_lossy())
     }

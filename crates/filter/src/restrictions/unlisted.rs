@@ -87,7 +87,14 @@ fn unknown(case: &mut Case<'_>, listing: Listing, domain: DomainClass, class: &'
     } else {
         "User unknown".to_owned()
     };
-    case.reject(code, detail, &text)
+    nowhere(case, code, detail, &text)
+}
+
+/// Mail to it would come back.
+fn nowhere(case: &mut Case<'_>, code: i64, detail: (u16, u16), text: &str) -> Decision {
+    let mut refusal = case.refusal(code, detail, case.rejected(text));
+    refusal.blame = Blame::Address;
+    case.refuse(refusal)
 }
 
 /// The address leads to an `error:` (or `retry:`) transport, whose next hop says why.
@@ -105,5 +112,5 @@ fn refused(case: &mut Case<'_>, stop: &Stop, class: &'static str) -> Decision {
         None => (1, 1),
     };
     let text = if text.is_empty() { "User unknown" } else { text }.to_owned();
-    case.reject(code, detail, &text)
+    nowhere(case, code, detail, &text)
 }

@@ -116,7 +116,7 @@ pub(super) fn class(refusal: &Refusal) -> Class {
     use mail::{Blame, Detail};
     let (storage, too_big, loops) = (Detail(3, 1), Detail(3, 4), Detail(4, 6));
     match refusal.blame {
-        _ if refusal.say.contains("User unknown") => Class::Bounce,
+        Blame::Address => Class::Bounce,
         // A rule that cannot be applied.
         _ if refusal.detail == Detail(3, 5) => Class::Policy,
         Blame::Ourselves | Blame::Admin if refusal.detail == storage => Class::Resource,

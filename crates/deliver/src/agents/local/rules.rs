@@ -33,6 +33,8 @@ pub struct Rules {
     pub delimiter: String,
     /// `owner_request_special`.
     pub owner_special: bool,
+    /// `soft_bounce`: what is refused is tried again, and so is the whole list it stands in.
+    pub soft_bounce: bool,
     /// `alias_maps`.
     pub aliases: Maps,
     /// `mailbox_command_maps`.
@@ -97,6 +99,7 @@ impl Rules {
             service: setup.service.name.clone(),
             delimiter: site.recipient_delimiter,
             owner_special: rewrite.owner_request_special,
+            soft_bounce: site.soft_bounce,
             aliases,
             mailbox_commands: open.maps("mailbox_command_maps", &params.mailbox_command_maps),
             mailbox_transports: open.maps("mailbox_transport_maps", &params.mailbox_transport_maps),
@@ -134,11 +137,6 @@ impl Rules {
     /// Is an extension that no key matched carried over into what a kind of expansion yields?
     pub fn propagates(&self, kind: &str) -> bool {
         self.router.extension(kind) == Extension::Propagated
-    }
-
-    /// The first extension delimiter.
-    pub fn first_delimiter(&self) -> &str {
-        self.delimiter.chars().next().map_or("", |c| &self.delimiter[..c.len_utf8()])
     }
 }
 

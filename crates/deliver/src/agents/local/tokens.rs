@@ -87,7 +87,7 @@ impl Walk<'_> {
         };
         if let Some(unmatched) = &at.unmatched {
             let (local, domain) = address.split();
-            let extended = format!("{local}{}{unmatched}", self.rules.first_delimiter());
+            let extended = format!("{local}{unmatched}");
             address = domain.map_or(extended.clone(), |domain| format!("{extended}@{domain}")).into();
         }
         at.recipient.address = address;

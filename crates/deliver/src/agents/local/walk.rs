@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mail::address::split_extension;
+use mail::address::{split_any_extension, split_extension};
 use mail::{Address, Blame, Class, Detail, Envelope, Notify, Outcome, Recipient, Refusal};
 use net::clock;
 
@@ -58,7 +58,7 @@ pub struct At {
     pub domain: Option<String>,
     /// Extension.
     pub extension: Option<String>,
-    /// The extension that results get.
+    /// The extension that results get, with the delimiter it came with.
     pub unmatched: Option<String>,
     /// The list it stands in.
     pub list: List,
@@ -86,6 +86,12 @@ impl At {
             expanded_from: None,
             account: None,
         }
+    }
+
+    /// The extension with its delimiter.
+    fn tail(&self) -> Option<String> {
+        self.extension.as_ref()?;
+        self.local.get(self.user.len()..).map(str::to_owned)
     }
 }
 
@@ -240,7 +246,10 @@ impl<'a> Walk<'a> {
         let (local, domain) = address.split();
         at.local = local.to_lowercase();
         at.domain = domain.map(str::to_lowercase);
-        let divided = split_extension(&at.local, &self.rules.delimiter);
+        let divided = match self.rules.owner_special {
+            true => split_extension(&at.local, &self.rules.delimiter),
+            false => split_any_extension(&at.local, &self.rules.delimiter),
+        };
         (at.user, at.extension) = match divided {
             Some((user, _, extension)) => (user.to_owned(), Some(extension.to_owned())),
             None => (at.local.clone(), None),
@@ -250,7 +259,7 @@ impl<'a> Walk<'a> {
             log::warn!(target: &self.rules.program, "{shown}: address with illegal extension");
             at.extension = None;
         }
-        at.unmatched = at.extension.clone();
+        at.unmatched = at.tail();
         if at.user.is_empty() {
             let text = format!("null username in \"{address}\"");
             return self.settle(&at, Refusal::never(50, Detail(1, 3), Blame::Policy, text));
@@ -279,12 +288,12 @@ impl<'a> Walk<'a> {
         }
         if at.extension.is_some() {
             let mut bare = at.clone();
-            bare.unmatched = at.extension.clone().filter(|_| self.rules.propagates("alias"));
+            bare.unmatched = at.tail().filter(|_| self.rules.propagates("alias"));
             let user = at.user.clone();
             if self.alias(&bare, &user).await {
                 return;
             }
-            at.unmatched = at.extension.clone();
+            at.unmatched = at.tail();
         }
         // Users named in somebody's list get a message of their own, so that each has its own fate.
         let foreign = at.owner.as_ref().is_some_and(|owner| !owner.eq_ignore_ascii_case(&at.user));
@@ -332,7 +341,12 @@ impl<'a> Walk<'a> {
 
     /// Queues what leaves, unless something here has to be tried again; gives the entries of the report.
     pub async fn finish(mut self, queued: &Recipient) -> Vec<Delivered> {
-        let pending = self.delivered.iter().any(|one| matches!(one.outcome, Outcome::Later(_)));
+        let again = |outcome: &Outcome| match outcome {
+            Outcome::Later(_) => true,
+            Outcome::Never(_) => self.rules.soft_bounce,
+            _ => false,
+        };
+        let pending = self.delivered.iter().any(|one| again(&one.outcome));
         let mut at = At::start(&self.request.sender, queued);
         at.recipient.notify = settled(queued.notify);
         if !pending {

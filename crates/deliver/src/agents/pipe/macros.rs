@@ -7,7 +7,12 @@ use crate::Request;
 
 /// Replaces macros; an argument that names a recipient's macro becomes one for each recipient. The error is the
 /// name of an unknown macro.
-pub fn expand(attributes: &Attributes, request: &Request, delimiter: &str) -> Result<Vec<String>, String> {
+pub fn expand(
+    attributes: &Attributes,
+    request: &Request,
+    delimiter: &str,
+    size: u64,
+) -> Result<Vec<String>, String> {
     let mut out = Vec::with_capacity(attributes.argv.len());
     for argument in &attributes.argv {
         let pieces = pieces(argument)?;
@@ -18,6 +23,7 @@ pub fn expand(attributes: &Attributes, request: &Request, delimiter: &str) -> Re
             for piece in &pieces {
                 match piece {
                     Piece::Text(text) => word.push_str(text),
+                    Piece::Macro("size") => word.push_str(&size.to_string()),
                     Piece::Macro(name) => word.push_str(&value(name, attributes, request, nth, delimiter)),
                 }
             }
@@ -129,7 +135,6 @@ fn value(name: &str, attributes: &Attributes, request: &Request, nth: usize, del
         "sender" if request.sender.is_null() => quoted(&attributes.null_sender),
         "sender" => quoted(request.sender.as_str()),
         "nexthop" => fold_host(&request.nexthop),
-        "size" => request.content.len().to_string(),
         "queue_id" => request.id.to_string(),
         "client_address" => client.address.clone(),
         "client_helo" => client.helo.clone(),
@@ -151,7 +156,7 @@ mod tests {
     fn expanded(words: &str, sender: &str, recipients: &[&str]) -> Result<Vec<String>, String> {
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
         let attributes = Attributes::parse(&words).expect("good attributes");
-        expand(&attributes, &request(sender, recipients, b""), "+")
+        expand(&attributes, &request(sender, recipients, b""), "+", 7)
     }
 
     #[test]
@@ -175,8 +180,8 @@ mod tests {
 
     #[test]
     fn arguments_with_recipients_are_repeated() {
-        let out = expanded("user=x argv=c -a $user fixed", "s@x", &["a@y", "b+c@y"]).expect("known macros");
-        assert_eq!(out, ["c", "-a", "a", "b", "fixed"]);
+        let out = expanded("user=x argv=c -a $user ${size}", "s@x", &["a@y", "b+c@y"]).expect("known macros");
+        assert_eq!(out, ["c", "-a", "a", "b", "7"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod macros;
+mod size;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -122,10 +123,11 @@ impl Pipe {
             }
         }
         let rights = self.rights(attributes).await?;
-        let argv = macros::expand(attributes, request, &self.delimiter)
+        let counts = attributes.size > 0 || attributes.argv.iter().any(|word| word.contains("size"));
+        let size = if counts { size::of(&request.content, &self.crew).await? } else { 0 };
+        let argv = macros::expand(attributes, request, &self.delimiter, size)
             .map_err(|name| self.misconfigured(&format!("unknown macro name: \"{name}\"")))?;
         let shown = argv[0].clone();
-        let size = request.content.len();
         if attributes.size > 0 && size > attributes.size {
             return Err(Refusal::new(Class::Never, 52, Detail(2, 3), Blame::Policy, "message too large"));
         }

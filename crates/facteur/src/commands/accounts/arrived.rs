@@ -205,6 +205,7 @@ impl Arrived {
         let envelope = Envelope {
             sender: top.sender.into(),
             recipients: vec![Recipient::new(recipient)],
+            rewrite_local: true,
             ..Envelope::default()
         };
         let content = Bytes::from(without_cr(top.rest));

@@ -93,6 +93,8 @@ pub(super) fn command(name: &str, words: &[String], names: bool, fold: bool) -> 
     }
     if let Some((command, rest)) = words.split_first() {
         line.word(command);
+        // Scripts that read Postfix's output know it so: no blank stands there when the name is left out.
+        line.fresh = !names;
         arguments(&mut line, rest);
     }
     line.end()
@@ -152,6 +154,16 @@ mod tests {
         let text = entry(&words("s|unix|-|-|-|-|-|x|-v|-o|a=b|-o|c=d e|-v|-D|foo|b c|"), true);
         let expected = "s          unix  -       -       -       -       -       x -v\n    -o a=b\n    -o {c=d e}\n    -v -D foo {b c} \n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_command_without_its_name_is_glued_to_its_first_argument() {
+        let words = words("pipe|flags=R|user=nobody");
+        assert_eq!(
+            command("x/unix/command", &words, true, false),
+            "x/unix/command = pipe flags=R user=nobody\n"
+        );
+        assert_eq!(command("x/unix/command", &words, false, false), "pipeflags=R user=nobody\n");
     }
 
     #[test]

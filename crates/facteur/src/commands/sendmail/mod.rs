@@ -152,6 +152,7 @@ fn deliver(options: &Options, directory: &Path) -> Result<(), String> {
         ret: options.ret,
         verp,
         report: options.report,
+        rewrite_local: !options.gateway,
         ..Envelope::default()
     };
     let submission = Submission { envelope, open, content: Bytes::from(content) };
@@ -178,7 +179,11 @@ fn caller() -> Option<&'static User> {
 
 /// `-f`: the first address in it, or nobody.
 fn first_address(text: &str) -> Address {
-    addresses(text.as_bytes()).into_iter().next().unwrap_or_else(Address::null)
+    let found = addresses(text.as_bytes());
+    if found.len() > 1 {
+        eprintln!("sendmail: warning: -f option specified malformed sender: {text}");
+    }
+    found.into_iter().next().unwrap_or_else(Address::null)
 }
 
 /// The sender that was given, or the login name of the caller.

@@ -56,6 +56,8 @@ pub struct Options {
     pub verp: Option<String>,
     /// `-bv`, `-v`.
     pub report: DeliveryReport,
+    /// `-G`: the message is passed on, its header is nobody's here.
+    pub gateway: bool,
     /// `-L`: logging label.
     pub label: Option<String>,
     /// `-v` twice and more: verbose logging of the command itself.
@@ -82,6 +84,7 @@ impl Default for Options {
             interval: false,
             verp: None,
             report: DeliveryReport::No,
+            gateway: false,
             label: None,
             verbose: false,
             recipients: Vec::new(),
@@ -162,6 +165,9 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Options, String>
         options.report = DeliveryReport::Verbose;
     }
     options.verbose = reports > 1;
+    if options.extract && options.report == DeliveryReport::Probe {
+        return Err("-t option cannot be used with -bv".to_owned());
+    }
     Ok(options)
 }
 
@@ -171,8 +177,9 @@ fn flag(letter: char, options: &mut Options, reports: &mut u32) -> Result<(), St
         'i' => options.dot_ends = false,
         'I' => options.mode = Mode::Aliases(None),
         'v' => *reports += 1,
-        // Said by old programs, meaningless here: gateway submission, "send to me too", user submission, 8-bit.
-        'G' | 'm' | 'U' | 'x' | 'c' | 's' | 'E' | 'J' => {}
+        'G' => options.gateway = true,
+        // Said by old programs, meaningless here: "send to me too", user submission, 8-bit.
+        'm' | 'U' | 'x' | 'c' | 's' | 'E' | 'J' => {}
         'n' => return Err("-n option not supported".to_owned()),
         other => return Err(format!("invalid option -- '{other}'")),
     }
@@ -193,7 +200,7 @@ fn valued(
         'B' => match value.to_ascii_uppercase().as_str() {
             "8BITMIME" => options.body_type = BodyType::EightBitMime,
             "7BIT" => options.body_type = BodyType::SevenBit,
-            _ => options.warnings.push(format!("bad -B option value '{value}' -- ignored")),
+            _ => return Err("-B option needs 8BITMIME or 7BIT".to_owned()),
         },
         'N' => match notify(&value) {
             Ok(notify) => options.notify = notify,
@@ -334,6 +341,8 @@ mod tests {
             ("-Xlog a@b", "unsupported: -Xl"),
             ("-qZ", "-qZ is not implemented"),
             ("-f", "option requires an argument -- 'f'"),
+            ("-B bogus a@b", "-B option needs 8BITMIME or 7BIT"),
+            ("-t -bv", "-t option cannot be used with -bv"),
         ] {
             assert_eq!(read(line).unwrap_err(), what, "{line}");
         }
