@@ -2,6 +2,7 @@
 
 mod acme;
 mod authentication;
+mod class;
 mod clients;
 mod commands;
 mod configuration;

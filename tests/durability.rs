@@ -1,4 +1,4 @@
-//! 250 means on disk: whatever kills the program, acknowledged mail is delivered, bounced or in the queue, and a
+//! Security list, item 22. 250 means on disk: whatever kills the program, acknowledged mail is delivered, bounced or in the queue, and a
 //! restart doubles nothing in a Maildir, and elsewhere nothing beyond what was under way.
 //!
 //! `FACTEUR_KILLS=200 cargo test --test all durability` kills it two hundred times; the seed of a run is printed, and

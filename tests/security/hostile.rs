@@ -1,4 +1,4 @@
-//! Servers that we ask and that answer nonsense, endlessly, or not at all: mail waits, nothing else happens.
+//! Security list, item 16: servers that we ask and that answer nonsense, endlessly, or not at all: mail waits, nothing else happens.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -13,6 +13,7 @@ fn assert_sound_log(mx: &Instance) {
     }
 }
 
+/// Security list, item 8.
 #[test]
 fn control_characters_in_commands_reach_neither_log_nor_envelope_nor_message() {
     let mx =
@@ -45,6 +46,7 @@ fn control_characters_in_commands_reach_neither_log_nor_envelope_nor_message() {
     assert_sound_log(&mx);
 }
 
+/// Security list, item 8.
 #[test]
 fn line_ends_in_arguments_of_sendmail_make_no_new_header_recipient_or_record() {
     let mx = Site::new("mx.test").start();
@@ -71,6 +73,7 @@ fn line_ends_in_arguments_of_sendmail_make_no_new_header_recipient_or_record() {
     assert_sound_log(&mx);
 }
 
+/// Security list, item 8.
 #[test]
 fn recipients_are_words_and_no_shell_lines_in_pipe_transports_and_alias_commands() {
     if !testbed::neighbour::root() {
@@ -130,6 +133,7 @@ fn recipients_are_words_and_no_shell_lines_in_pipe_transports_and_alias_commands
     assert!(found.stdout.is_empty(), "a shell has seen a recipient: {found:?}");
 }
 
+/// Security list, item 8.
 #[test]
 fn a_recipient_that_looks_like_an_option_is_refused() {
     let mx = Site::new("mx.test").set("smtpd_error_sleep_time", "0").start();
@@ -142,6 +146,7 @@ fn a_recipient_that_looks_like_an_option_is_refused() {
     }
 }
 
+/// Security list, item 8.
 #[test]
 fn what_a_table_gives_back_for_a_hostile_key_is_no_address_list_of_the_attacker() {
     // The parts of a key are put into the value as they are; quotes keep them one address.
@@ -163,6 +168,7 @@ fn what_a_table_gives_back_for_a_hostile_key_is_no_address_list_of_the_attacker(
     assert_sound_log(&mx);
 }
 
+/// Security list, item 8.
 #[test]
 fn a_notice_quotes_hostile_texts_without_letting_them_out_of_their_line() {
     let sink = Sink::scripted(|line| {

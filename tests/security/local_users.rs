@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use testbed::{Site, wait};
 
+/// Security list, item 19.
 #[test]
 fn sockets_that_command_the_queue_are_for_its_owner_alone() {
     let mx = Site::new("mx.test").start();
@@ -33,6 +34,7 @@ fn sockets_that_command_the_queue_are_for_its_owner_alone() {
     assert_eq!(journal.mode() & 0o007, 0, "others may look into the journal");
 }
 
+/// Security list, item 19.
 #[test]
 fn nonsense_at_the_socket_of_sendmail_is_refused_and_harms_nobody() {
     let mx = Site::new("mx.test").start();
@@ -52,6 +54,7 @@ fn nonsense_at_the_socket_of_sendmail_is_refused_and_harms_nobody() {
     mx.maildir("bob").one();
 }
 
+/// Security list, item 19.
 #[test]
 fn what_does_not_belong_into_the_maildrop_is_neither_followed_nor_sent() {
     let mut mx = Site::new("mx.test").start();
@@ -70,6 +73,7 @@ fn what_does_not_belong_into_the_maildrop_is_neither_followed_nor_sent() {
     assert!(secret.exists() && drop.join("directory").exists(), "what is not ours stays");
 }
 
+/// Security list, item 19.
 #[test]
 fn only_who_may_send_does_and_only_as_himself() {
     let mx = Site::new("mx.test").set("local_login_sender_maps", "static:me@mx.test").start();
@@ -89,6 +93,7 @@ fn only_who_may_send_does_and_only_as_himself() {
     assert!(wait::within(wait::LIMIT, refused).is_some(), "{}", mx.log());
 }
 
+/// Security list, item 9.
 #[test]
 fn names_of_mailboxes_do_not_lead_out_of_their_directory() {
     let site = Site::new("mx.test");
@@ -123,11 +128,17 @@ fn names_of_mailboxes_do_not_lead_out_of_their_directory() {
     assert!(!within.iter().any(|name| ["new", "cur", "tmp"].contains(&name.as_str())), "{within:?}");
 }
 
+/// Security list, item 17.
 #[test]
 fn loops_of_aliases_forwards_and_notices_end() {
-    let mx = Site::new("mx.test")
+    let site = Site::new("mx.test");
+    let file = site.put("list", "file, a\n").display().to_string();
+    let mx = site
         .set("local_recipient_maps", "")
-        .set("alias_maps", "inline:{{a=b} {b=c} {c=a} {far=far@mx.test} {twice=a, a, b} {bad=nosuch}}")
+        .set(
+            "alias_maps",
+            &format!("inline:{{{{a=b}} {{b=c}} {{c=a}} {{far=far@mx.test}} {{twice=a, a, b}} {{bad=nosuch}} {{file=:include:{file}}}}}"),
+        )
         .set("virtual_alias_maps", "inline:{{v@mx.test=w@mx.test} {w@mx.test=v@mx.test}}")
         .set("transport_maps", "inline:{{gone.test=error:5.1.1 gone}}")
         .set("hopcount_limit", "10")
@@ -142,6 +153,9 @@ fn loops_of_aliases_forwards_and_notices_end() {
     client.ask("QUIT");
     let notice = mx.maildir("bob").one();
     assert!(notice.contains("alias database loop for"), "{notice}");
+    // A file that includes its own list: each of its members once.
+    mx.send("ann@box.test", &["file@mx.test"], "Subject: list\n\nx\n");
+    assert!(mx.maildir("ann").one().contains("alias database loop for"));
     let hops = "Received: by x\n".repeat(10);
     let mut client = mx.client();
     client.hello();
@@ -150,4 +164,26 @@ fn loops_of_aliases_forwards_and_notices_end() {
     let quiet = || mx.run("postqueue", &["-p"]).out.contains("Mail queue is empty").then_some(());
     assert!(wait::within(wait::LIMIT, quiet).is_some(), "{}", mx.log());
     assert!(mx.log().lines().count() < 200, "{}", mx.log());
+}
+
+/// Security list, item 17: each of two sites forwards to the other.
+#[test]
+fn mail_that_two_sites_forward_to_each_other_comes_back_once() {
+    let (one, two) = (Site::new("one.test"), Site::new("two.test"));
+    let (to_one, to_two) = (one.nexthop(), two.nexthop());
+    let forward = |site: Site, other: &str, nexthop: &str| {
+        site.set("alias_maps", &format!("inline:{{u=u@{other}}}"))
+            .set("transport_maps", &format!("inline:{{{other}=smtp:{nexthop}}}"))
+            .start()
+    };
+    let one = forward(one, "two.test", &to_two);
+    let two = forward(two, "one.test", &to_one);
+    one.send("bob@box.test", &["u@one.test"], "Subject: round\n\nx\n");
+    let notice = one.maildir("bob").one();
+    assert!(notice.contains("mail forwarding loop for u@one.test"), "{notice}");
+    for site in [&one, &two] {
+        let quiet = || site.run("postqueue", &["-p"]).out.contains("Mail queue is empty").then_some(());
+        assert!(wait::within(wait::LIMIT, quiet).is_some(), "{}", site.log());
+    }
+    assert_eq!(one.maildir("bob").messages().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! The memory of address probes: what strangers ask about puts nothing into it about others.
+//! Security list, item 19: what strangers ask about puts nothing into the memory of address probes about others.
 
 use std::fs;
 

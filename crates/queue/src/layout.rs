@@ -18,6 +18,11 @@ impl Layout {
         &self.root
     }
 
+    /// What `sendmail` left for us.
+    pub(crate) fn maildrop(&self) -> PathBuf {
+        self.root.join("maildrop")
+    }
+
     /// Segments of the journal.
     pub(crate) fn journal(&self) -> PathBuf {
         self.root.join("journal")

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use mail::Address;
 
 use crate::{Failure, Kind, Submission};
 
@@ -72,20 +73,63 @@ pub fn scan(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
+/// A message of the maildrop as `postqueue -p` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Name of its file.
+    pub name: String,
+    /// When it was submitted.
+    pub arrival: Timestamp,
+    /// Length of the content, in bytes.
+    pub size: u64,
+    /// Reverse-path, as it was given.
+    pub sender: Address,
+    /// Recipients, as they were given.
+    pub recipients: Vec<Address>,
+}
+
+/// Most messages that are listed.
+const LISTED: usize = 1000;
+
+/// What waits in the maildrop, oldest first; what is no message, or cannot be read, is left out.
+pub fn list(directory: &Path) -> Vec<Listed> {
+    let files = scan(directory).unwrap_or_default();
+    files.iter().take(LISTED).filter_map(|path| look(path)).collect()
+}
+
+fn look(path: &Path) -> Option<Listed> {
+    let mut file = open(path).ok()?;
+    let found = file.metadata().ok().filter(|found| found.is_file())?;
+    let (envelope, head) = Submission::peek(&mut file)?;
+    Some(Listed {
+        name: path.file_name()?.to_string_lossy().into_owned(),
+        arrival: arrival(&found),
+        size: found.len().saturating_sub(head),
+        sender: envelope.sender,
+        recipients: envelope.recipients.into_iter().map(|recipient| recipient.address).collect(),
+    })
+}
+
+fn arrival(found: &fs::Metadata) -> Timestamp {
+    let nanoseconds = i32::try_from(found.mtime_nsec()).unwrap_or_default();
+    Timestamp::new(found.mtime(), nanoseconds).unwrap_or_default()
+}
+
+/// Opens a file that anybody may have put there.
+fn open(path: &Path) -> std::io::Result<File> {
+    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).or_else(|error| match error.kind() {
+        // It is its submitter's; who looks after us may read it.
+        std::io::ErrorKind::PermissionDenied => conf::secrets::open(path),
+        _ => Err(error),
+    })
+}
+
 /// Reads one file. What is not ours (links, other types, bad checksum, too large) is an error that names it.
 pub fn read(path: &Path, size_limit: u64) -> Result<Dropped, Failure> {
     let bad = |what: &str| Failure::new(Kind::Disk, format!("{}: {what}", path.display()));
-    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path)
-        .or_else(|error| match error.kind() {
-            // It is its submitter's; who looks after us may read it.
-            std::io::ErrorKind::PermissionDenied => conf::secrets::open(path),
-            _ => Err(error),
-        })
-        .map_err(|error| Failure::from_io(format!("cannot read {}", path.display()), error))?;
+    let file =
+        open(path).map_err(|error| Failure::from_io(format!("cannot read {}", path.display()), error))?;
     let found = file.metadata().map_err(|error| Failure::from_io(format!("{}", path.display()), error))?;
     if !found.is_file() || found.nlink() != 1 {
         return Err(bad("not a plain file with one name"));
@@ -99,8 +143,7 @@ pub fn read(path: &Path, size_limit: u64) -> Result<Dropped, Failure> {
         .map_err(|error| Failure::from_io(format!("cannot read {}", path.display()), error))?;
     let submission =
         Submission::decode(&Bytes::from(bytes)).ok_or_else(|| bad("not a message, or damaged"))?;
-    let arrival = Timestamp::new(found.mtime(), i32::try_from(found.mtime_nsec()).unwrap_or_default());
-    Ok(Dropped { path: path.to_owned(), arrival: arrival.unwrap_or_default(), uid: found.uid(), submission })
+    Ok(Dropped { path: path.to_owned(), arrival: arrival(&found), uid: found.uid(), submission })
 }
 
 #[cfg(test)]
@@ -124,6 +167,9 @@ mod tests {
         let path = write(directory.path(), &submission(), at(1_000_000)).unwrap();
         fs::write(directory.path().join("new.1.2"), "half").unwrap();
         assert_eq!(scan(directory.path()).unwrap(), vec![path.clone()]);
+        let [listed] = &list(directory.path())[..] else { panic!("one") };
+        assert_eq!((listed.size, &listed.recipients[..]), (14, &["a@y.test".into()][..]));
+        assert_eq!(listed.name, path.file_name().unwrap().to_str().unwrap());
         let dropped = read(&path, 1000).unwrap();
         assert_eq!((dropped.submission, dropped.uid), (submission(), nix::unistd::getuid().as_raw()));
     }

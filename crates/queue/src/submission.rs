@@ -1,5 +1,7 @@
 //! A message on its way from `sendmail` to the program: over the local socket, or through the maildrop.
 
+use std::io::Read;
+
 use bytes::Bytes;
 use mail::Envelope;
 
@@ -29,6 +31,9 @@ pub struct Submission {
 /// Begins every submission; the digit counts versions of the format.
 const MAGIC: &[u8] = b"facteur submission 1\n";
 
+/// Most bytes of an envelope that are read only to be shown.
+const HEAD_SHOWN: u64 = 1 << 20;
+
 impl Submission {
     /// The bytes that are sent or stored, with a checksum.
     pub fn encode(&self) -> Vec<u8> {
@@ -46,6 +51,21 @@ impl Submission {
         out.extend_from_slice(&head);
         out.extend_from_slice(&self.content);
         out
+    }
+
+    /// The envelope at the beginning of a submission, and how many bytes stand before its content. Nothing is promised
+    /// of what follows.
+    pub(crate) fn peek(input: &mut dyn Read) -> Option<(Envelope, u64)> {
+        let mut start = [0; MAGIC.len() + 12];
+        input.read_exact(&mut start).ok()?;
+        let (_, len) = start.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+        let len = u64::from_le_bytes(len.try_into().ok()?);
+        let mut head = Vec::new();
+        let read = input.take(len.min(HEAD_SHOWN)).read_to_end(&mut head).ok()?;
+        let mut reader = Reader(&head);
+        let [_] = reader.flags::<1>()?;
+        let envelope = read_envelope(&mut reader)?;
+        (read as u64 == len).then_some((envelope, start.len() as u64 + len))
     }
 
     /// Are these the first bytes of a submission?
@@ -90,6 +110,16 @@ mod tests {
     #[test]
     fn comes_back_as_it_went() {
         assert_eq!(Submission::decode(&submission().encode().into()), Some(submission()));
+    }
+
+    #[test]
+    fn an_envelope_can_be_looked_at_without_its_content() {
+        let whole = submission().encode();
+        let (envelope, head) = Submission::peek(&mut &whole[..]).expect("it is one");
+        assert_eq!(envelope, submission().envelope);
+        assert_eq!(&whole[usize::try_from(head).unwrap()..], b"Subject: a\n\nb\n");
+        let start = whole.len() - 14;
+        assert!((0..start).all(|len| Submission::peek(&mut &whole[..len]).is_none()));
     }
 
     #[test]

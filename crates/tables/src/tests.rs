@@ -81,6 +81,7 @@ fn what_cannot_be_opened_is_named() {
     assert!(faults[1].why.starts_with("unsupported dictionary type: nis"), "{}", faults[1]);
 }
 
+/// Security list, item 8.
 #[test]
 fn keys_with_nul_or_newline_reach_nothing_they_should_not() {
     let chain = maps("static:x");

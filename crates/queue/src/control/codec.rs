@@ -4,6 +4,7 @@ use bytes::Bytes;
 use mail::{Address, QueueId};
 
 use super::{Alteration, Answer, Reason, Request, Shown};
+use crate::maildrop::Listed;
 use crate::record::{read_envelope, timestamp, write_envelope};
 use crate::wire::{Reader, Writer};
 use crate::{Brief, Flush, Selection, State, Summary, Waiting};
@@ -139,6 +140,14 @@ impl Answer {
                     writer.text(id.as_str());
                 }
             }
+            Answer::Dropped(listed) => {
+                writer.number(7);
+                writer.text(&listed.name);
+                writer.signed(listed.arrival.as_microsecond());
+                writer.number(listed.size);
+                writer.text(listed.sender.as_str());
+                listed.recipients.iter().for_each(|address| writer.text(address.as_str()));
+            }
             Answer::Done => writer.number(5),
             Answer::Refused(reason, text) => {
                 writer.number(6);
@@ -172,6 +181,17 @@ impl Answer {
                     ids.push(read_id(&mut reader)?);
                 }
                 Answer::Altered(ids)
+            }
+            7 => {
+                let name = reader.text()?.to_owned();
+                let arrival = timestamp(reader.signed()?);
+                let size = reader.number()?;
+                let sender = Address::from(reader.text()?);
+                let mut recipients = Vec::new();
+                while !reader.is_at_end() {
+                    recipients.push(Address::from(reader.text()?));
+                }
+                Answer::Dropped(Listed { name, arrival, size, sender, recipients })
             }
             5 => Answer::Done,
             6 => Answer::Refused(read_one_of(&mut reader, &REASONS)?, reader.text()?.to_owned()),

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use mail::{Envelope, QueueId};
 
+use crate::maildrop::Listed;
 use crate::{Flush, Selection, State, Summary};
 
 pub use client::Client;
@@ -29,7 +30,7 @@ pub const SOCKET: &str = "public/facteur";
 /// What a tool asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// All messages: [`Answer::Summary`] for each.
+    /// All messages: [`Answer::Dropped`] for each in the maildrop, [`Answer::Summary`] for each in the queue.
     List,
     /// One message: [`Answer::Message`], then its content.
     Show(QueueId),
@@ -59,6 +60,8 @@ pub enum Alteration {
 pub enum Answer {
     /// A message of the list.
     Summary(Summary),
+    /// A message in the maildrop.
+    Dropped(Listed),
     /// A message, without its content.
     Message(Box<Shown>),
     /// The next piece of its content.

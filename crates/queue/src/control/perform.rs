@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Alteration, Answer, Reason, Request, Shown};
-use crate::{Fate, Flush, Kind, Queue};
+use crate::{Fate, Flush, Kind, Queue, maildrop};
 
 /// What a user may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,9 @@ pub fn perform(
 }
 
 fn list(queue: &Queue, tell: &mut dyn FnMut(Answer) -> io::Result<()>) -> io::Result<()> {
+    for dropped in maildrop::list(&queue.shared().layout.maildrop()) {
+        tell(Answer::Dropped(dropped))?;
+    }
     let mut after = None;
     loop {
         let page = queue.list(after.as_ref(), PAGE);

@@ -41,9 +41,15 @@ fn a_tool_lists_shows_and_alters() {
     let server = std::thread::spawn(move || serve(&served, &Rules, listener.accept().unwrap().0));
     let mut client = Client::connect(directory.path()).unwrap();
 
+    let envelope = Envelope { sender: "s@x.test".into(), ..Envelope::default() };
+    let dropped =
+        crate::Submission { envelope, extract_recipients: false, content: Bytes::from_static(b"x\n") };
+    std::fs::create_dir(directory.path().join("maildrop")).unwrap();
+    crate::maildrop::write(&directory.path().join("maildrop"), &dropped, now()).unwrap();
+    let dropped = crate::maildrop::list(&directory.path().join("maildrop")).remove(0);
     assert_eq!(
         ask(&mut client, Request::List)[..],
-        [Answer::Summary(queue.list(None, 1)[0].clone()), Answer::Done]
+        [Answer::Dropped(dropped), Answer::Summary(queue.list(None, 1)[0].clone()), Answer::Done]
     );
     let answers = ask(&mut client, Request::Show(id.clone()));
     let Answer::Message(shown) = &answers[0] else { panic!("{answers:?}") };

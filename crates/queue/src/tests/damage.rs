@@ -1,4 +1,4 @@
-//! Journals that were cut or damaged.
+//! Security list, item 22. Journals that were cut or damaged.
 
 use std::path::Path;
 use std::sync::Arc;

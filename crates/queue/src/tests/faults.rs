@@ -1,4 +1,4 @@
-//! Whatever operation of the disk fails, and wherever the power goes: a message that was acknowledged is there,
+//! Security list, item 22. Whatever operation of the disk fails, and wherever the power goes: a message that was acknowledged is there,
 //! once, with the recipients it still has; and the program goes on.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! Tests of the queue as a whole.
 
+mod before;
 mod damage;
 mod faults;
 mod figures;

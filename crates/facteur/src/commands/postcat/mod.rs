@@ -106,7 +106,7 @@ fn queued(directory: &Path, name: &OsString, printer: &mut Printer<impl Write>) 
             Answer::Done => printer.end()?,
             Answer::Refused(queue::control::Reason::NotFound, _) => refused = Some(missing()),
             Answer::Refused(_, text) => refused = Some(format!("open queue file {name:?}: {text}")),
-            Answer::Summary(_) | Answer::Altered(_) => {}
+            Answer::Summary(_) | Answer::Dropped(_) | Answer::Altered(_) => {}
         }
         Ok(())
     });

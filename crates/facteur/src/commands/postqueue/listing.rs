@@ -2,17 +2,79 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mail::Address;
 use mail::logline::printable;
+use queue::maildrop::Listed;
 use queue::{State, Summary, Waiting};
 
 /// A form of listing.
 pub trait Listing {
     /// Writes one message.
-    fn message(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()>;
+    fn row(&mut self, out: &mut dyn Write, row: &Row<'_>) -> io::Result<()>;
     /// Writes what stands at the end.
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes a message of the queue.
+    fn message(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+        self.row(out, &Row::from(summary))
+    }
+
+    /// Writes a message of the maildrop.
+    fn dropped(&mut self, out: &mut dyn Write, listed: &Listed) -> io::Result<()> {
+        self.row(out, &Row::from(listed))
+    }
+}
+
+/// A message, wherever it is.
+pub struct Row<'a> {
+    queue: &'static str,
+    id: &'a str,
+    /// What stands behind the id.
+    mark: &'static str,
+    arrival: Timestamp,
+    size: u64,
+    forced_expire: bool,
+    sender: &'a Address,
+    /// Each with the reason of its delay.
+    recipients: Vec<(&'a Address, Option<&'a str>)>,
+}
+
+impl<'a> From<&'a Summary> for Row<'a> {
+    fn from(summary: &'a Summary) -> Row<'a> {
+        let brief = &summary.brief;
+        let recipients = in_order(summary).into_iter();
+        Row {
+            queue: brief.state.name(),
+            id: brief.id.as_str(),
+            mark: match brief.state {
+                State::Active => "*",
+                State::Hold => "!",
+                State::Incoming | State::Deferred => "",
+            },
+            arrival: brief.arrival,
+            size: brief.size,
+            forced_expire: brief.forced_expire,
+            sender: &summary.sender,
+            recipients: recipients.map(|one| (&one.address, one.reason.as_deref())).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Listed> for Row<'a> {
+    fn from(listed: &'a Listed) -> Row<'a> {
+        Row {
+            queue: "maildrop",
+            id: &listed.name,
+            mark: "",
+            arrival: listed.arrival,
+            size: listed.size,
+            forced_expire: false,
+            sender: &listed.sender,
+            recipients: listed.recipients.iter().map(|address| (address, None)).collect(),
+        }
+    }
 }
 
 /// A sender as listings show it.
@@ -32,23 +94,22 @@ fn in_order(summary: &Summary) -> Vec<&Waiting> {
 pub struct Json;
 
 impl Listing for Json {
-    fn message(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-        let brief = &summary.brief;
+    fn row(&mut self, out: &mut dyn Write, row: &Row<'_>) -> io::Result<()> {
         write!(
             out,
             "{{\"queue_name\": \"{}\", \"queue_id\": \"{}\", \"arrival_time\": {}, \"message_size\": {}, \
              \"forced_expire\": {}, \"sender\": {}, \"recipients\": [",
-            brief.state.name(),
-            brief.id,
-            brief.arrival.as_second(),
-            brief.size,
-            brief.forced_expire,
-            quoted(&sender(&summary.sender)),
+            row.queue,
+            row.id,
+            row.arrival.as_second(),
+            row.size,
+            row.forced_expire,
+            quoted(&sender(row.sender)),
         )?;
-        for (n, waiting) in in_order(summary).into_iter().enumerate() {
+        for (n, (address, reason)) in row.recipients.iter().enumerate() {
             let comma = if n > 0 { ", " } else { "" };
-            write!(out, "{comma}{{\"address\": {}", quoted(&waiting.address.external()))?;
-            if let Some(reason) = &waiting.reason {
+            write!(out, "{comma}{{\"address\": {}", quoted(&address.external()))?;
+            if let Some(reason) = reason {
                 write!(out, ", \"delay_reason\": {}", quoted(reason))?;
             }
             write!(out, "}}")?;
@@ -84,8 +145,7 @@ impl Text {
 }
 
 impl Listing for Text {
-    fn message(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-        let brief = &summary.brief;
+    fn row(&mut self, out: &mut dyn Write, row: &Row<'_>) -> io::Result<()> {
         match (self.count, self.long_ids) {
             (0, false) => {
                 writeln!(out, "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------")?;
@@ -96,39 +156,32 @@ impl Listing for Text {
             _ => writeln!(out)?,
         }
         self.count += 1;
-        self.bytes += brief.size;
-        let mut id = brief.id.to_string();
-        match brief.state {
-            State::Active => id.push('*'),
-            State::Hold => id.push('!'),
-            State::Incoming | State::Deferred => {}
-        }
-        if brief.forced_expire {
-            id.push('#');
-        }
+        self.bytes += row.size;
+        let expired = if row.forced_expire { "#" } else { "" };
+        let id = [row.id, row.mark, expired].concat();
         // The year is not shown.
-        let date = mail::date::ctime(brief.arrival, &self.zone);
+        let date = mail::date::ctime(row.arrival, &self.zone);
         let (date, _) = date.split_at(date.len().min(19));
-        let from = printable(&sender(&summary.sender));
+        let from = printable(&sender(row.sender));
         let indent = match self.long_ids {
             true => {
-                writeln!(out, "{id:<17} {:>8} {date:<19} {from}", brief.size)?;
+                writeln!(out, "{id:<17} {:>8} {date:<19} {from}", row.size)?;
                 47
             }
             false => {
-                writeln!(out, "{id:<11} {:>7} {date:<20} {from}", brief.size)?;
+                writeln!(out, "{id:<11} {:>7} {date:<20} {from}", row.size)?;
                 41
             }
         };
         let mut said: Option<&str> = None;
-        for waiting in in_order(summary) {
-            if let Some(reason) = waiting.reason.as_deref().filter(|reason| said != Some(*reason)) {
+        for (address, reason) in &row.recipients {
+            if let Some(reason) = reason.filter(|reason| said != Some(*reason)) {
                 let text = printable(reason);
                 let pad = REASON_END.saturating_sub(text.len());
                 writeln!(out, "{:pad$}({text})", "")?;
                 said = Some(reason);
             }
-            writeln!(out, "{:indent$}{}", "", printable(&waiting.address.external()))?;
+            writeln!(out, "{:indent$}{}", "", printable(&address.external()))?;
         }
         Ok(())
     }
@@ -145,7 +198,6 @@ impl Listing for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
     use mail::QueueId;
     use queue::{Brief, Waiting};
 
@@ -202,6 +254,32 @@ mod tests {
         assert!(listed(&mut Text::new(false), 5).ends_with("\n-- 1 Kbytes in 5 Requests.\n"));
         let mut long = Text { zone: TimeZone::UTC, ..Text::new(true) };
         assert!(listed(&mut long, 1).contains("\n6E19698E075!#          245 Sat Nov 21 14:21:07 s@x.test\n"));
+    }
+
+    #[test]
+    fn mail_in_the_maildrop_is_listed_as_well() {
+        let listed = Listed {
+            name: "1795270867123456.77".to_owned(),
+            arrival: Timestamp::from_second(1_795_270_867).unwrap(),
+            size: 14,
+            sender: "root".into(),
+            recipients: vec!["joe".into()],
+        };
+        let (mut json, mut table) = (Vec::new(), Vec::new());
+        Json.dropped(&mut json, &listed).unwrap();
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            "{\"queue_name\": \"maildrop\", \"queue_id\": \"1795270867123456.77\", \"arrival_time\": 1795270867, \
+             \"message_size\": 14, \"forced_expire\": false, \"sender\": \"root\", \"recipients\": \
+             [{\"address\": \"joe\"}]}\n"
+        );
+        let mut text = Text { zone: TimeZone::UTC, ..Text::new(false) };
+        text.dropped(&mut table, &listed).unwrap();
+        assert!(
+            String::from_utf8(table)
+                .unwrap()
+                .contains("1795270867123456.77      14 Sat Nov 21 14:21:07  root\n")
+        );
     }
 
     #[test]

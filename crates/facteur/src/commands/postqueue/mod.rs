@@ -163,6 +163,7 @@ fn print(mut reach: Reach, form: &mut dyn Listing) -> u8 {
     let mut refused = None;
     let asked = reach.ask(Request::List, &mut |answer| match answer {
         Answer::Summary(summary) => form.message(&mut out, &summary),
+        Answer::Dropped(listed) => form.dropped(&mut out, &listed),
         Answer::Refused(Reason::Denied, _) => {
             refused = Some(format!("User {} is not allowed to view the mail queue", user()));
             Ok(())

@@ -136,3 +136,20 @@ fn damaged_files_stay_and_a_running_postfix_is_left_alone() {
     assert_eq!(files(&spool), [broken]);
     assert_eq!(content(&ours_queue).len(), 2);
 }
+
+/// Security list, item 22: a damaged record stops no export.
+#[test]
+fn what_a_damaged_journal_still_has_can_be_exported() {
+    let root = tempfile::tempdir().unwrap();
+    let (ours, ours_queue) = site(root.path(), "ours");
+    let (_, spool) = site(root.path(), "theirs");
+    fill(&ours_queue, 5);
+    let journal = ours_queue.join("journal/0000000001");
+    let mut bytes = fs::read(&journal).unwrap();
+    let at = bytes.windows(10).position(|some| some == b"Subject: 1").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&journal, bytes).unwrap();
+    assert_eq!(export(&ours, &words(&["export", spool.to_str().unwrap()])), Ok(0));
+    assert_eq!(files(&spool).len(), 4);
+    assert!(content(&ours_queue).is_empty());
+}
