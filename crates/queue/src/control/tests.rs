@@ -44,7 +44,7 @@ fn a_tool_lists_shows_and_alters() {
     let envelope = Envelope { sender: "s@x.test".into(), ..Envelope::default() };
     let dropped =
         crate::Submission { envelope, extract_recipients: false, content: Bytes::from_static(b"x\n") };
-    std::fs::create_dir(directory.path().join("maildrop")).unwrap();
+    std::fs::create_dir_all(directory.path().join("maildrop")).unwrap();
     crate::maildrop::write(&directory.path().join("maildrop"), &dropped, now()).unwrap();
     let dropped = crate::maildrop::list(&directory.path().join("maildrop")).remove(0);
     assert_eq!(
