@@ -63,7 +63,7 @@ impl Submission {
         let mut head = Vec::new();
         let read = input.take(len.min(HEAD_SHOWN)).read_to_end(&mut head).ok()?;
         let mut reader = Reader(&head);
-        let [_] = reader.flags::<1>()?;
+        let [_, _] = reader.flags::<2>()?;
         let envelope = read_envelope(&mut reader)?;
         (read as u64 == len).then_some((envelope, start.len() as u64 + len))
     }

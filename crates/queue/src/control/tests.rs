@@ -43,10 +43,14 @@ fn a_tool_lists_shows_and_alters() {
 
     let envelope = Envelope { sender: "s@x.test".into(), ..Envelope::default() };
     let dropped =
-        crate::Submission { envelope, extract_recipients: false, content: Bytes::from_static(b"x\n") };
-    std::fs::create_dir_all(directory.path().join("maildrop")).unwrap();
-    crate::maildrop::write(&directory.path().join("maildrop"), &dropped, now()).unwrap();
-    let dropped = crate::maildrop::list(&directory.path().join("maildrop")).remove(0);
+        crate::Submission { envelope, open: crate::submission::Open::default(), content: Bytes::from_static(b"x\n") };
+    let maildrop = directory.path().join("maildrop");
+    std::fs::create_dir_all(&maildrop).unwrap();
+    let file = crate::maildrop::write(&maildrop, &dropped, now()).unwrap();
+    // Answers tell microseconds, file systems more.
+    let whole = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    std::fs::File::open(file).unwrap().set_modified(whole).unwrap();
+    let dropped = crate::maildrop::list(&maildrop).remove(0);
     assert_eq!(
         ask(&mut client, Request::List)[..],
         [Answer::Dropped(dropped), Answer::Summary(queue.list(None, 1)[0].clone()), Answer::Done]
