@@ -30,13 +30,8 @@ impl Prober {
         }
     }
 
-    /// Is this the sender itself, where it needs no number?
-    pub fn is(&self, address: &Address) -> bool {
-        self.ttl.is_zero() && self.is_base(address)
-    }
-
     /// Is this the sender itself, without a number?
-    pub fn is_base(&self, address: &Address) -> bool {
+    pub fn is(&self, address: &Address) -> bool {
         !self.sender.is_null() && address.as_str().eq_ignore_ascii_case(self.sender.as_str())
     }
 
