@@ -42,8 +42,11 @@ fn a_tool_lists_shows_and_alters() {
     let mut client = Client::connect(directory.path()).unwrap();
 
     let envelope = Envelope { sender: "s@x.test".into(), ..Envelope::default() };
-    let dropped =
-        crate::Submission { envelope, open: crate::submission::Open::default(), content: Bytes::from_static(b"x\n") };
+    let dropped = crate::Submission {
+        envelope,
+        open: crate::submission::Open::default(),
+        content: Bytes::from_static(b"x\n"),
+    };
     let maildrop = directory.path().join("maildrop");
     std::fs::create_dir_all(&maildrop).unwrap();
     let file = crate::maildrop::write(&maildrop, &dropped, now()).unwrap();
