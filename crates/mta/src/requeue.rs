@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mail::{Envelope, QueueId, Refusal};
 use queue::{Fate, Left, Settlement};
 
-use crate::cleanup::Skip;
+use crate::cleanup::{Skip, received};
 use crate::house::House;
 use crate::road::{Message, Orders, Queued, accept};
 
@@ -25,7 +25,7 @@ pub async fn requeue(house: &Arc<House>, id: &QueueId) -> bool {
     match again(house, &stored, &pending).await {
         Ok(queued) => {
             let sender = mail::logline::printable(stored.envelope.sender.as_str());
-            log::info!(target: "pickup", "{}: from=<{sender}> orig_id={id}", queued.id());
+            log::info!(target: "pickup", "{}: uid={} from=<{sender}> orig_id={id}", queued.id(), own_uid());
             let done =
                 pending.iter().map(|at| (u32::try_from(*at).unwrap_or(u32::MAX), Fate::Done)).collect();
             matches!(house.queue.settle(id, Settlement::fates(done)).now(), Left::Recipients(_))
@@ -37,6 +37,11 @@ pub async fn requeue(house: &Arc<House>, id: &QueueId) -> bool {
     }
 }
 
+/// Whose files those of a queue are.
+fn own_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 async fn again(house: &Arc<House>, stored: &queue::Stored, pending: &[usize]) -> Result<Queued, Refusal> {
     let setup = house.setup();
     let old = &stored.envelope;
@@ -44,8 +49,12 @@ async fn again(house: &Arc<House>, stored: &queue::Stored, pending: &[usize]) ->
         recipients: pending.iter().map(|at| old.recipients[*at].clone()).collect(),
         ..Envelope::clone(old)
     };
+    let id = house.queue.new_id(house.now());
+    let date = mail::date::rfc5322(house.now(), &setup.zone);
+    // As Postfix's pickup adds it: the message came in once more.
+    let prepend = received::local(&setup.myhostname, &setup.mail_name, Some(own_uid()), &id, &date);
     let message = Message {
-        id: house.queue.new_id(house.now()),
+        id,
         envelope,
         orders: Orders::default(),
         origin: "local".to_owned(),
@@ -53,7 +62,7 @@ async fn again(house: &Arc<House>, stored: &queue::Stored, pending: &[usize]) ->
         skip: Skip { milters: true, guards: true, ..setup.pickup.skip },
         arrival: stored.arrival,
         stranger: None,
-        prepend: String::new(),
+        prepend,
         size_hint: stored.body.len(),
     };
     accept(house, &setup, message, stored.body.chunks()).await

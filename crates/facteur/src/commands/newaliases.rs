@@ -25,7 +25,6 @@ fn run(words: Vec<OsString>) -> u8 {
     let databases = Config::main_only(&directory, "newaliases").view.get("alias_database");
     let tables = tables::divide(&databases);
     if tables.is_empty() {
-        eprintln!("newaliases: warning: alias_database is empty: there is nothing to compile");
         return 0;
     }
     let mut arguments = vec![OsString::from("-c"), directory.into_os_string(), OsString::from("--")];

@@ -198,7 +198,11 @@ pub fn compose(
 
     let global = original.smtputf8;
     head.push_str(&format!("--{boundary}\nContent-Description: Delivery report\nContent-Type: message/"));
-    head.push_str(if global { "global-delivery-status\n\n" } else { "delivery-status\n\n" });
+    head.push_str(if global {
+        "global-delivery-status\nContent-Transfer-Encoding: 8bit\n\n"
+    } else {
+        "delivery-status\n\n"
+    });
     message_fields(&mut head, original, site);
     for fate in fates {
         recipient_fields(&mut head, fate, kind, site);

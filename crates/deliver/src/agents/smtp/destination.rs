@@ -72,9 +72,38 @@ fn strip_prefix_ci<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
+/// A next hop as `smtp_connection_cache_destinations` names it: a host without brackets and port, or a path.
+pub fn plain(nexthop: &str) -> &str {
+    if let Some(path) = nexthop.strip_prefix("unix:") {
+        return path;
+    }
+    let nexthop = nexthop.strip_prefix("inet:").unwrap_or(nexthop);
+    match nexthop.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, _)) => host,
+        // More than one colon: an IPv6 address, which has no port.
+        None if nexthop.matches(':').count() == 1 => nexthop.split(':').next().unwrap_or(nexthop),
+        None => nexthop,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cache_knows_hosts_without_brackets_and_ports() {
+        for (text, expected) in [
+            ("example.org", "example.org"),
+            ("example.org:2525", "example.org"),
+            ("[mx.example.org]:submissions", "mx.example.org"),
+            ("[127.0.0.1]", "127.0.0.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("inet:127.0.0.1:24", "127.0.0.1"),
+            ("unix:private/lmtp", "private/lmtp"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
+    }
 
     #[test]
     fn reads_next_hops() {

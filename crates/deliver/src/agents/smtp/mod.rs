@@ -153,7 +153,7 @@ impl Client {
 
     async fn always_kept(&self, nexthop: &str) -> bool {
         let list = &self.service.cache_destinations;
-        !list.is_empty() && list.matches(nexthop).await.unwrap_or(false)
+        !list.is_empty() && list.matches(destination::plain(nexthop)).await.unwrap_or(false)
     }
 
     /// Tries one next hop. True when no other one may be tried, because we are one of its servers.
