@@ -1,4 +1,4 @@
-//! What is remembered of strangers: greylisting beside the real postgrey, bans, and fail2ban over a log of ours.
+//! Who may talk to us and send through us, beside Postfix, postgrey, policyd-spf, rbldnsd and fail2ban.
 
 mod bans;
 mod fail2ban;
@@ -7,6 +7,7 @@ mod load;
 mod names;
 mod outbound;
 mod policyd_spf;
+mod postscreen;
 mod reference;
 mod restrictions;
 mod spawn;

@@ -365,6 +365,8 @@ fn nothing_is_left_out_of_the_comparison() {
         .filter_map(|line| {
             line.split([' ', '=']).next()?.strip_prefix("smtpd_")?.strip_suffix("_restrictions")
         })
+        // This one says in what order two of them are asked.
+        .filter(|stage| *stage != "relay_before_recipient")
         .collect();
     assert_eq!(stages.len(), 8, "{stages:?}");
     for stage in stages {

@@ -61,7 +61,7 @@ impl Crowd {
     fn client(&self, number: u32, script: Vec<Exchange>) -> io::Result<()> {
         let [_, a, b, c] = (number + 1).to_be_bytes();
         let from = Ipv4Addr::new(127, a | 128, b, c);
-        let mut stream = BufReader::with_capacity(512, self.connected(from)?);
+        let mut stream = BufReader::with_capacity(512, connect_from(from, self.to)?);
         let mut line = String::new();
         stream.read_line(&mut line)?;
         for (said, expected) in script {
@@ -81,17 +81,21 @@ impl Crowd {
         }
         Ok(())
     }
+}
 
-    fn connected(&self, from: Ipv4Addr) -> io::Result<TcpStream> {
-        let made: OwnedFd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-        setsockopt(&made, sockopt::ReuseAddr, &true)?;
-        bind(made.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(from, 0)))?;
-        let std::net::IpAddr::V4(to) = self.to.ip() else {
-            return Err(io::Error::other("tests are at IPv4 addresses"));
-        };
-        connect(made.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(to, self.to.port())))?;
-        let stream = TcpStream::from(made);
-        stream.set_read_timeout(Some(wait::LIMIT))?;
-        Ok(stream)
-    }
+/// A connection from this address of the machine.
+///
+/// # Errors
+/// Nobody listens.
+pub fn connect_from(from: Ipv4Addr, to: Address) -> io::Result<TcpStream> {
+    let made: OwnedFd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&made, sockopt::ReuseAddr, &true)?;
+    bind(made.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(from, 0)))?;
+    let std::net::IpAddr::V4(ip) = to.ip() else {
+        return Err(io::Error::other("tests are at IPv4 addresses"));
+    };
+    connect(made.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(ip, to.port())))?;
+    let stream = TcpStream::from(made);
+    stream.set_read_timeout(Some(wait::LIMIT))?;
+    Ok(stream)
 }

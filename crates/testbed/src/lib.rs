@@ -23,7 +23,7 @@ pub mod wait;
 
 pub use address::{Address, address};
 pub use client::{Client, Reply, crlf};
-pub use crowd::{Crowd, Exchange};
+pub use crowd::{Crowd, Exchange, connect_from};
 pub use database::Database;
 pub use instance::{Instance, Spoken};
 pub use kept::Kept;

@@ -81,6 +81,11 @@ impl Dialogue {
             };
             self.server.answer(answer);
         }
+        if self.passed {
+            self.client.pass(&self.screen);
+        } else {
+            self.client.pass_early(&self.screen);
+        }
         self.log(&format!("DISCONNECT {}", self.client.label));
     }
 
@@ -106,8 +111,9 @@ impl Dialogue {
         }
         let error = |code| Reply::new(code, (5, 1), "Protocol error");
         if bare_lf && self.is_due(Test::BareNewline) {
-            self.log(&format!("BARE NEWLINE from {label} after {}", self.stage));
-            if let Some(reply) = self.fail(&tests.postscreen_bare_newline_action, error) {
+            let shown = line[..line.len().min(SHOWN)].escape_ascii().to_string();
+            self.log(&format!("BARE NEWLINE from {label} after {shown}"));
+            if let Some(reply) = self.fail(Test::BareNewline, &tests.postscreen_bare_newline_action, error) {
                 return Some(reply);
             }
         }
@@ -122,7 +128,7 @@ impl Dialogue {
                 521 => Reply::new(521, (7, 0), "Error: I can break rules, too. Goodbye."),
                 code => error(code),
             };
-            if let Some(reply) = self.fail(&tests.postscreen_non_smtp_command_action, rules) {
+            if let Some(reply) = self.fail(Test::NonSmtp, &tests.postscreen_non_smtp_command_action, rules) {
                 return Some(reply);
             }
         }
@@ -132,25 +138,30 @@ impl Dialogue {
             let command = String::from_utf8_lossy(word).to_ascii_uppercase();
             let command = mail::logline::printable(&command);
             self.log(&format!("COMMAND PIPELINING from {label} after {command}: {shown}"));
-            return self.fail(&tests.postscreen_pipelining_action, error);
+            return self.fail(Test::Pipelining, &tests.postscreen_pipelining_action, error);
         }
         None
     }
 
     fn is_due(&self, test: Test) -> bool {
-        self.client.due.contains(&test)
+        self.client.due.contains(&test) && !self.client.overlooked.contains(&test)
     }
 
     /// A test is failed; its reply by code. What is returned ends the session.
-    fn fail(&mut self, action: &str, reply: impl Fn(u16) -> Reply) -> Option<Reply> {
-        self.client.failed = true;
+    fn fail(&mut self, test: Test, action: &str, reply: impl Fn(u16) -> Reply) -> Option<Reply> {
         match Action::of(action) {
-            Action::Ignore => None,
+            Action::Ignore => {
+                self.client.overlooked.push(test);
+                None
+            }
             Action::Enforce => {
                 self.client.fails(reply(550));
                 None
             }
-            Action::Drop => Some(reply(521)),
+            Action::Drop => {
+                self.client.failed = true;
+                Some(reply(521))
+            }
         }
     }
 
@@ -164,11 +175,16 @@ impl Dialogue {
             Verb::Helo | Verb::Ehlo => self.hello(&command, verb == Verb::Ehlo),
             Verb::Mail => self.mail(&command),
             Verb::Rcpt => self.rcpt(&command),
-            Verb::Data | Verb::Bdat if self.sender.is_some() => {
+            // What would follow is nothing we want to read.
+            Verb::Data | Verb::Bdat => {
                 self.log(&format!("{} without valid RCPT from {}", verb.name(), self.client.label));
-                Answer::Close(Reply::new(554, (5, 1), "Error: no valid recipients"))
+                let (code, missing) = match verb {
+                    _ if self.sender.is_some() => (554, "no valid recipients"),
+                    Verb::Data => (503, "need RCPT command"),
+                    _ => (554, "need MAIL command"),
+                };
+                Answer::Close(Reply::new(code, (5, 1), format!("Error: {missing}")))
             }
-            Verb::Data | Verb::Bdat => say(503, (5, 1), "Error: need RCPT command"),
             Verb::Rset => {
                 self.sender = None;
                 say(250, (0, 0), "Ok")
@@ -177,12 +193,12 @@ impl Dialogue {
             Verb::Vrfy if self.screen.settings.params.postscreen_disable_vrfy_command => {
                 say(502, (5, 1), "VRFY command is disabled")
             }
-            Verb::Vrfy => say(252, (0, 0), "Ok"),
-            Verb::Etrn => say(458, (3, 0), "Unable to queue messages"),
-            Verb::Auth => say(503, (5, 1), "Error: authentication not enabled"),
-            Verb::Xclient | Verb::Xforward => say(550, (7, 0), "Error: insufficient authorization"),
+            Verb::Vrfy if command.rest().is_empty() => say(501, (5, 4), "Syntax: VRFY address"),
+            Verb::Vrfy => Answer::Say(self.refusal()),
+            Verb::Etrn => Answer::Say(Reply::plain(458, "Unable to queue messages")),
+            Verb::StartTls => say(502, (5, 1), "Error: command not implemented"),
             Verb::Quit => Answer::Close(Reply::new(221, (0, 0), "Bye")),
-            _ => say(502, (5, 1), "Error: command not implemented"),
+            _ => say(502, (5, 2), "Error: command not recognized"),
         }
     }
 
@@ -230,12 +246,16 @@ impl Dialogue {
     }
 
     fn rcpt(&mut self, command: &Command<'_>) -> Answer {
+        // As far as here a client shows what it is.
+        self.passed = true;
         let Some(sender) = &self.sender else { return say(503, (5, 1), "Error: need MAIL command") };
-        let Some((path, _)) = command.path_and_params("TO:") else {
-            return say(501, (5, 4), "Syntax: RCPT TO:<address>");
+        let recipient = match command.path_and_params("TO:") {
+            Some((path, _)) => bare(path.text()).to_owned(),
+            // As empty as the null sender; nobody is delivered to.
+            None if command.rest().eq_ignore_ascii_case("TO:") => String::new(),
+            None => return say(501, (5, 4), "Syntax: RCPT TO:<address>"),
         };
-        let come_back = || Reply::new(450, (3, 2), "Service currently unavailable");
-        let reply = self.client.refusal.clone().unwrap_or_else(come_back);
+        let reply = self.refusal();
         let mut text = Vec::new();
         reply.write(&mut text);
         let text = String::from_utf8_lossy(&text);
@@ -245,15 +265,17 @@ impl Dialogue {
             self.client.label,
             text.trim_end(),
             printable(sender),
-            printable(bare(path.text())),
+            printable(&recipient),
             if self.extended { "ESMTP" } else { "SMTP" },
             printable(&self.helo)
         ));
-        // As far as here a client shows what it is.
-        if !std::mem::replace(&mut self.passed, true) {
-            self.client.pass(&self.screen);
-        }
         Answer::Say(reply)
+    }
+
+    /// What is said of recipients: why the client is refused, or that it may come back.
+    fn refusal(&self) -> Reply {
+        let come_back = || Reply::new(450, (3, 2), "Service currently unavailable");
+        self.client.refusal.clone().unwrap_or_else(come_back)
     }
 }
 

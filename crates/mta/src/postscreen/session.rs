@@ -36,6 +36,8 @@ pub(super) struct Client {
     pub seen: bool,
     /// It failed a test, whatever came of that.
     pub failed: bool,
+    /// Tests of the dialogue that it failed, and that are only told of.
+    pub overlooked: Vec<Test>,
     /// What its recipients hear.
     pub refusal: Option<Reply>,
     /// It talked before its greeting.
@@ -89,6 +91,7 @@ pub(super) async fn run(screen: Arc<Screen>, mut accepted: Accepted) {
         due: Vec::new(),
         seen: false,
         failed: false,
+        overlooked: Vec::new(),
         refusal: None,
         talked: false,
         lists_ttl: None,
@@ -112,7 +115,9 @@ pub(super) async fn run(screen: Arc<Screen>, mut accepted: Accepted) {
     }
     (client.due, client.seen) = screen.memory.due(peer.ip(), &settings.enabled(), clock::now());
     if client.due.is_empty() && client.refusal.is_none() {
-        log::info!(target: program, "PASS OLD {}", client.label);
+        if client.seen {
+            log::info!(target: program, "PASS OLD {}", client.label);
+        }
         return hand_over(&screen, accepted, client).await;
     }
     // At a backup address nobody earns the right to pass: robots like to go there first.
@@ -291,7 +296,7 @@ impl Client {
         self.due.iter().any(|test| !matches!(test, Test::Greet | Test::Lists))
     }
 
-    /// It passed what was due: that is remembered, unless a failure was only overlooked.
+    /// It passed what was due: that is remembered.
     pub(super) fn pass(&self, screen: &Screen) {
         if self.failed {
             return;
@@ -299,9 +304,26 @@ impl Client {
         let word = if self.seen { "OLD" } else { "NEW" };
         log::info!(target: &screen.settings.program, "PASS {word} {}", self.label);
         let now = clock::now();
-        let until = |test: &Test| (*test, screen.settings.until(*test, now, self.lists_ttl));
+        let until = |test: &Test| match self.overlooked.contains(test) {
+            true => (*test, screen.settings.until_overlooked(now)),
+            false => (*test, screen.settings.until(*test, now, self.lists_ttl)),
+        };
         let passed: Vec<_> = self.due.iter().map(until).collect();
         screen.memory.remember(self.peer.ip(), &passed, now);
+    }
+
+    /// It left before the tests of the dialogue were over: those before it count all the same.
+    pub(super) fn pass_early(&self, screen: &Screen) {
+        if self.failed {
+            return;
+        }
+        let now = clock::now();
+        let early = self.due.iter().filter(|test| matches!(test, Test::Greet | Test::Lists));
+        let passed: Vec<_> =
+            early.map(|test| (*test, screen.settings.until(*test, now, self.lists_ttl))).collect();
+        if !passed.is_empty() {
+            screen.memory.remember(self.peer.ip(), &passed, now);
+        }
     }
 
     /// Seconds since it connected, as logged.

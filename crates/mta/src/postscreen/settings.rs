@@ -119,7 +119,8 @@ impl Settings {
     pub(super) fn enabled(&self) -> Vec<Test> {
         let tests = &self.tests;
         [
-            (Test::Greet, true),
+            // Without a line that tempts it to talk, nobody is waited for.
+            (Test::Greet, !self.params.postscreen_greet_banner.is_empty()),
             (Test::Lists, !self.sites.is_empty()),
             (Test::Pipelining, tests.postscreen_pipelining_enable),
             (Test::NonSmtp, tests.postscreen_non_smtp_command_enable),
@@ -128,6 +129,19 @@ impl Settings {
         .into_iter()
         .filter_map(|(test, on)| on.then_some(test))
         .collect()
+    }
+
+    /// Until when a test is left alone whose failure was overlooked now: as short as any counts that was passed.
+    pub(super) fn until_overlooked(&self, now: Instant) -> Instant {
+        let tests = &self.tests;
+        let times = [
+            tests.postscreen_greet_ttl,
+            tests.postscreen_dnsbl_min_ttl,
+            tests.postscreen_pipelining_ttl,
+            tests.postscreen_non_smtp_command_ttl,
+            tests.postscreen_bare_newline_ttl,
+        ];
+        now + times.into_iter().min().unwrap_or_default()
     }
 
     /// Until when a test counts that was passed now; `lists`: how long the answers of DNS lists are good.

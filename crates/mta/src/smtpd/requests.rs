@@ -61,8 +61,8 @@ impl Session {
                 return self.refused(&refusal, &facts);
             }
         }
-        let shown = address.external();
-        Said::ok(Reply::new(252, (0, 0), shown))
+        // As it stands on the line, brackets included.
+        Said::ok(Reply::new(252, (0, 0), mail::logline::printable(token.text())))
     }
 
     /// ETRN (RFC 1985).
