@@ -249,6 +249,34 @@ fn a_session_is_kicked_wherever_it_is_served() {
     assert!(house.login("ann").ask("SELECT INBOX").contains("t OK"), "and may come again");
 }
 
+/// Item 10 of the security list: a disabled user's open sessions end.
+#[test]
+fn whose_account_is_closed_is_out_at_once() {
+    let directory = |site: Site| site.set("passdb", "directory").set("userdb", "directory");
+    let Some(house) = House::start(directory) else { return };
+    for (user, uid) in &USERS[..2] {
+        let (name, uid) = (format!("{user}@box.test"), uid.to_string());
+        let home = house.mx.site().path().join("home").join(user).display().to_string();
+        let words = ["add", &name, "--uid", &uid, "--gid", &uid, "--home", &home, "--scheme", "SSHA512"];
+        let made = house.mx.run_with("user", &words, b"secret\n");
+        assert_eq!(made.status, 0, "{made:?}");
+    }
+    for (user, verb) in [("ann", "disable"), ("bob", "delete")] {
+        let (mut one, mut other) = (house.login(user), house.login(user));
+        one.say("i IDLE\r\n");
+        one.until("+");
+        wait::until("both sessions are listed", || {
+            (house.mx.run("doveadm", &["who", "-1"]).out.matches(user).count() == 2).then_some(())
+        });
+        let closed = house.mx.run("user", &[verb, &format!("{user}@box.test")]);
+        assert_eq!(closed.status, 0, "{closed:?}");
+        for client in [&mut one, &mut other] {
+            let said = client.until("never");
+            assert!(said.is_empty() || said.starts_with("* BYE "), "{said}");
+        }
+    }
+}
+
 #[test]
 fn what_is_granted_does_not_pass_the_rights_of_files() {
     let Some(house) = House::start(|site| site) else { return };

@@ -35,6 +35,7 @@ mod queue;
 mod reach;
 mod refused;
 pub mod sendmail;
+mod sessions;
 mod spam;
 mod store;
 mod submit;

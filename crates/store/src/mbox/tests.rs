@@ -150,7 +150,7 @@ fn with_mail(lines: Vec<String>) -> Vec<String> {
 /// More than a thousand changes of one spool: procmail delivers, mail(1) marks what was read, we append, flag, remove.
 ///
 /// mail(1) takes for granted that others only append while it runs, and writes what it has read at its start; so we
-/// wait while it runs, as its user would not read mail twice at once. Deliveries go on.
+/// wait while it runs, as its user would not read mail twice at once. Deliveries go on. A thousand operations in all.
 #[test]
 fn nothing_is_lost_beside_procmail_and_mail() {
     let Some([procmail, mail]) = testbed::neighbour::installed(["procmail", "mail"]) else { return };
@@ -202,7 +202,7 @@ fn nothing_is_lost_beside_procmail_and_mail() {
             }
         });
         scope.spawn(|| {
-            for n in 0..220 {
+            for n in 0..250 {
                 let ours = reading.lock().unwrap();
                 let uid = inbox.append(&[message(&format!("a-{n}"))]).unwrap()[0];
                 let set = [uid].into_iter().collect();
@@ -220,7 +220,7 @@ fn nothing_is_lost_beside_procmail_and_mail() {
     });
     let mut wanted: Vec<String> =
         (0..2).flat_map(|thread| (0..200).map(move |n| format!("p{thread}-{n}"))).collect();
-    wanted.extend((0..220).map(|n| format!("a-{n}")));
+    wanted.extend((0..250).map(|n| format!("a-{n}")));
     wanted.retain(|subject| !gone.lock().unwrap().contains(subject));
     wanted.sort();
     let mut found: Vec<String> = subjects(&inbox).into_iter().map(|(_, subject)| subject).collect();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::options::Options;
 use super::{Verb, date, existing, made, now, password, print_json, wait};
-use crate::commands::Command;
+use crate::commands::{Command, sessions};
 
 /// The command.
 pub const COMMAND: Command =
@@ -38,14 +38,14 @@ pub(super) const VERBS: &[Verb] = &[
     Verb {
         name: "disable",
         usage: "NAME",
-        doc: "closes an account to logins; mail still arrives",
+        doc: "closes an account to logins and ends its sessions; mail still arrives",
         run: |options| close(options, true),
     },
     Verb { name: "enable", usage: "NAME", doc: "opens it again", run: |options| close(options, false) },
     Verb {
         name: "delete",
         usage: "NAME",
-        doc: "takes an account out; its mail stays where it is",
+        doc: "takes an account out and ends its sessions; its mail stays where it is",
         run: delete,
     },
 ];
@@ -107,12 +107,14 @@ fn set(options: &Options) -> Result<(), String> {
 fn close(options: &Options, disabled: bool) -> Result<(), String> {
     let [name] = options.exactly()?;
     let change = Change { disabled: Some(disabled), ..Change::default() };
-    wait(existing(options)?.change_account(name, &change, now()))
+    wait(existing(options)?.change_account(name, &change, now()))?;
+    if disabled { sessions::end_of(&options.config(), name) } else { Ok(()) }
 }
 
 fn delete(options: &Options) -> Result<(), String> {
     let [name] = options.exactly()?;
-    wait(existing(options)?.delete_account(name))
+    wait(existing(options)?.delete_account(name))?;
+    sessions::end_of(&options.config(), name)
 }
 
 fn list(options: &Options) -> Result<(), String> {

@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use gate::orders;
-
-use super::super::gate::have_done;
+use super::super::sessions::{self, Session};
 use super::print::{Column, Format, Printer};
 use super::whom::matches;
 use super::{Call, End, NOT_FOUND, USAGE, Verb, options};
@@ -13,18 +11,6 @@ pub(super) const VERBS: &[Verb] = &[
     Verb { name: "who", usage: "[-a <anvil socket path>] [-1] [<user mask>] [<ip/bits>]", run: who },
     Verb { name: "kick", usage: "[-a <anvil socket path>] [-f] <user mask>[|]<ip/bits>", run: kick },
 ];
-
-/// So many sessions are named in one order.
-const AT_ONCE: usize = 1000;
-
-/// A session.
-struct Session {
-    id: String,
-    user: String,
-    service: String,
-    process: String,
-    remote: String,
-}
 
 /// Whose sessions, from where.
 #[derive(Default)]
@@ -76,20 +62,14 @@ fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     kind == wanted && (bits == 0 || (one ^ other) >> (128 - u32::from(bits)) == 0)
 }
 
-fn order(call: &Call, words: &[&str]) -> Result<Vec<String>, End> {
-    let words: Vec<String> =
-        std::iter::once("sessions").chain(words.iter().copied()).map(str::to_owned).collect();
-    have_done(&call.config, &words).map_err(|what| End::fatal(format!("sessions: {what}")))
-}
-
 fn sessions(call: &Call, filter: &Filter) -> Result<Vec<Session>, End> {
-    let read = |line: &String| {
-        let [id, user, service, process, remote] = orders::words(line)?.try_into().ok()?;
-        Some(Session { id, user, service, process, remote })
-    };
-    let mut found: Vec<Session> = order(call, &["list"])?.iter().filter_map(read).collect();
+    let mut found = sessions::list(&call.config).map_err(failed)?;
     found.retain(|session| filter.takes(session));
     Ok(found)
+}
+
+fn failed(what: String) -> End {
+    End::fatal(format!("sessions: {what}"))
 }
 
 fn who(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
@@ -162,10 +142,7 @@ fn kick(call: &Call, verb: &Verb, words: &[String]) -> Result<u8, End> {
     }
     let filter = Filter::read(&options.rest).ok_or_else(|| verb.wrong())?;
     let found = sessions(call, &filter)?;
-    for some in found.chunks(AT_ONCE) {
-        let ids = some.iter().map(|session| session.id.as_str());
-        order(call, &std::iter::once("end").chain(ids).collect::<Vec<_>>())?;
-    }
+    sessions::end(&call.config, &found).map_err(failed)?;
     let mut users: Vec<String> = found.into_iter().map(|session| session.user).collect();
     users.sort();
     users.dedup();
