@@ -195,6 +195,7 @@ fn slow_domains_get_one_message_at_a_time_while_others_fly_and_devnull_swallows(
             "transport_maps = hash:$config_directory/transport\n\
              relayhost = {}\n\
              slow_domains_destination_concurrency_limit = 1\n\
+             slow_domains_destination_rate_delay = 1s\n\
              slow_domains_destination_recipient_limit = 2\n",
             others.nexthop()
         ),
@@ -208,15 +209,16 @@ fn slow_domains_get_one_message_at_a_time_while_others_fly_and_devnull_swallows(
         ),
     );
     let mx = Site::from_files(site).start();
+    let began = wait::now();
     for n in 0..12 {
-        mx.send(
-            "a@x.test",
-            &[&format!("u{n}@laposte.net"), &format!("u{n}@gmail.test")],
-            "Subject: x\n\nx\n",
-        );
+        let slow = if n % 3 == 0 { "laposte.net" } else { "yahoo.test" };
+        mx.send("a@x.test", &[&format!("u{n}@{slow}"), &format!("u{n}@gmail.test")], "Subject: x\n\nx\n");
     }
     others.wait_for(12);
-    laposte.wait_for(12);
+    laposte.wait_for(4);
+    // Four messages, and a second between any two.
+    let took = wait::now() - began;
+    assert!(took >= Duration::from_secs(3), "{took:?}");
     assert_eq!(at_laposte.load(Ordering::SeqCst), 1);
     assert!(at_others.load(Ordering::SeqCst) > 1, "nobody flies");
 
