@@ -4,8 +4,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
-use testbed::{Site, wait};
+use testbed::{Instance, Site, neighbour, wait};
 
 /// Security list, item 19.
 #[test]
@@ -32,6 +34,46 @@ fn sockets_that_command_the_queue_are_for_its_owner_alone() {
     }
     let journal = fs::metadata(queue.join("journal")).expect("it is there");
     assert_eq!(journal.mode() & 0o007, 0, "others may look into the journal");
+}
+
+/// A command as another user runs it: how it ended, and what it wrote to standard error.
+fn run_as(mx: &Instance, uid: u32, words: &[&str]) -> (bool, String) {
+    // Nobody else may look to where the program was built.
+    let program = mx.site().path().join("facteur");
+    if !program.exists() {
+        fs::copy(testbed::program(), &program).expect("there is room for it");
+    }
+    let mut command = Command::new(program);
+    command.args(words).env("MAIL_CONFIG", mx.site().conf()).uid(uid).current_dir("/");
+    let output = testbed::kept::outcome(
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts"),
+    );
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn who_is_not_listed_neither_sees_nor_flushes_the_queue() {
+    if !neighbour::root() {
+        return;
+    }
+    let (daemon, nobody) = (1, 65_534);
+    let mx = Site::new("mx.test")
+        .set("authorized_mailq_users", "nobody")
+        .set("authorized_flush_users", "!nobody, static:anyone")
+        .start();
+    for (uid, words, good) in [
+        (nobody, ["postqueue", "-p"], true),
+        (nobody, ["postqueue", "-f"], false),
+        (daemon, ["postqueue", "-p"], false),
+        (daemon, ["postqueue", "-f"], true),
+        (daemon, ["sendmail", "-q"], true),
+        (nobody, ["sendmail", "-q"], false),
+    ] {
+        let (done, said) = run_as(&mx, uid, &words);
+        assert_eq!(done, good, "{uid} {words:?}: {said}");
+        let told = ["is not allowed to view the mail queue", "is not allowed to flush the mail queue"];
+        assert_eq!(told.iter().any(|text| said.contains(text)), !good, "{uid} {words:?}: {said}");
+    }
 }
 
 /// Security list, item 19.

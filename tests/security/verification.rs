@@ -52,3 +52,31 @@ fn answers_of_probes_outlive_the_program_and_nobody_can_plant_one() {
     assert_ne!(rcpt(&mx, "planted@far.test"), 250, "{}", mx.log());
     assert!(mx.log().contains("damaged records are left out"), "{}", mx.log());
 }
+
+/// Probes take a way of their own where the address_verify_ parameters say so, and mail keeps its own.
+#[test]
+fn probes_may_take_another_way_than_mail() {
+    let (mail, probes) = (
+        Sink::new(),
+        Sink::scripted(|line| line.starts_with("RCPT TO:<bad@").then_some(Answer::Say("550 5.1.1 none"))),
+    );
+    let site = Site::new("mx.test");
+    let map = |name: &str, to: &Sink| {
+        let file = site.put(name, &format!("far.test smtp:{}\n", to.nexthop()));
+        format!("texthash:{}", file.display())
+    };
+    let (ways, others) = (map("ways", &mail), map("others", &probes));
+    let mx = site
+        .set("relay_domains", "far.test")
+        .set("transport_maps", &ways)
+        .set("address_verify_transport_maps", &others)
+        .set("smtpd_recipient_restrictions", "reject_unverified_recipient")
+        .set("unverified_recipient_reject_code", "550")
+        .set("address_verify_poll_delay", "1s")
+        .set("address_verify_poll_count", "20")
+        .start();
+    assert_eq!(rcpt(&mx, "good@far.test"), 250, "{}", mx.log());
+    assert_eq!(rcpt(&mx, "bad@far.test"), 550, "{}", mx.log());
+    mx.send("ann@box.test", &["good@far.test"], "Subject: x\n\nx\n");
+    mail.one();
+}
