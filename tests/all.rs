@@ -14,6 +14,7 @@ mod dkim;
 mod dmarc;
 mod doveadm;
 mod durability;
+mod explain;
 mod filters;
 mod forwarding;
 mod gate;

@@ -1,4 +1,4 @@
-//! Bans: an account first, then the address; over SMTP and IMAP; nobody on hearsay.
+//! Bans: an account first, then the address; over SMTP, IMAP and POP3; nobody on hearsay.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -75,47 +75,71 @@ fn an_account_is_banned_then_the_address_and_the_administrator_lifts_it() {
     assert_eq!(first_reply(mx.smtp()), 421);
 }
 
-#[test]
-fn failures_over_imap_count_like_those_over_smtp() {
-    imap_failures_count(site());
+/// How a service is logged in to: its greeting, a login, and the first words of a refusal and of a closed door.
+struct Speech {
+    service: &'static str,
+    greeting: &'static str,
+    login: fn(usize) -> String,
+    refusal: &'static str,
+    closed: &'static str,
 }
 
-/// The same where another process with the rights of the mailboxes' owner takes the logins, and reports them.
+const IMAP: Speech = Speech {
+    service: "imapd",
+    greeting: "* OK",
+    login: |n| format!("a LOGIN u{n} wrong\r\n"),
+    refusal: "a NO",
+    closed: "* BYE ",
+};
+
+const POP3: Speech = Speech {
+    service: "pop3d",
+    greeting: "+OK",
+    login: |n| format!("USER u{n}\r\nPASS wrong\r\n"),
+    refusal: "-ERR",
+    closed: "-ERR",
+};
+
+#[test]
+fn failures_over_imap_and_pop3_count_like_those_over_smtp() {
+    failures_count(site(), &IMAP);
+    failures_count(site(), &POP3);
+}
+
 #[test]
 fn failures_in_the_keepers_process_count_too() {
     let (uid, gid) = testbed::mailbox_owner();
-    imap_failures_count(site().set("mail_uid", &uid.to_string()).set("mail_gid", &gid.to_string()));
+    failures_count(site().set("mail_uid", &uid.to_string()).set("mail_gid", &gid.to_string()), &IMAP);
 }
 
-fn imap_failures_count(site: Site) {
-    let imap = address();
+fn failures_count(site: Site, speech: &Speech) {
+    let door = address();
     let mx = site
         .set("userdb", "static: uid=65534 gid=65534 home=/nonexistent")
         .set("mail_location", "facteur:~/mail")
-        .service(&format!("{}:{} inet n - n - - imapd", imap.ip(), imap.port()))
+        .service(&format!("{}:{} inet n - n - - {}", door.ip(), door.port(), speech.service))
         .start();
     for n in 0..4 {
-        let mut stream = wait::until("IMAP", || {
-            let mut stream = BufReader::new(TcpStream::connect(imap).ok()?);
+        let mut stream = wait::until(speech.service, || {
+            let mut stream = BufReader::new(TcpStream::connect(door).ok()?);
             stream.get_ref().set_read_timeout(Some(wait::LIMIT)).expect("a time-out");
             let mut line = String::new();
             stream.read_line(&mut line).ok()?;
-            line.starts_with("* OK").then_some(stream)
+            line.starts_with(speech.greeting).then_some(stream)
         });
-        write!(stream.get_mut(), "a LOGIN u{n} wrong\r\n").expect("it listens");
+        stream.get_mut().write_all((speech.login)(n).as_bytes()).expect("it listens");
         let mut line = String::new();
-        while !line.starts_with("a ") {
+        while !line.starts_with(speech.refusal) {
             line.clear();
             assert!(stream.read_line(&mut line).expect("it answers") > 0, "{}", mx.log());
         }
-        assert!(line.starts_with("a NO"), "{line}");
     }
     assert_eq!(first_reply(mx.smtp()), 421, "{}", mx.log());
     let mut line = String::new();
-    let mut stream = BufReader::new(TcpStream::connect(imap).expect("it listens"));
+    let mut stream = BufReader::new(TcpStream::connect(door).expect("it listens"));
     stream.get_ref().set_read_timeout(Some(wait::LIMIT)).expect("a time-out");
     stream.read_line(&mut line).expect("it answers");
-    assert!(line.starts_with("* BYE "), "{line}");
+    assert!(line.starts_with(speech.closed), "{line}");
 }
 
 /// A Postfix that asks our `auth` says where its clients are; somebody who may not say so bans nobody.

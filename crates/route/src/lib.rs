@@ -29,7 +29,7 @@ pub use canonical::Place;
 pub use classes::DomainClass;
 pub use header_clients::ClientFacts;
 pub use listed::Listing;
-pub use mapping::Extension;
+pub use mapping::{Extension, note};
 pub use resolve::Stop;
 pub use rewrite::Context;
 pub use router::Router;

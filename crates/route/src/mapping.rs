@@ -118,7 +118,7 @@ impl Mapper {
 }
 
 /// Notes what a chain of tables said.
-pub(crate) fn note(trail: &mut Trail, maps: &Maps, key: &str, found: Option<&Found>) {
+pub fn note(trail: &mut Trail, maps: &Maps, key: &str, found: Option<&Found>) {
     trail.note(|| match found {
         Some(found) => Because {
             parameter: maps.parameter().to_owned(),

@@ -67,12 +67,13 @@ impl Sessions {
     /// Why it was not.
     pub async fn perform(&self, words: Vec<String>) -> Result<Vec<String>, String> {
         let Sessions::Elsewhere(way) = self else { return perform(&words) };
-        let nobody = || "nobody reads mail here: the process of the readers is not there".to_owned();
-        let way = way.lock().map_err(|_| nobody())?.clone().ok_or_else(nobody)?;
+        let gone = || "the process of the readers is gone".to_owned();
+        // Where nobody reads mail there are no sessions to list or to end.
+        let Some(way) = way.lock().map_err(|_| gone())?.clone() else { return Ok(Vec::new()) };
         let (answer, answered) = oneshot::channel();
         let asked = async {
-            way.send((words, answer)).await.map_err(|_| nobody())?;
-            answered.await.map_err(|_| nobody())?
+            way.send((words, answer)).await.map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())?
         };
         tokio::time::timeout(ANSWER, asked).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
     }

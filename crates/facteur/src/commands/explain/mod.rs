@@ -1,7 +1,9 @@
 //! `facteur explain`: what would happen to a message, and why, without sending it.
 //!
-//! Every stage of an SMTP session is judged as the real session would judge it; then the recipient is rewritten,
-//! expanded and routed. Each step names its parameter, table, key and answer.
+//! Every stage of an SMTP session is judged as the real session would judge it; then sender and recipient are
+//! rewritten, expanded and routed. Each step names its parameter, table, key and answer.
+
+mod road;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -16,9 +18,9 @@ use gate::greylist::Memory;
 use jiff::tz::TimeZone;
 use mail::{Address, Client, Trail};
 use net::peer::NameStatus;
-use route::{Context, DomainClass, Listing, Router};
-use sign::srs::Srs;
+use route::Router;
 
+use self::road::Road;
 use super::Command;
 use crate::config::{self, Config};
 use crate::interfaces;
@@ -159,10 +161,11 @@ async fn explain(question: &Question) -> Result<bool, String> {
     let peer = peer(question, &resolver).await;
     let service = service.map_or("smtpd", |service| service.name.as_str());
     println!("Client {} greets service {service} as {}.", peer.label(), question.helo);
+    let road = Road { config: &config, view: &view, tables: &tables, router: &router };
     let mut fine = true;
     for recipient in &question.recipients {
         fine &= session(question, &judge, &peer, recipient).await;
-        fine &= road(&view, &router, &question.sender, recipient).await;
+        fine &= road.tell(&question.sender, recipient).await;
     }
     Ok(fine)
 }
@@ -259,92 +262,6 @@ async fn session(question: &Question, judge: &Judge, peer: &Peer, recipient: &Ad
     }
     println!("  ACCEPTED");
     true
-}
-
-/// Rewriting, aliases, class, transport of one recipient.
-async fn road(view: &View, router: &Router, sender: &Address, recipient: &Address) -> bool {
-    let mut address = router.rewrite(Context::Local, recipient);
-    if address != *recipient {
-        println!("  rewritten to <{}> (myorigin = {})", address.external(), view.get("myorigin"));
-    }
-    // What is wrong with it has been told before.
-    let srs = Srs::read(view, &mut Vec::new());
-    match srs.as_ref().and_then(|srs| srs.reverse(address.as_str(), now())) {
-        Some(Ok(to)) => {
-            println!("  stands for <{to}> (srs_domain = {})", view.get("srs_domain"));
-            address = to.into();
-        }
-        Some(Err(wrong)) => {
-            println!("  NO VALID FORWARDING ADDRESS: {wrong} (srs_domain = {})", view.get("srs_domain"));
-            return false;
-        }
-        None => {}
-    }
-    let mut trail = Trail::on();
-    let expanded = router.expand(&address, &mut trail).await;
-    tell(&trail);
-    let recipients = match expanded {
-        Ok(recipients) => recipients,
-        Err(refusal) => {
-            println!("  NOT EXPANDED: {} {}", refusal.status(), refusal.log_text());
-            return false;
-        }
-    };
-    let mut fine = true;
-    for one in recipients {
-        if one != address {
-            println!("  virtual alias of <{}>", one.external());
-        }
-        let mut trail = Trail::on();
-        match router.resolve(sender, &one, &mut trail).await {
-            Ok(stop) => {
-                let listing = router.listed_recipient(&one, &stop, &mut trail).await;
-                tell(&trail);
-                println!(
-                    "  <{}>: class {:?}, transport {}, next hop {}",
-                    one.external(),
-                    stop.class,
-                    stop.transport,
-                    if stop.nexthop.is_empty() { "-" } else { &stop.nexthop }
-                );
-                let away = one != address;
-                if let Some(srs) = srs.as_ref().filter(|srs| away || srs.always())
-                    && stop.class == DomainClass::Default
-                    && let Some(other) = srs.forward(sender.as_str(), now())
-                    && is_foreign(router, sender).await
-                {
-                    println!("  forwarded mail of <{}> leaves as <{other}>", sender.external());
-                }
-                match listing {
-                    Ok(Listing::Listed) => {}
-                    Ok(Listing::Unknown(class)) => {
-                        println!("  NO SUCH RECIPIENT: not in the tables of class {class:?}");
-                        fine = false;
-                    }
-                    Ok(Listing::Refused) => {
-                        println!("  REFUSED BY TRANSPORT: {}", stop.nexthop);
-                        fine = false;
-                    }
-                    Err(trouble) => {
-                        println!("  NOT KNOWN NOW: {trouble}");
-                        fine = false;
-                    }
-                }
-            }
-            Err(refusal) => {
-                tell(&trail);
-                println!("  NOT ROUTED: {} {}", refusal.status(), refusal.log_text());
-                fine = false;
-            }
-        }
-    }
-    fine
-}
-
-/// Is it of a domain that is not ours?
-async fn is_foreign(router: &Router, sender: &Address) -> bool {
-    let Some(domain) = sender.domain() else { return false };
-    matches!(router.class(domain, &mut Trail::off()).await, Ok(DomainClass::Default))
 }
 
 /// Seconds since 1970.
