@@ -2,11 +2,12 @@
 
 use testbed::Site;
 
-/// The words of all lines that begin so, below the line that does.
+/// All of these stand in the text, one behind the other.
 fn has(text: &str, steps: &[&str]) {
-    let mut lines = text.lines();
+    let mut rest = text;
     for step in steps {
-        assert!(lines.any(|line| line.contains(step)), "{step} is not there, or too early:\n{text}");
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step} is not there, or too early:\n{text}"));
+        rest = &rest[at + step.len()..];
     }
 }
 
@@ -33,7 +34,8 @@ fn the_way_of_a_message_is_told_table_by_table() {
     let site = settings.into_iter().fold(site, |site, (name, value)| site.set(name, &value));
     let words = ["--client", "192.0.2.7", "--client-name", "c.test", "--helo", "c.test"];
     let asked = [&words[..], &["--sender", "ann@old.test", "office@mx.test"]].concat();
-    let told = site.run_with("explain", &asked, b"");
+    let mx = site.start();
+    let told = mx.run("explain", &asked);
     assert_eq!(told.status, 0, "{told:?}");
     has(
         &told.out,
@@ -65,7 +67,7 @@ fn the_way_of_a_message_is_told_table_by_table() {
             "<archive@far.test>: class Default",
         ],
     );
-    let refused = site.run_with("explain", &[&words[..], &["x@nobody.test"]].concat(), b"");
+    let refused = mx.run("explain", &[&words[..], &["x@nobody.test"]].concat());
     assert_eq!(refused.status, 2, "{refused:?}");
     has(
         &refused.out,
