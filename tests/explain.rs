@@ -71,6 +71,6 @@ fn the_way_of_a_message_is_told_table_by_table() {
     assert_eq!(refused.status, 2, "{refused:?}");
     has(
         &refused.out,
-        &["smtpd_recipient_restrictions reject_unauth_destination", "REFUSED at RCPT TO: 554 5.7.1"],
+        &["smtpd_relay_restrictions defer_unauth_destination", "REFUSED at RCPT TO: 454 4.7.1"],
     );
 }
