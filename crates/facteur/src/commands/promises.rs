@@ -78,13 +78,18 @@ worker        user {owner}
 {readers}
 deliverer     the user of a mailbox or a command; one process for each, ended when idle
   does        writes into mailboxes and files that the configuration, aliases or the user's .forward name;
-              runs commands that these name; reads the user's .forward files
+              runs commands that these name, and those of pipe and spawn in master.cf and of acme_dns_hook;
+              reads the user's .forward files
   refuses     other files, other commands, other variables in their environment. What tables without a
               text (databases, patterns) name as files and commands is not checked.
 
 spool writer  user root, only where the mail spool is writable for root alone
   does        appends to the file of the spool that has the user's name; reads :include: files of aliases
   cannot      start programs (seccomp, no_new_privs)
+
+checker       user root, only where passdb names PAM or a checkpassword program; one process for each login
+  does        asks libpam, or runs that program; answers yes, no or not now, and ends
+  refuses     services and programs that the configuration does not name
 
 Where the kernel has no Landlock or seccomp, the log says so at start, and the rest holds.
 Not started as root, Facteur is one process with the rights of its user.
@@ -109,13 +114,18 @@ ouvrier       utilisateur {owner}
 {readers}
 livreur       l'utilisateur d'une boîte ou d'une commande ; un processus chacun, arrêté quand il est oisif
   fait        écrit dans les boîtes et fichiers nommés par la configuration, les alias ou le .forward de
-              l'utilisateur ; lance les commandes qu'ils nomment ; lit les .forward de l'utilisateur
+              l'utilisateur ; lance les commandes qu'ils nomment, et celles de pipe et spawn dans master.cf
+              et d'acme_dns_hook ; lit les .forward de l'utilisateur
   refuse      les autres fichiers, commandes et variables d'environnement. Ce que nomment les tables sans
               texte (bases de données, motifs) comme fichiers et commandes n'est pas vérifié.
 
 écrivain      utilisateur root, seulement si le répertoire des boîtes n'est inscriptible que pour root
   fait        ajoute au fichier qui porte le nom de l'utilisateur ; lit les fichiers :include: des alias
   ne peut pas lancer de programme (seccomp, no_new_privs)
+
+vérificateur  utilisateur root, seulement si passdb nomme PAM ou un programme checkpassword ; un par identification
+  fait        interroge libpam ou lance ce programme ; répond oui, non ou pas maintenant, et s'arrête
+  refuse      les services et programmes que la configuration ne nomme pas
 
 Si le noyau n'a pas Landlock ou seccomp, le journal le dit au démarrage, et le reste tient.
 Lancé par un autre que root, Facteur est un seul processus avec les droits de son utilisateur.
@@ -195,6 +205,7 @@ mod tests {
                 assert_eq!(text.contains(" vmail (mail_uid)\n"), keeper.is_some());
                 assert_eq!(text.contains(" dovenull\n"), keeper.is_none());
                 assert!(text.lines().all(|line| line.chars().count() <= 110), "lines fit a terminal");
+                assert!(text.contains("checkpassword"), "no process is left out");
             }
         }
     }
