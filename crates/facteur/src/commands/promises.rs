@@ -123,7 +123,8 @@ livreur       l'utilisateur d'une boîte ou d'une commande ; un processus chacun
   fait        ajoute au fichier qui porte le nom de l'utilisateur ; lit les fichiers :include: des alias
   ne peut pas lancer de programme (seccomp, no_new_privs)
 
-vérificateur  utilisateur root, seulement si passdb nomme PAM ou un programme checkpassword ; un par identification
+vérificateur  utilisateur root, seulement si passdb nomme PAM ou un programme checkpassword ;
+              un processus par identification
   fait        interroge libpam ou lance ce programme ; répond oui, non ou pas maintenant, et s'arrête
   refuse      les services et programmes que la configuration ne nomme pas
 
