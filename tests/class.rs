@@ -5,6 +5,8 @@ use std::fs;
 
 use testbed::{Client, Maildir, Sink, Site, address, neighbour, wait};
 
+use crate::configuration::banner;
+
 #[test]
 fn mail_passes_through_a_second_server_whose_filter_is_a_program() {
     if !neighbour::root() {
@@ -67,9 +69,10 @@ fn aliases_come_before_mailboxes_and_a_catch_all_among_them_takes_everything() {
     mx.rewrite(|site| {
         site.put("virtual.alias", "@etab.ac-amiens.fr service@etab.ac-amiens.fr\n");
         site.change("virtual_alias_maps", "texthash:$config_directory/virtual.alias");
+        site.change("smtpd_banner", "new");
     });
     assert_eq!(mx.reload().status, 0);
-    mx.wait_log(&["reload"]);
+    wait::until("the new greeting", || (banner(&mx) == "220 new").then_some(()));
     mx.send("a@x.test", &["prof@etab.ac-amiens.fr"], "Subject: deux\n\nx\n");
     let taken = Maildir::at(spool.join("service")).wait_for(2);
     assert!(taken.iter().any(|message| message.contains("Subject: deux\n")), "{taken:?}");

@@ -74,7 +74,8 @@ fn reload_with_a_broken_configuration_keeps_the_old_one_and_says_so() {
     mx.maildir("bob").one();
 }
 
-fn banner(mx: &testbed::Instance) -> String {
+/// What the server greets with.
+pub fn banner(mx: &testbed::Instance) -> String {
     let mut client = Client::connect(mx.smtp()).expect("it listens");
     let greeting = client.reply().text;
     client.ask("QUIT");
