@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use mail_texts::{divided, public_of};
 use testbed::{Address, Instance, Kept, Site, address, neighbour, wait};
@@ -22,15 +22,8 @@ impl Filter {
         let own =
             format!("Socket inet:{}@{}\nBackground no\nRequireSafeKeys no\n{settings}", at.port(), at.ip());
         fs::write(&conf, own).expect("it is ours");
-        let child = Command::new(program)
-            .args(["-f", "-x"])
-            .arg(&conf)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        let filter = Filter { at, _process: Kept::new(child) };
+        let process = Kept::quiet(Command::new(program).args(["-f", "-x"]).arg(&conf));
+        let filter = Filter { at, _process: process };
         wait::until("OpenDKIM", || std::net::TcpStream::connect((at.ip(), at.port())).ok());
         filter
     }

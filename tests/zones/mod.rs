@@ -131,15 +131,7 @@ impl Zones {
         }
         let conf = self.path().join("unbound.conf");
         fs::write(&conf, text).expect("it is ours");
-        let child = Command::new(&self.unbound)
-            .args(["-d", "-c"])
-            .arg(&conf)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        self.running = Some(Kept::new(child));
+        self.running = Some(Kept::quiet(Command::new(&self.unbound).args(["-d", "-c"]).arg(&conf)));
         let address = self.address;
         wait::until("unbound", || std::net::TcpStream::connect(address).ok().map(drop));
         let file = self.path().join("resolv.conf");

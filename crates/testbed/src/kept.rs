@@ -1,6 +1,6 @@
 //! Processes of tests: none outlives its test, and none is waited for without a limit.
 
-use std::process::{Child, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -23,6 +23,12 @@ impl Kept {
     /// Takes it into care.
     pub fn new(child: Child) -> Kept {
         Kept(Some(child))
+    }
+
+    /// Starts a program that reads nothing and whose words nobody reads.
+    pub fn quiet(command: &mut Command) -> Kept {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Kept::new(command.spawn().expect("it starts"))
     }
 
     /// Its process id; zero when it was ended.

@@ -42,8 +42,8 @@ pub(crate) struct BodyFile {
     node: (u64, u64),
     /// Where its records ended when somebody looked; 0 when nobody has.
     end: AtomicU64,
-    /// This process has appended to it.
-    known_here: AtomicBool,
+    /// Somebody in this process has appended to it who would use room.
+    room_asked: AtomicBool,
 }
 
 /// A body file and where its records end: up to where an account is entered.
@@ -247,7 +247,7 @@ impl Bodies {
             path: path.to_owned(),
             node: (meta.dev(), meta.ino()),
             end: AtomicU64::default(),
-            known_here: AtomicBool::default(),
+            room_asked: AtomicBool::default(),
         })
     }
 
@@ -279,7 +279,7 @@ impl Bodies {
 
     /// Takes the room away that this process has made, unless somebody appends. What remains of it does no harm.
     fn give_room_back(&self, file: &BodyFile) {
-        if !file.known_here.load(Ordering::Relaxed) || file.file.try_lock().is_err() {
+        if !file.room_asked.load(Ordering::Relaxed) || file.file.try_lock().is_err() {
             return;
         }
         let here = fs::metadata(self.current_path()).is_ok_and(|meta| (meta.dev(), meta.ino()) == file.node);
@@ -390,7 +390,7 @@ impl Tail<'_> {
 
     /// Makes room for records to come, where some have come before. What cannot be had is done without.
     pub(crate) fn make_room(&mut self) {
-        let often = self.file.known_here.swap(true, Ordering::Relaxed);
+        let often = self.file.room_asked.swap(true, Ordering::Relaxed);
         let missing = room::missing(self.len, self.held - self.len).filter(|_| often && self.file.ended);
         let Some(len) = missing else { return };
         let disk = &*self.bodies.disk;

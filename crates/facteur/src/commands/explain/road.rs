@@ -27,24 +27,41 @@ impl Road<'_> {
         let Ok(sender) = self.completed("sender", Place::EnvelopeSender, sender).await else { return false };
         // What is wrong with it has been told before.
         let srs = Srs::read(self.view, &mut Vec::new());
+        let srs = srs.as_ref();
+        let Ok(address) = self.meant(recipient, srs).await else { return false };
+        let mut fine = self.expanded(&sender, &address, srs).await;
+        let Ok(copies) = self.copies(&sender, &address).await else { return false };
+        for copy in copies {
+            fine &= match self.meant(&copy, srs).await {
+                Ok(copy) => self.expanded(&sender, &copy, srs).await,
+                Err(()) => false,
+            };
+        }
+        fine
+    }
+
+    /// The recipient that an address stands for, before aliases take its place.
+    async fn meant(&self, recipient: &Address, srs: Option<&Srs>) -> Result<Address, ()> {
         let rewritten = self.router.rewrite(Context::Local, recipient);
-        let meant = match srs.as_ref().and_then(|srs| srs.reverse(rewritten.as_str(), now())) {
+        let domain = || self.view.get("srs_domain");
+        let meant = match srs.and_then(|srs| srs.reverse(rewritten.as_str(), now())) {
             Some(Ok(to)) => {
-                println!("  stands for <{to}> (srs_domain = {})", self.view.get("srs_domain"));
+                println!("  stands for <{to}> (srs_domain = {})", domain());
                 to.into()
             }
             Some(Err(wrong)) => {
-                let domain = self.view.get("srs_domain");
-                println!("  NO VALID FORWARDING ADDRESS: {wrong} (srs_domain = {domain})");
-                return false;
+                println!("  NO VALID FORWARDING ADDRESS: {wrong} (srs_domain = {})", domain());
+                return Err(());
             }
             None => recipient.clone(),
         };
-        let Ok(address) = self.completed("recipient", Place::EnvelopeRecipient, &meant).await else {
-            return false;
-        };
+        self.completed("recipient", Place::EnvelopeRecipient, &meant).await
+    }
+
+    /// Everybody whom an address stands for by virtual aliases, and where each goes.
+    async fn expanded(&self, sender: &Address, address: &Address, srs: Option<&Srs>) -> bool {
         let mut trail = Trail::on();
-        let expanded = self.router.expand(&address, &mut trail).await;
+        let expanded = self.router.expand(address, &mut trail).await;
         tell(&trail);
         let recipients = match expanded {
             Ok(recipients) => recipients,
@@ -55,13 +72,10 @@ impl Road<'_> {
         };
         let mut fine = true;
         for one in recipients {
-            if one != address {
+            if one != *address {
                 println!("  virtual alias of <{}>", one.external());
             }
-            fine &= self.stop(&sender, &one, one != address, srs.as_ref()).await;
-        }
-        for copy in self.copies(&sender, &address).await {
-            fine &= self.stop(&sender, &copy, false, None).await;
+            fine &= self.stop(sender, &one, one != *address, srs).await;
         }
         fine
     }
@@ -91,12 +105,12 @@ impl Road<'_> {
     }
 
     /// Who gets a copy without being named.
-    async fn copies(&self, sender: &Address, recipient: &Address) -> Vec<Address> {
+    async fn copies(&self, sender: &Address, recipient: &Address) -> Result<Vec<Address>, ()> {
         let mut copies = Vec::new();
         let always = self.view.get("always_bcc");
         if !always.is_empty() {
             println!("  always_bcc: a copy for <{always}>");
-            copies.push(self.router.rewrite(Context::Local, &always.as_str().into()));
+            copies.push(always.as_str().into());
         }
         let mut trail = Trail::on();
         let found = [
@@ -108,13 +122,16 @@ impl Road<'_> {
             match copy {
                 Ok(Some(copy)) => {
                     println!("  a copy for <{}>", copy.external());
-                    copies.push(self.router.rewrite(Context::Local, &copy));
+                    copies.push(copy);
                 }
                 Ok(None) => {}
-                Err(trouble) => println!("  COPIES NOT KNOWN NOW: {trouble}"),
+                Err(trouble) => {
+                    not_now(&trouble);
+                    return Err(());
+                }
             }
         }
-        copies
+        Ok(copies)
     }
 
     /// Where one recipient goes. `away`: it is not the one the client named.
@@ -154,10 +171,7 @@ impl Road<'_> {
                 println!("  REFUSED BY TRANSPORT: {}", stop.nexthop);
                 false
             }
-            Err(trouble) => {
-                println!("  NOT KNOWN NOW: {trouble}");
-                false
-            }
+            Err(trouble) => not_now(&trouble),
         }
     }
 
@@ -170,7 +184,10 @@ impl Road<'_> {
             "local" => self.aliases(&view, one).await,
             kind @ ("smtp" | "lmtp") => {
                 let parameter = format!("{kind}_generic_maps");
-                let Ok(maps) = self.tables.maps(&parameter, &view.get(&parameter)) else { return true };
+                let maps = match self.tables.maps(&parameter, &view.get(&parameter)) {
+                    Ok(maps) => maps,
+                    Err(fault) => return not_now(&fault),
+                };
                 for (what, address) in [("sender", sender), ("recipient", one)] {
                     let mut trail = Trail::on();
                     let extension = self.router.extension("generic");
@@ -179,10 +196,7 @@ impl Road<'_> {
                     match found {
                         Ok(Some(found)) => println!("  {what} leaves as <{}>", found.external()),
                         Ok(None) => {}
-                        Err(trouble) => {
-                            println!("  NOT KNOWN NOW: {trouble}");
-                            return false;
-                        }
+                        Err(trouble) => return not_now(&trouble),
                     }
                 }
                 true
@@ -193,8 +207,10 @@ impl Road<'_> {
 
     /// Follows `alias_maps` to everything that a local name stands for.
     async fn aliases(&self, view: &View, one: &Address) -> bool {
-        let maps = self.tables.maps_with("alias_maps", &view.get("alias_maps"), Keys::LITERAL);
-        let Ok(maps) = maps else { return true };
+        let maps = match self.tables.maps_with("alias_maps", &view.get("alias_maps"), Keys::LITERAL) {
+            Ok(maps) => maps,
+            Err(fault) => return not_now(&fault),
+        };
         let delimiters = view.get("recipient_delimiter");
         let mut seen: Vec<String> = Vec::new();
         let mut names = vec![one.local().to_lowercase()];
@@ -212,10 +228,7 @@ impl Road<'_> {
                         value = found;
                         break;
                     }
-                    Err(trouble) => {
-                        println!("  NOT KNOWN NOW: {trouble}");
-                        return false;
-                    }
+                    Err(trouble) => return not_now(&trouble),
                 }
             }
             seen.push(name);
@@ -248,4 +261,10 @@ impl Road<'_> {
         let Some(domain) = sender.domain() else { return false };
         matches!(self.router.class(domain, &mut Trail::off()).await, Ok(DomainClass::Default))
     }
+}
+
+/// A table that cannot be asked: mail would wait for it. Gives that the way has no end.
+fn not_now(trouble: &dyn std::fmt::Display) -> bool {
+    println!("  NOT KNOWN NOW: {trouble}");
+    false
 }

@@ -9,9 +9,9 @@ use super::*;
 
 /// A disk that fails from the n-th write or sync on, for some calls.
 #[derive(Debug)]
-struct Failing {
-    calls: AtomicUsize,
-    fails: std::ops::Range<usize>,
+pub(super) struct Failing {
+    pub(super) calls: AtomicUsize,
+    pub(super) fails: std::ops::Range<usize>,
 }
 
 impl Failing {

@@ -4,7 +4,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 
+use super::disk::Failing;
 use super::*;
 
 /// So large that after a few of them a file is worth having room.
@@ -110,6 +112,33 @@ fn room_that_a_crash_has_left_is_used_and_something_torn_in_it_passed_over() {
     assert_eq!(subjects(&*inbox(&account)), ["0", "1", "2", "3", "4", "5", "6", "7"]);
     let verified = super::super::upkeep::verify(directory.path(), || 0).unwrap();
     assert!(verified.wrong.is_empty() && verified.torn.len() == 1, "{:?}", verified.torn);
+}
+
+#[test]
+fn room_that_cannot_be_had_costs_no_message() {
+    for from in 2..14 {
+        let directory = tempfile::tempdir().unwrap();
+        let failing = Failing { calls: AtomicUsize::new(0), fails: from..from + 1 };
+        let account = account_on(directory.path(), Arc::new(failing));
+        let mut told = Vec::new();
+        for n in 0..6 {
+            let subject = n.to_string();
+            if account.open(&Name::inbox()).and_then(|inbox| inbox.append(&[large(&subject, "")])).is_ok() {
+                told.push(subject);
+            }
+        }
+        assert!(told.len() >= 5, "{from}: one call has failed, and {told:?} remain");
+        drop(account);
+        let found = subjects(&*inbox(&super::account(directory.path())));
+        for subject in &told {
+            assert_eq!(
+                found.iter().filter(|known| *known == subject).count(),
+                1,
+                "{from}: {subject} in {found:?}"
+            );
+        }
+        assert!(super::super::upkeep::verify(directory.path(), || 0).unwrap().wrong.is_empty());
+    }
 }
 
 #[test]
