@@ -11,7 +11,14 @@ use testbed::{Address, Instance, Kept, Site, address, neighbour, wait};
 /// A filter that does not outlive its test.
 pub struct Filter {
     at: Address,
-    _process: Kept,
+    process: Kept,
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        // It looks for signals every five seconds, and keeps nothing that an end in good order would save.
+        self.process.kill();
+    }
 }
 
 impl Filter {
@@ -23,7 +30,7 @@ impl Filter {
             format!("Socket inet:{}@{}\nBackground no\nRequireSafeKeys no\n{settings}", at.port(), at.ip());
         fs::write(&conf, own).expect("it is ours");
         let process = Kept::quiet(Command::new(program).args(["-f", "-x"]).arg(&conf));
-        let filter = Filter { at, _process: process };
+        let filter = Filter { at, process };
         wait::until("OpenDKIM", || std::net::TcpStream::connect((at.ip(), at.port())).ok());
         filter
     }
